@@ -1,1 +1,2 @@
 //! See the package description.
+pub mod command;

@@ -1,0 +1,136 @@
+//! The argument tree of a command, as `COMMAND DOCS` tells it and the syntax line draws it.
+
+use super::flags::ArgFlags;
+
+/// What an argument is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArgKind {
+    /// Bytes.
+    String,
+    /// A whole number.
+    Integer,
+    /// A number with a fraction.
+    Double,
+    /// A key's name.
+    Key,
+    /// A glob pattern.
+    Pattern,
+    /// A point in time: seconds or milliseconds since 1970.
+    UnixTime,
+    /// A word that stands for itself.
+    PureToken,
+    /// One of the arguments inside.
+    OneOf,
+    /// All of the arguments inside, in order.
+    Block,
+}
+
+impl ArgKind {
+    /// The name in `COMMAND DOCS`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Integer => "integer",
+            Self::Double => "double",
+            Self::Key => "key",
+            Self::Pattern => "pattern",
+            Self::UnixTime => "unix-time",
+            Self::PureToken => "pure-token",
+            Self::OneOf => "oneof",
+            Self::Block => "block",
+        }
+    }
+}
+
+/// One argument of a command.
+#[derive(Clone, Copy, Debug)]
+pub struct Arg {
+    /// Its name in the documentation.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: ArgKind,
+    /// For a key: which of the command's key specs finds it.
+    pub key_spec: u8,
+    /// The word before it, or that it is.
+    pub token: Option<&'static str>,
+    /// The version that added it, when later than the command.
+    pub since: Option<&'static str>,
+    /// Whether it may be left out or repeated.
+    pub flags: ArgFlags,
+    /// For `OneOf` and `Block`: what is inside.
+    pub args: &'static [Arg],
+}
+
+impl Arg {
+    const fn new(name: &'static str, kind: ArgKind) -> Self {
+        let flags = ArgFlags::empty();
+        Self { name, kind, key_spec: 0, token: None, since: None, flags, args: &[] }
+    }
+
+    pub(super) const fn opt(mut self) -> Self {
+        self.flags = self.flags.union(ArgFlags::OPTIONAL);
+        self
+    }
+
+    pub(super) const fn many(mut self) -> Self {
+        self.flags = self.flags.union(ArgFlags::MULTIPLE);
+        self
+    }
+
+    pub(super) const fn after(mut self, token: &'static str) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    pub(super) const fn since(mut self, version: &'static str) -> Self {
+        self.since = Some(version);
+        self
+    }
+
+    pub(super) const fn spec(mut self, index: u8) -> Self {
+        self.key_spec = index;
+        self
+    }
+}
+
+pub(super) const KEY: Arg = key("key");
+
+pub(super) const fn key(name: &'static str) -> Arg {
+    Arg::new(name, ArgKind::Key)
+}
+
+pub(super) const fn string(name: &'static str) -> Arg {
+    Arg::new(name, ArgKind::String)
+}
+
+pub(super) const fn int(name: &'static str) -> Arg {
+    Arg::new(name, ArgKind::Integer)
+}
+
+pub(super) const fn double(name: &'static str) -> Arg {
+    Arg::new(name, ArgKind::Double)
+}
+
+pub(super) const fn pattern(name: &'static str) -> Arg {
+    Arg::new(name, ArgKind::Pattern)
+}
+
+pub(super) const fn time(name: &'static str) -> Arg {
+    Arg::new(name, ArgKind::UnixTime)
+}
+
+pub(super) const fn word(name: &'static str, token: &'static str) -> Arg {
+    Arg::new(name, ArgKind::PureToken).after(token)
+}
+
+pub(super) const fn one_of(name: &'static str, args: &'static [Arg]) -> Arg {
+    let mut arg = Arg::new(name, ArgKind::OneOf);
+    arg.args = args;
+    arg
+}
+
+pub(super) const fn block(name: &'static str, args: &'static [Arg]) -> Arg {
+    let mut arg = Arg::new(name, ArgKind::Block);
+    arg.args = args;
+    arg
+}

@@ -1,0 +1,269 @@
+//! Where a request's keys are: key specs as Redis has them, and the iterator that applies them.
+
+use super::Command;
+use super::flags::{Flags, KeyFlags};
+
+/// Where the search for keys begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BeginSearch {
+    /// At this argument (0 is the command's name).
+    Index(u16),
+    /// After this word, looked for from argument `from` on (negative: from the end backwards).
+    Keyword {
+        /// The word, upper case, compared without regard to case.
+        word: &'static str,
+        /// The first argument that may be the word.
+        from: i16,
+    },
+}
+
+/// How the keys go on from where the search began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FindKeys {
+    /// Every `step`th argument up to `last`.
+    Range {
+        /// The last key: relative to the first, or from the end when negative (-1 is the last argument).
+        last: i16,
+        /// Distance between keys.
+        step: u16,
+        /// With `last` -1 and `limit` n > 1: stop after 1/n of the arguments.
+        limit: u16,
+    },
+    /// An argument says how many keys there are.
+    KeyNum {
+        /// Where the number stands, relative to where the search began.
+        count: u16,
+        /// Where the first key stands, relative to the same place.
+        first: u16,
+        /// Distance between keys.
+        step: u16,
+    },
+}
+
+/// One rule for finding keys in a request.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySpec {
+    /// Where to begin.
+    pub begin: BeginSearch,
+    /// How to go on.
+    pub find: FindKeys,
+    /// What happens to these keys.
+    pub flags: KeyFlags,
+    /// A remark for `COMMAND INFO`.
+    pub notes: Option<&'static str>,
+}
+
+impl KeySpec {
+    const fn new(begin: u16, find: FindKeys, flags: KeyFlags) -> Self {
+        Self { begin: BeginSearch::Index(begin), find, flags, notes: None }
+    }
+
+    /// The key at argument `at`.
+    pub(super) const fn one(at: u16, flags: KeyFlags) -> Self {
+        Self::new(at, FindKeys::Range { last: 0, step: 1, limit: 0 }, flags)
+    }
+
+    /// Every `step`th argument from `at` to the end.
+    pub(super) const fn rest(at: u16, step: u16, flags: KeyFlags) -> Self {
+        Self::new(at, FindKeys::Range { last: -1, step, limit: 0 }, flags)
+    }
+
+    /// As many keys as argument `at` says, right after it.
+    pub(super) const fn counted(at: u16, flags: KeyFlags) -> Self {
+        Self::new(at, FindKeys::KeyNum { count: 0, first: 1, step: 1 }, flags)
+    }
+
+    pub(super) const fn note(mut self, text: &'static str) -> Self {
+        self.notes = Some(text);
+        self
+    }
+}
+
+/// The position of keys in the form that Redis had before key specs: (first, last, step), all 0 when
+/// there are none. `last` is negative when it counts from the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct KeyRange {
+    /// The first key's argument, 0 when the command has none at a fixed place.
+    pub first: i16,
+    /// The last key's argument.
+    pub last: i16,
+    /// Distance between keys.
+    pub step: i16,
+}
+
+impl KeyRange {
+    /// The one range that covers all specs at fixed places, as Redis derives it, and whether there are
+    /// keys it does not cover.
+    pub(super) const fn of(specs: &[KeySpec]) -> (Self, bool) {
+        let (mut range, mut movable, mut i) = (Self { first: 0, last: 0, step: 0 }, false, 0);
+        while i < specs.len() {
+            match (specs[i].begin, specs[i].find) {
+                (BeginSearch::Index(at), FindKeys::Range { last, step, .. }) => {
+                    range = range.joined(at as i16, last, step as i16, i == 0);
+                }
+                _ => movable = true,
+            }
+            i += 1;
+        }
+        (range, movable)
+    }
+
+    const fn joined(self, at: i16, last: i16, step: i16, only: bool) -> Self {
+        let end = if last >= 0 { at + last } else { last };
+        if only || self.first == 0 {
+            return Self { first: at, last: end, step };
+        }
+        Self { first: self.first, last: end, step: 1 }
+    }
+}
+
+/// A request's arguments, the command's name first.
+pub trait Arguments {
+    /// How many there are, with the command's name.
+    fn count(&self) -> usize;
+    /// The argument at `index`, none past the end.
+    fn argument(&self, index: usize) -> Option<&[u8]>;
+}
+
+impl<T: AsRef<[u8]>> Arguments for [T] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn argument(&self, index: usize) -> Option<&[u8]> {
+        self.get(index).map(AsRef::as_ref)
+    }
+}
+
+/// The indices of the arguments of `request` that are keys, in order of the key specs. Nothing is
+/// allocated. A request that is malformed for its command (too short, a key count that is not a number
+/// or larger than what follows) yields no keys from the spec that cannot be applied; the command
+/// itself then says what is wrong.
+pub fn keys<A: Arguments + ?Sized>(command: &Command, request: &A) -> Keys {
+    let count = request.count();
+    if !command.flags.contains(Flags::MOVABLEKEYS) {
+        return Keys { now: command.range.indices(count), later: Indices::NONE };
+    }
+    let mut found = [Indices::NONE; 2];
+    for (slot, spec) in found.iter_mut().zip(command.key_specs) {
+        *slot = spec.indices(request, count);
+    }
+    Keys { now: found[0], later: found[1] }
+}
+
+/// Iterator over the indices of keys, see [`keys`].
+#[derive(Clone, Copy, Debug)]
+pub struct Keys {
+    now: Indices,
+    later: Indices,
+}
+
+impl Iterator for Keys {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        self.now.take().or_else(|| self.later.take())
+    }
+}
+
+/// `next`, `next + step`, … below `end`.
+#[derive(Clone, Copy, Debug)]
+struct Indices {
+    next: usize,
+    end: usize,
+    step: usize,
+}
+
+impl Indices {
+    const NONE: Self = Self { next: 0, end: 0, step: 1 };
+
+    #[inline]
+    fn take(&mut self) -> Option<usize> {
+        if self.next >= self.end {
+            return None;
+        }
+        let index = self.next;
+        self.next += self.step;
+        Some(index)
+    }
+}
+
+impl KeyRange {
+    #[inline]
+    fn indices(self, count: usize) -> Indices {
+        if self.first == 0 {
+            return Indices::NONE;
+        }
+        let end = if self.last >= 0 {
+            (self.last as usize + 1).min(count)
+        } else {
+            (count + 1).saturating_sub(usize::from(self.last.unsigned_abs()))
+        };
+        Indices { next: self.first as usize, end, step: self.step as usize }
+    }
+}
+
+impl KeySpec {
+    fn indices<A: Arguments + ?Sized>(&self, request: &A, count: usize) -> Indices {
+        let Some(begin) = self.begin.find(request, count) else { return Indices::NONE };
+        match self.find {
+            FindKeys::Range { last, step, limit } => {
+                Indices { next: begin, end: range_end(begin, last, limit, count), step: usize::from(step) }
+            }
+            FindKeys::KeyNum { count: at, first, step } => {
+                let number = request.argument(begin + usize::from(at)).and_then(small_number);
+                let next = begin + usize::from(first);
+                counted(next, number.unwrap_or(0), usize::from(step), count)
+            }
+        }
+    }
+}
+
+impl BeginSearch {
+    fn find<A: Arguments + ?Sized>(self, request: &A, count: usize) -> Option<usize> {
+        match self {
+            Self::Index(at) => Some(usize::from(at)),
+            Self::Keyword { word, from } => {
+                let is_word = |&i: &usize| {
+                    request.argument(i).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+                };
+                let distance = usize::from(from.unsigned_abs());
+                let at = if from >= 0 {
+                    (distance..count).find(is_word)
+                } else {
+                    (1..=count.saturating_sub(distance)).rev().find(is_word)
+                };
+                at.map(|i| i + 1)
+            }
+        }
+    }
+}
+
+/// One past the last index of a range that begins at `begin`.
+fn range_end(begin: usize, last: i16, limit: u16, count: usize) -> usize {
+    if last >= 0 {
+        return (begin + last as usize + 1).min(count);
+    }
+    if limit > 1 {
+        return begin + count.saturating_sub(begin) / usize::from(limit);
+    }
+    (count + 1).saturating_sub(usize::from(last.unsigned_abs()))
+}
+
+/// `number` keys from `next` on, or none if the request is too short for them.
+fn counted(next: usize, number: usize, step: usize, count: usize) -> Indices {
+    let end = number.checked_mul(step).and_then(|length| length.checked_add(next));
+    match end {
+        Some(end) if end <= count => Indices { next, end, step },
+        _ => Indices::NONE,
+    }
+}
+
+/// A count of keys: only digits, at most nine of them, which no request can exceed.
+fn small_number(digits: &[u8]) -> Option<usize> {
+    if digits.is_empty() || digits.len() > 9 || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(digits.iter().fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0')))
+}

@@ -1,0 +1,153 @@
+//! The table of commands.
+//!
+//! One row of `rows/` describes one command; its `CommandId` variant, its place in the lookup index, the
+//! proxy's rule for it, `COMMAND`'s answers, the REPL's hints and the reference page are all made from it.
+//! A new command is one row, one match arm in the data server, and one function.
+//!
+//! On the way of a request: [`find`] (or [`lookup`] and [`Command::subcommand`]) gives the row,
+//! [`Command::arity_ok`] checks the number of arguments, [`keys()`] says which arguments are keys,
+//! [`Command::executes`] is what to match on, and [`Command::pool`] is what a proxy does with it.
+
+mod arg;
+mod flags;
+mod keys;
+mod lookup;
+#[macro_use]
+mod row;
+#[macro_use]
+mod rows;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use arg::{Arg, ArgKind};
+pub use flags::{Acl, ArgFlags, Flags, Group, KeyFlags};
+pub use keys::{Arguments, BeginSearch, FindKeys, KeyRange, KeySpec, Keys, keys};
+pub use lookup::{Found, find, lookup};
+pub use table::{COMMANDS, CommandId};
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Command {
+    /// The row's own identity. Match on [`Command::executes`] instead, which sees through aliases.
+    pub id: CommandId,
+    /// Lower case; a subcommand's is `parent|sub`, see also [`Command::name`].
+    pub full_name: &'static str,
+    /// The command that this is a subcommand of.
+    pub parent: Option<CommandId>,
+    /// How many rows right after this one are its subcommands.
+    subcommand_count: u8,
+    /// The number of arguments with the command's name (and subcommand's); negative: at least that many.
+    pub arity: i16,
+    /// What `COMMAND INFO` says as arity, where ours accepts more than Redis's (`KEYS`, `TTL`).
+    pub told_arity: i16,
+    /// How it behaves.
+    pub flags: Flags,
+    /// Its ACL categories.
+    pub acl: Acl,
+    /// Where its keys are. On the way of a request use [`keys()`].
+    pub key_specs: &'static [KeySpec],
+    /// The key specs in their old form, derived.
+    pub range: KeyRange,
+    /// Where it is documented.
+    pub group: Group,
+    /// The version of Redis that had it first, or of Ringtail for what Redis has not.
+    pub since: &'static str,
+    /// The cost, in O notation and words.
+    pub complexity: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// What to use instead and since when it is deprecated.
+    pub replaced_by: Option<(&'static str, &'static str)>,
+    /// Version and what changed in it.
+    pub history: &'static [(&'static str, &'static str)],
+    /// Redis's command tips, besides the policies that [`Command::pool`] implies.
+    pub tips: &'static [&'static str],
+    /// The argument tree.
+    pub args: &'static [Arg],
+    /// The command of Redis that this verb of an ancestor stands for.
+    pub alias_of: Option<CommandId>,
+    /// What a proxy does with it.
+    pub pool: PoolRule,
+}
+
+/// What a proxy does with a command, so that a pool of servers answers as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolRule {
+    /// Sent as it is to the member that owns its keys; keys of different slots are refused
+    /// (`CROSSSLOT`), because it is atomic.
+    Keys,
+    /// Split by member, one part each, and the parts' answers joined. Each key (with what
+    /// follows it, up to the next key) belongs to its owner's part.
+    Split(Join),
+    /// Sent as it is to every member, and the answers joined.
+    Everywhere(Join),
+    /// A function of the proxy's own that asks some members (`SCAN`, `RANDOMKEY`).
+    Own,
+    /// Answered by the proxy, no member is asked.
+    Local,
+    /// Refused by the proxy: it makes sense only on one server.
+    Refused,
+}
+
+/// How the answers of several members become one. Any error among them is the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// Integers are added (`DEL`, `DBSIZE`).
+    Sum,
+    /// `OK` when all said so (`MSET`, `FLUSHALL`).
+    AllOk,
+    /// Elements go back to the places of their keys in the request (`MGET`).
+    InOrder,
+    /// Arrays are put one after the other (`KEYS`).
+    Concat,
+}
+
+impl Command {
+    /// The last part of the name: `id` for `client|id`, lower case.
+    pub fn name(&self) -> &'static str {
+        self.full_name.rsplit('|').next().unwrap_or(self.full_name)
+    }
+
+    /// What the data server runs for it: itself, or the command that it is an alias of.
+    #[inline]
+    pub const fn executes(&self) -> CommandId {
+        match self.alias_of {
+            Some(id) => id,
+            None => self.id,
+        }
+    }
+
+    /// Whether `count` arguments, with the command's name, are enough and not too many.
+    #[inline]
+    pub const fn arity_ok(&self, count: usize) -> bool {
+        let wanted = self.arity.unsigned_abs() as usize;
+        if self.arity >= 0 { count == wanted } else { count >= wanted }
+    }
+
+    /// Its subcommands, none for most.
+    pub fn subcommands(&self) -> &'static [Command] {
+        let first = self.id as usize + 1;
+        &COMMANDS[first..first + usize::from(self.subcommand_count)]
+    }
+
+    /// The subcommand of this name, in any case.
+    pub fn subcommand(&self, name: &[u8]) -> Option<&'static Command> {
+        self.subcommands().iter().find(|sub| sub.name().as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether it may change a key.
+    #[inline]
+    pub const fn is_write(&self) -> bool {
+        self.flags.contains(Flags::WRITE)
+    }
+}
+
+impl CommandId {
+    /// The row.
+    #[inline]
+    pub fn command(self) -> &'static Command {
+        &COMMANDS[self as usize]
+    }
+}
