@@ -1,2 +1,20 @@
-//! See the package description.
+//! Ringtail's wire protocol: bytes to requests and values to replies.
+//!
+//! Nothing here does IO, reads a clock or keeps global state, so the data server, the proxy, the client and the
+//! fuzzers share it, and its tests need no socket.
+//!
+//! * [`request`] finds complete requests in a read buffer, in place.
+//! * [`command`] is the table of commands.
+//! * [`reply`] writes replies straight into an output buffer, in RESP2 or RESP3.
+//! * [`frame`] finds where a reply ends without decoding it.
+//! * [`number`], [`glob`]: Redis's number formats and patterns.
+//! * [`limits`] and [`errors`] are the one place for every bound and every error text.
+
 pub mod command;
+pub mod errors;
+pub mod frame;
+pub mod glob;
+pub mod limits;
+pub mod number;
+pub mod reply;
+pub mod request;
