@@ -55,6 +55,8 @@ pub struct Arg {
     pub token: Option<&'static str>,
     /// The version that added it, when later than the command.
     pub since: Option<&'static str>,
+    /// The version that deprecated it.
+    pub deprecated_since: Option<&'static str>,
     /// Whether it may be left out or repeated.
     pub flags: ArgFlags,
     /// For `OneOf` and `Block`: what is inside.
@@ -64,7 +66,7 @@ pub struct Arg {
 impl Arg {
     const fn new(name: &'static str, kind: ArgKind) -> Self {
         let flags = ArgFlags::empty();
-        Self { name, kind, key_spec: 0, token: None, since: None, flags, args: &[] }
+        Self { name, kind, key_spec: 0, token: None, since: None, deprecated_since: None, flags, args: &[] }
     }
 
     pub(super) const fn opt(mut self) -> Self {
@@ -84,6 +86,11 @@ impl Arg {
 
     pub(super) const fn since(mut self, version: &'static str) -> Self {
         self.since = Some(version);
+        self
+    }
+
+    pub(super) const fn deprecated(mut self, version: &'static str) -> Self {
+        self.deprecated_since = Some(version);
         self
     }
 
@@ -134,3 +141,18 @@ pub(super) const fn block(name: &'static str, args: &'static [Arg]) -> Arg {
     arg.args = args;
     arg
 }
+
+// Arguments that several commands share.
+
+pub(super) const ON_OFF: Arg = one_of("enabled", &[word("on", "ON"), word("off", "OFF")]);
+
+pub(super) const FLUSH_TYPE: Arg =
+    one_of("flush-type", &[word("async", "ASYNC").since("4.0.0"), word("sync", "SYNC").since("6.2.0")]).opt();
+
+pub(super) const EXPIRY_CONDITION: Arg =
+    one_of("condition", &[word("nx", "NX"), word("xx", "XX"), word("gt", "GT"), word("lt", "LT")])
+        .since("7.0.0")
+        .opt();
+
+/// The ends of a list.
+pub(super) const SIDES: &[Arg] = &[word("left", "LEFT"), word("right", "RIGHT")];

@@ -2,6 +2,8 @@
 
 use bitflags::bitflags;
 
+use super::Command;
+
 bitflags! {
     /// How a command behaves; the names are those of `COMMAND INFO`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,14 +38,14 @@ bitflags! {
         const MAY_REPLICATE = 1 << 13;
         /// Legal with no key at all, though it can take some.
         const NO_MANDATORY_KEYS = 1 << 14;
-        /// Needs a look at the arguments to find the keys. Derived from the key specs.
-        const MOVABLEKEYS = 1 << 15;
-        /// Answered while a long script holds the server.
-        const ALLOW_BUSY = 1 << 16;
+        /// Not while data is being loaded in the background.
+        const NO_ASYNC_LOADING = 1 << 15;
         /// Not inside a transaction.
-        const NO_MULTI = 1 << 17;
-        /// Touches keys that its arguments do not name.
-        const TOUCHES_ARBITRARY_KEYS = 1 << 18;
+        const NO_MULTI = 1 << 16;
+        /// Needs a look at the arguments to find the keys. Derived from the key specs.
+        const MOVABLEKEYS = 1 << 17;
+        /// Answered while a long script holds the server.
+        const ALLOW_BUSY = 1 << 18;
     }
 }
 
@@ -186,10 +188,12 @@ impl Group {
 }
 
 impl Acl {
-    /// The categories that follow from a command's flags and group, by Redis's rules.
-    pub(super) const fn implied(flags: Flags, group: Group) -> Self {
+    /// The categories that follow from a command's flags and group, by Redis's rules. A command that only
+    /// holds subcommands is not of its group's.
+    pub(super) const fn implied(command: &Command) -> Self {
+        let flags = command.flags;
         let speed = if flags.contains(Flags::FAST) { Self::FAST } else { Self::SLOW };
-        let mut acl = group.acl().union(speed);
+        let mut acl = if command.subcommand_count > 0 { speed } else { command.group.acl().union(speed) };
         let rules = [
             (Flags::WRITE, Self::WRITE),
             (Flags::READONLY, Self::READ),

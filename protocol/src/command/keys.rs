@@ -63,6 +63,11 @@ impl KeySpec {
         Self::new(at, FindKeys::Range { last: 0, step: 1, limit: 0 }, flags)
     }
 
+    /// The keys at argument `at` and the `more` after it.
+    pub(super) const fn run(at: u16, more: i16, flags: KeyFlags) -> Self {
+        Self::new(at, FindKeys::Range { last: more, step: 1, limit: 0 }, flags)
+    }
+
     /// Every `step`th argument from `at` to the end.
     pub(super) const fn rest(at: u16, step: u16, flags: KeyFlags) -> Self {
         Self::new(at, FindKeys::Range { last: -1, step, limit: 0 }, flags)

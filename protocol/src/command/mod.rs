@@ -38,10 +38,12 @@ pub struct Command {
     pub parent: Option<CommandId>,
     /// How many rows right after this one are its subcommands.
     subcommand_count: u8,
-    /// The number of arguments with the command's name (and subcommand's); negative: at least that many.
+    /// The number of arguments with the command's name (and subcommand's), as `COMMAND INFO` tells it;
+    /// negative: at least that many. What is really accepted is [`Command::arity_ok`]'s to say: `KEYS`
+    /// and `TTL` take one argument less or more here than in Redis.
     pub arity: i16,
-    /// What `COMMAND INFO` says as arity, where ours accepts more than Redis's (`KEYS`, `TTL`).
-    pub told_arity: i16,
+    least: u16,
+    most: u16,
     /// How it behaves.
     pub flags: Flags,
     /// Its ACL categories.
@@ -62,10 +64,13 @@ pub struct Command {
     pub replaced_by: Option<(&'static str, &'static str)>,
     /// Version and what changed in it.
     pub history: &'static [(&'static str, &'static str)],
-    /// Redis's command tips, besides the policies that [`Command::pool`] implies.
+    /// Redis's command tips, besides the policies that [`Command::pool`] implies
+    /// ([`PoolRule::policies`]).
     pub tips: &'static [&'static str],
     /// The argument tree.
     pub args: &'static [Arg],
+    /// A form that an ancestor had, and what it means (`SET key value seconds`).
+    pub also: Option<(&'static str, &'static str)>,
     /// The command of Redis that this verb of an ancestor stands for.
     pub alias_of: Option<CommandId>,
     /// What a proxy does with it.
@@ -122,8 +127,7 @@ impl Command {
     /// Whether `count` arguments, with the command's name, are enough and not too many.
     #[inline]
     pub const fn arity_ok(&self, count: usize) -> bool {
-        let wanted = self.arity.unsigned_abs() as usize;
-        if self.arity >= 0 { count == wanted } else { count >= wanted }
+        count >= self.least as usize && (count <= self.most as usize || self.most == u16::MAX)
     }
 
     /// Its subcommands, none for most.
@@ -141,6 +145,21 @@ impl Command {
     #[inline]
     pub const fn is_write(&self) -> bool {
         self.flags.contains(Flags::WRITE)
+    }
+}
+
+impl PoolRule {
+    /// The rule as Redis's command tips say it, for clients that treat a pool themselves.
+    pub const fn policies(self) -> &'static [&'static str] {
+        match self {
+            Self::Split(Join::Sum) => &["request_policy:multi_shard", "response_policy:agg_sum"],
+            Self::Split(Join::AllOk) => &["request_policy:multi_shard", "response_policy:all_succeeded"],
+            Self::Split(_) => &["request_policy:multi_shard"],
+            Self::Everywhere(Join::Sum) => &["request_policy:all_shards", "response_policy:agg_sum"],
+            Self::Everywhere(Join::AllOk) => &["request_policy:all_shards", "response_policy:all_succeeded"],
+            Self::Everywhere(_) => &["request_policy:all_shards"],
+            Self::Keys | Self::Own | Self::Local | Self::Refused => &[],
+        }
     }
 }
 

@@ -16,6 +16,11 @@ macro_rules! key_flags {
     ($($name:ident)*) => { KeyFlags::empty()$(.union(KeyFlags::$name))* };
 }
 
+/// The most usual key specs: one key, right after the command's name.
+macro_rules! key {
+    ($($name:ident)*) => { &[KeySpec::one(1, key_flags!($($name)*))] };
+}
+
 pub(super) const fn row(name: &'static str, arity: i16, flags: Flags) -> Command {
     Command {
         id: CommandId::FIRST,
@@ -23,7 +28,8 @@ pub(super) const fn row(name: &'static str, arity: i16, flags: Flags) -> Command
         parent: None,
         subcommand_count: 0,
         arity,
-        told_arity: arity,
+        least: arity.unsigned_abs(),
+        most: if arity < 0 { u16::MAX } else { arity.unsigned_abs() },
         flags,
         acl: Acl::empty(),
         key_specs: &[],
@@ -36,17 +42,16 @@ pub(super) const fn row(name: &'static str, arity: i16, flags: Flags) -> Command
         history: &[],
         tips: &[],
         args: &[],
+        also: None,
         alias_of: None,
         pool: PoolRule::Local,
     }
 }
 
 /// A verb of an ancestor: everything but the name is taken from the command it stands for.
-pub(super) const fn alias(name: &'static str, of: CommandId, summary: &'static str) -> Command {
+pub(super) const fn alias(name: &'static str, of: CommandId) -> Command {
     let mut alias = row(name, 0, Flags::empty());
     alias.alias_of = Some(of);
-    alias.since = "0.1.0";
-    alias.summary = summary;
     alias
 }
 
@@ -95,9 +100,17 @@ impl Command {
         self
     }
 
-    /// Ours accepts another number of arguments than Redis's, which `COMMAND INFO` goes on telling.
-    pub(super) const fn told_arity(mut self, arity: i16) -> Self {
-        self.told_arity = arity;
+    /// The numbers of arguments that ours takes where Redis's takes fewer, which `COMMAND INFO` goes on
+    /// telling.
+    pub(super) const fn accepts(mut self, least: u16, most: u16) -> Self {
+        self.least = least;
+        self.most = most;
+        self
+    }
+
+    /// A form that ancestors of Ringtail had, and what it means.
+    pub(super) const fn also(mut self, form: &'static str, means: &'static str) -> Self {
+        self.also = Some((form, means));
         self
     }
 

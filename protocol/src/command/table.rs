@@ -1,6 +1,9 @@
 //! Makes `CommandId` and the finished table out of the rows of all groups.
 
-use super::arg::{KEY, block, double, int, key, one_of, pattern, string, time, word};
+use super::arg::{
+    EXPIRY_CONDITION, FLUSH_TYPE, KEY, ON_OFF, SIDES, block, double, int, key, one_of, pattern, string, time,
+    word,
+};
 use super::row::{alias, row};
 use super::{Acl, Command, Flags, Group, Join, KeyFlags, KeyRange, KeySpec, PoolRule};
 
@@ -32,10 +35,21 @@ pub static COMMANDS: [Command; CommandId::COUNT] = finished();
 
 /// Fills in what follows from a row's place and from its own words.
 const fn finished() -> [Command; CommandId::COUNT] {
+    let mut table = placed();
+    let mut i = 0;
+    while i < table.len() {
+        table[i] = derived(table[i]);
+        i += 1;
+    }
+    table
+}
+
+/// Gives each row its id; a row whose name has a bar is a subcommand of the last one without.
+const fn placed() -> [Command; CommandId::COUNT] {
     let mut table = ROWS;
     let (mut i, mut parent) = (0, 0);
     while i < table.len() {
-        table[i] = derived(table[i], IDS[i]);
+        table[i].id = IDS[i];
         if has_bar(table[i].full_name) {
             table[i].parent = Some(IDS[parent]);
             table[parent].subcommand_count += 1;
@@ -47,12 +61,11 @@ const fn finished() -> [Command; CommandId::COUNT] {
     table
 }
 
-const fn derived(row: Command, id: CommandId) -> Command {
+const fn derived(row: Command) -> Command {
     let mut command = if let Some(of) = row.alias_of { aliased(row, of) } else { row };
     let (range, movable) = KeyRange::of(command.key_specs);
-    command.id = id;
     command.range = range;
-    command.acl = command.acl.union(Acl::implied(command.flags, command.group));
+    command.acl = command.acl.union(Acl::implied(&command));
     if movable {
         command.flags = command.flags.union(Flags::MOVABLEKEYS);
     }
@@ -60,14 +73,14 @@ const fn derived(row: Command, id: CommandId) -> Command {
 }
 
 const fn aliased(alias: Command, of: CommandId) -> Command {
-    let original = ROWS[of as usize];
     Command {
+        id: alias.id,
         full_name: alias.full_name,
         alias_of: alias.alias_of,
-        summary: alias.summary,
-        since: alias.since,
         history: &[],
-        ..original
+        replaced_by: None,
+        also: None,
+        ..ROWS[of as usize]
     }
 }
 

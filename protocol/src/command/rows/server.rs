@@ -1,11 +1,147 @@
-//! The server group.
+//! Commands on the server as a whole.
 
 macro_rules! server_rows {
     ($next:ident $($after:ident)*; $($rows:tt)*) => { $next! { $($after)*; $($rows)* Server {
 
+Command = row("command", -1, flags!(LOADING STALE))
+    .about("2.8.13", "O(N), N commands", "Describes all commands for client libraries.")
+    .acl(Acl::CONNECTION)
+    .tips(&["nondeterministic_output_order"]);
+
+CommandCount = row("command|count", 2, flags!(LOADING STALE))
+    .about("2.8.13", "O(1)", "Returns how many commands there are.")
+    .acl(Acl::CONNECTION);
+
+CommandDocs = row("command|docs", -2, flags!(LOADING STALE))
+    .about("7.0.0", "O(N), N commands asked for", "Returns the documentation of commands.")
+    .acl(Acl::CONNECTION)
+    .args(&[string("command-name").opt().many()])
+    .tips(&["nondeterministic_output_order"]);
+
+CommandGetkeys = row("command|getkeys", -4, flags!(LOADING STALE))
+    .about("2.8.13", "O(N), N arguments", "Returns the keys of a whole command.")
+    .acl(Acl::CONNECTION);
+
+CommandGetkeysandflags = row("command|getkeysandflags", -4, flags!(LOADING STALE))
+    .about("7.0.0", "O(N), N arguments", "Returns the keys of a whole command and what it does with them.")
+    .acl(Acl::CONNECTION);
+
+CommandHelp = row("command|help", 2, flags!(LOADING STALE))
+    .about("5.0.0", "O(1)", "Lists the subcommands.")
+    .acl(Acl::CONNECTION);
+
+CommandInfo = row("command|info", -2, flags!(LOADING STALE))
+    .about("2.8.13", "O(N), N commands asked for", "Describes some commands, or all, for client libraries.")
+    .acl(Acl::CONNECTION)
+    .history(&[("7.0.0", "Without a name it describes all commands.")])
+    .args(&[string("command-name").opt().many()])
+    .tips(&["nondeterministic_output_order"]);
+
+CommandList = row("command|list", -2, flags!(LOADING STALE))
+    .about("7.0.0", "O(N), N commands", "Returns the names of commands, filtered if wanted.")
+    .acl(Acl::CONNECTION)
+    .args(&[
+        one_of("filterby", &[
+            string("module-name").after("MODULE"), string("category").after("ACLCAT"),
+            pattern("pattern").after("PATTERN"),
+        ]).after("FILTERBY").opt(),
+    ])
+    .tips(&["nondeterministic_output_order"]);
+
+Config = row("config", -2, flags!())
+    .about("2.0.0", "By subcommand", "Commands on the configuration.");
+
+ConfigGet = row("config|get", -3, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("2.0.0", "O(N), N parameters", "Returns the parameters that match glob patterns.")
+    .history(&[("7.0.0", "Several patterns.")])
+    .args(&[block("parameter", &[string("parameter")]).many()]);
+
+ConfigHelp = row("config|help", 2, flags!(LOADING STALE))
+    .about("5.0.0", "O(1)", "Lists the subcommands.");
+
+ConfigResetstat = row("config|resetstat", 2, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("2.0.0", "O(1)", "Sets the statistics of INFO to zero.")
+    .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]);
+
+ConfigSet = row("config|set", -4, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("2.0.0", "O(N), N parameters", "Sets parameters, all or none.")
+    .history(&[("7.0.0", "Several parameters.")])
+    .args(&[block("parameter_value", &[string("parameter"), string("value")]).many()])
+    .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]);
+
 Dbsize = row("dbsize", 1, flags!(READONLY FAST))
     .about("1.0.0", "O(1)", "Returns how many keys the database has.")
+    .acl(Acl::KEYSPACE)
     .pool(PoolRule::Everywhere(Join::Sum));
+
+Flushall = row("flushall", -1, flags!(WRITE))
+    .about("1.0.0", "O(N), N keys in all databases", "Deletes all keys of all databases.")
+    .acl(Acl::DANGEROUS)
+    .acl(Acl::KEYSPACE)
+    .history(&[("4.0.0", "ASYNC."), ("6.2.0", "SYNC.")])
+    .args(&[FLUSH_TYPE])
+    .pool(PoolRule::Everywhere(Join::AllOk));
+
+Flushdb = row("flushdb", -1, flags!(WRITE))
+    .about("1.0.0", "O(N), N keys in the database", "Deletes all keys of the database.")
+    .acl(Acl::DANGEROUS)
+    .acl(Acl::KEYSPACE)
+    .history(&[("4.0.0", "ASYNC."), ("6.2.0", "SYNC.")])
+    .args(&[FLUSH_TYPE])
+    .pool(PoolRule::Everywhere(Join::AllOk));
+
+Info = row("info", -1, flags!(LOADING STALE))
+    .about("1.0.0", "O(1)", "Returns facts and statistics, by section.")
+    .acl(Acl::DANGEROUS)
+    .history(&[("7.0.0", "Several sections.")])
+    .args(&[string("section").opt().many()])
+    .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]);
+
+Lolwut = row("lolwut", -1, flags!(READONLY FAST))
+    .about("5.0.0", "", "Draws something and tells the version.")
+    .args(&[int("version").after("VERSION").opt()]);
+
+Memory = row("memory", -2, flags!())
+    .about("4.0.0", "By subcommand", "Commands on memory.");
+
+MemoryHelp = row("memory|help", 2, flags!(LOADING STALE))
+    .about("4.0.0", "O(1)", "Lists the subcommands.");
+
+MemoryUsage = row("memory|usage", -3, flags!(READONLY))
+    .about("4.0.0", "O(N), N samples", "Returns the bytes that a key and its value take.")
+    .keys(&[KeySpec::one(2, key_flags!(RO))])
+    .args(&[KEY, int("count").after("SAMPLES").opt()]);
+
+Role = row("role", 1, flags!(NOSCRIPT LOADING STALE FAST))
+    .about("2.8.12", "O(1)", "Returns the server's part in replication.")
+    .acl(Acl::ADMIN)
+    .acl(Acl::DANGEROUS);
+
+Shutdown = row("shutdown", -1, flags!(ADMIN NOSCRIPT LOADING STALE NO_MULTI ALLOW_BUSY))
+    .about("1.0.0", "O(1)", "Ends the server.")
+    .history(&[("7.0.0", "NOW, FORCE and ABORT.")])
+    .args(&[
+        one_of("nosave_save", &[word("nosave", "NOSAVE"), word("save", "SAVE")]).opt(),
+        word("now", "NOW").since("7.0.0").opt(), word("force", "FORCE").since("7.0.0").opt(),
+        word("abort", "ABORT").since("7.0.0").opt(),
+    ])
+    .pool(PoolRule::Refused);
+
+Swapdb = row("swapdb", 3, flags!(WRITE FAST))
+    .about("4.0.0", "O(N), N clients that watch or wait on keys", "Swaps two databases.")
+    .acl(Acl::DANGEROUS)
+    .acl(Acl::KEYSPACE)
+    .args(&[int("index1"), int("index2")])
+    .pool(PoolRule::Everywhere(Join::AllOk));
+
+Time = row("time", 1, flags!(LOADING STALE FAST))
+    .about("2.6.0", "O(1)", "Returns the server's time in seconds and microseconds.")
+    .tips(&["nondeterministic_output"]);
+
+// What ancestors of Ringtail called some of these.
+Size = alias("size", CommandId::Dbsize);
+Clear = alias("clear", CommandId::Flushall);
+Status = alias("status", CommandId::Info);
 
     } } };
 }
