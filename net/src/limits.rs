@@ -1,0 +1,37 @@
+//! Every bound of this crate, in one place: what a peer can make us hold, and how long we wait.
+
+use std::time::Duration;
+
+/// Longest time a peer may take for the TLS handshake.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest time [`crate::Stream::shutdown`] waits for the peer to take the last bytes and close.
+pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Most bytes that [`crate::Stream::shutdown`] reads and throws away while it waits.
+pub const SHUTDOWN_DISCARD: usize = 1 << 20;
+
+/// Ciphertext read by one call: a per-thread buffer, so that idle connections own none.
+pub const CIPHERTEXT_READ: usize = 64 << 10;
+
+/// Most plaintext that a TLS session encrypts ahead of what the socket takes.
+pub const CIPHERTEXT_PENDING: usize = 64 << 10;
+
+/// What a read asks for when the caller's buffer has no room at all.
+pub const LEAST_READ: usize = 4 << 10;
+
+/// Connections that the kernel completes ahead of `accept`.
+pub const BACKLOG: i32 = 1024;
+
+/// Accepted connections that wait for one worker to take them.
+pub const WORKER_QUEUE: usize = 1024;
+
+/// Pause after `accept` failed (out of descriptors, out of memory).
+pub const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+
+/// Idle time before TCP keepalive probes, time between them, and how many go unanswered.
+pub const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(300), Duration::from_secs(75), 3);
+
+const _: () = assert!(LEAST_READ <= CIPHERTEXT_READ);
+// One TLS record's plaintext is at most 16 KiB: less would split every large write.
+const _: () = assert!(CIPHERTEXT_PENDING >= 16 << 10);

@@ -1,0 +1,224 @@
+//! The listening side: bind once at start, then one loop accepts and deals connections to the workers in turn.
+//!
+//! One acceptor and not SO_REUSEPORT: that one balances by a hash of addresses, so the few long-lived
+//! connections of a proxy could all meet on one worker.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::mpsc;
+
+use crate::limits;
+use crate::problem::Problem;
+use crate::rate_limited::RateLimited;
+use crate::shutdown::Shutdown;
+use crate::workers::Workers;
+
+/// How a listener is protected, to judge whether it may be reached from other machines.
+#[derive(Debug, Clone, Copy)]
+pub struct Exposure {
+    /// The listener speaks TLS.
+    pub encrypted: bool,
+    /// Clients must show a password or a certificate.
+    pub authenticated: bool,
+    /// The operator said `--insecure`.
+    pub insecure: bool,
+}
+
+impl Exposure {
+    /// Refuses what would open the data to everyone on the network.
+    ///
+    /// # Errors
+    /// `address` is beyond loopback, and the listener is in plaintext or without a password.
+    pub fn check(self, address: SocketAddr) -> Result<(), Problem> {
+        if self.insecure || is_loopback(address.ip()) || (self.encrypted && self.authenticated) {
+            return Ok(());
+        }
+        let (what, flags) = match (self.encrypted, self.authenticated) {
+            (false, false) => ("in plaintext and without a password", "--cert, --key and --requirepass-file"),
+            (false, true) => ("in plaintext", "--cert and --key"),
+            _ => ("without a password", "--requirepass-file or --client-ca"),
+        };
+        Err(Problem::new(
+            format!("{address} would be open to other machines {what}"),
+            format!("give {flags}, or --insecure if the network is trusted"),
+        ))
+    }
+}
+
+/// Whether only this machine can reach the address.
+pub fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
+
+/// A bound socket that does not accept yet.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Binds `addr` (`host:port`; port 0 takes a free one).
+    ///
+    /// # Errors
+    /// The address is refused by `exposure`, or cannot be bound, and what to do then.
+    pub fn bind(addr: &str, exposure: Exposure) -> Result<Self, Problem> {
+        let address = resolve(addr)?;
+        exposure.check(address)?;
+        let socket = listen(address).map_err(|error| explain(address, &error))?;
+        let address = socket.local_addr().map_err(|error| explain(address, &error))?;
+        Ok(Self { socket, address })
+    }
+
+    /// The bound address, with the port that was chosen for port 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts until `shutdown` and deals the connections to `workers` in turn. Failures to accept are
+    /// logged and waited out; they never end the loop.
+    ///
+    /// # Errors
+    /// The socket could not be given to the runtime.
+    pub async fn deal(self, workers: &Workers, shutdown: &Shutdown) -> io::Result<()> {
+        self.socket.set_nonblocking(true)?;
+        let socket = tokio::net::TcpListener::from_std(self.socket)?;
+        let mut dealer = workers.dealer();
+        tokio::select! {
+            () = shutdown.wait() => {}
+            () = accept_all(&socket, &mut dealer) => {}
+        }
+        Ok(())
+    }
+}
+
+fn resolve(addr: &str) -> Result<SocketAddr, Problem> {
+    let bad = |why: &dyn std::fmt::Display| {
+        Problem::new(format!("'{addr}' is no address to listen on ({why})"), "give --addr HOST:PORT")
+    };
+    let mut addresses = addr.to_socket_addrs().map_err(|error| bad(&error))?;
+    addresses.next().ok_or_else(|| bad(&"the name has no address"))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart must not wait for the old connections' TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(limits::BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn explain(address: SocketAddr, error: &io::Error) -> Problem {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => Problem::new(
+            format!("{address} is in use by another process"),
+            "choose another --addr or stop that process",
+        ),
+        io::ErrorKind::AddrNotAvailable => Problem::new(
+            format!("{} is not an address of this machine", address.ip()),
+            "choose another --addr (0.0.0.0 is every IPv4 address)",
+        ),
+        io::ErrorKind::PermissionDenied => Problem::new(
+            format!("no permission to listen on {address}"),
+            "choose a port of 1024 or above, or grant CAP_NET_BIND_SERVICE",
+        ),
+        _ => Problem::new(format!("cannot listen on {address} ({error})"), "choose another --addr"),
+    }
+}
+
+/// A connection on its way from the acceptor to a worker; [`crate::Stream::accept`] takes it over.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The socket, non-blocking.
+    pub socket: TcpStream,
+    /// The client's address.
+    pub peer: SocketAddr,
+    pub(crate) live: Live,
+}
+
+impl Accepted {
+    /// How many connections of the program are alive, this one included.
+    pub fn live_connections(&self) -> usize {
+        self.live.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One live connection; dropping it takes it off the count.
+#[derive(Debug)]
+pub(crate) struct Live(Arc<AtomicUsize>);
+
+impl Live {
+    pub(crate) fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The workers' queues and whose turn it is.
+#[derive(Debug)]
+pub(crate) struct Dealer {
+    pub(crate) queues: Vec<mpsc::Sender<Accepted>>,
+    pub(crate) turn: usize,
+    pub(crate) live: Arc<AtomicUsize>,
+}
+
+impl Dealer {
+    /// Gives the connection to the next worker with room; when none has any, waits for the one whose turn it
+    /// is, and the kernel's backlog holds the others meanwhile.
+    async fn deal(&mut self, socket: TcpStream, peer: SocketAddr) {
+        let mut accepted = Accepted { socket, peer, live: Live::new(&self.live) };
+        for _ in 0..self.queues.len() {
+            match self.next().try_send(accepted) {
+                Ok(()) => return,
+                Err(refused) => accepted = refused.into_inner(),
+            }
+        }
+        // Fails only when that worker has ended, and with it the program.
+        let _ = self.next().send(accepted).await;
+    }
+
+    fn next(&mut self) -> &mpsc::Sender<Accepted> {
+        self.turn = (self.turn + 1) % self.queues.len();
+        &self.queues[self.turn]
+    }
+}
+
+async fn accept_all(listener: &tokio::net::TcpListener, dealer: &mut Dealer) {
+    static FAILURES: RateLimited = RateLimited::new();
+    loop {
+        match accept_one(listener).await {
+            Ok((socket, peer)) => dealer.deal(socket, peer).await,
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                FAILURES.log(|suppressed| tracing::error!(%error, suppressed, "cannot accept connections"));
+                tokio::time::sleep(limits::ACCEPT_BACKOFF).await;
+            }
+        }
+    }
+}
+
+async fn accept_one(listener: &tokio::net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (socket, peer) = listener.accept().await?;
+    // Off this thread's epoll: the worker registers it with its own.
+    Ok((socket.into_std()?, peer))
+}
+
+/// The client gave up before we came to it: no reason to pause.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
+
+#[cfg(test)]
+mod tests;

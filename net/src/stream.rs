@@ -1,0 +1,266 @@
+//! One connection's byte stream, plain or TLS, made for a loop that works in batches: wait until it is
+//! readable, read once, run every complete request, write once.
+//!
+//! Two rules make the loop right:
+//! - After `Ok(n)` from [`Stream::try_write`] with nothing left to write, look at
+//!   [`Stream::has_pending`]: TLS may hold ciphertext that the socket did not take. Wait with
+//!   [`Stream::writable`] and call [`Stream::try_flush`].
+//! - Readiness is kept for one waiter in each direction: one task owns a stream.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
+use std::task::{Context, Poll, ready};
+
+use bytes::BufMut;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::limits;
+use crate::listener::{Accepted, Live};
+use crate::session::Session;
+use crate::tls::TlsServer;
+
+/// First byte of a TLS handshake record; no request starts with it.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// A fatal `unexpected_message` alert in the clear: tells a TLS client at once that this is no TLS port.
+const TLS_ALERT: [u8; 7] = [0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x0a];
+
+/// A connected socket and, on a TLS connection, its session.
+#[derive(Debug)]
+pub struct Stream {
+    socket: TcpStream,
+    /// Boxed: a plain stream pays eight bytes for it.
+    session: Option<Box<Session>>,
+    /// Counts this connection as live for as long as the stream exists.
+    live: Option<Live>,
+    /// No byte has been read yet, and the peer is one who may have taken a plaintext port for TLS.
+    fresh: bool,
+}
+
+impl Stream {
+    /// Takes over an accepted connection; with `tls`, performs the handshake first.
+    ///
+    /// # Errors
+    /// The peer's handshake failed, or took longer than [`limits::HANDSHAKE_TIMEOUT`]. The text says why and
+    /// does not name the peer.
+    pub async fn accept(accepted: Accepted, tls: Option<&TlsServer>) -> io::Result<Self> {
+        let Accepted { socket, live, .. } = accepted;
+        let mut stream = Self::plain(TcpStream::from_std(socket)?)?;
+        stream.live = Some(live);
+        stream.fresh = tls.is_none();
+        if let Some(tls) = tls {
+            let (socket, session) = tls.handshake(stream.socket).await?;
+            stream.socket = socket;
+            stream.session = Some(Box::new(session));
+        }
+        Ok(stream)
+    }
+
+    /// Wraps a connected socket: sets TCP_NODELAY (batches are whole already) and keepalive.
+    pub(crate) fn plain(socket: TcpStream) -> io::Result<Self> {
+        socket.set_nodelay(true)?;
+        let (idle, every, times) = limits::KEEPALIVE;
+        let keepalive = TcpKeepalive::new().with_time(idle).with_interval(every).with_retries(times);
+        SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
+        Ok(Self { socket, session: None, live: None, fresh: false })
+    }
+
+    pub(crate) fn secure(socket: TcpStream, session: Session) -> io::Result<Self> {
+        Ok(Self { session: Some(Box::new(session)), ..Self::plain(socket)? })
+    }
+
+    /// Whether the bytes are encrypted on the wire.
+    pub fn is_tls(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// The other end's address.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.peer_addr()
+    }
+
+    /// This end's address.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// The descriptor's number, for `CLIENT LIST`.
+    pub fn raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+
+    /// Waits until [`Self::try_read`] may have something. Cancel-safe.
+    pub async fn readable(&self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_read_ready(cx)).await
+    }
+
+    /// Waits until [`Self::try_write`] or [`Self::try_flush`] may get somewhere. Cancel-safe.
+    pub async fn writable(&self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_write_ready(cx)).await
+    }
+
+    /// The poll form of [`Self::readable`]. Ready while decrypted bytes wait, whatever the socket says.
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.session.as_ref().is_some_and(|session| session.is_readable()) {
+            return Poll::Ready(Ok(()));
+        }
+        self.socket.poll_read_ready(cx)
+    }
+
+    /// The poll form of [`Self::writable`].
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_write_ready(cx)
+    }
+
+    /// Appends what has arrived to `buf`: into its spare capacity, at most `max` bytes (not zero), without
+    /// clearing or copying on a plain stream. A buffer without room is given some first. At most one system call.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is there, so [`Self::readable`] waits next. `Ok(0)` is the end of the stream.
+    pub fn try_read(&mut self, buf: &mut Vec<u8>, max: usize) -> io::Result<usize> {
+        if buf.capacity() == buf.len() {
+            buf.reserve(max.min(limits::LEAST_READ));
+        }
+        let room = max.min(buf.capacity() - buf.len());
+        match &mut self.session {
+            None => self.read_plain(buf, room),
+            Some(session) => session.try_read(&self.socket, buf, room),
+        }
+    }
+
+    fn read_plain(&mut self, buf: &mut Vec<u8>, room: usize) -> io::Result<usize> {
+        let read = self.socket.try_read_buf(&mut buf.limit(room))?;
+        if read < room {
+            forget_readiness(&self.socket, Interest::READABLE, read);
+        }
+        if self.fresh && read > 0 {
+            self.refuse_tls(buf[buf.len() - read])?;
+        }
+        Ok(read)
+    }
+
+    /// A TLS client on a plaintext port would wait for ever: answer in its own language.
+    fn refuse_tls(&mut self, first: u8) -> io::Result<()> {
+        self.fresh = false;
+        if first != TLS_HANDSHAKE {
+            return Ok(());
+        }
+        // The connection ends here whether or not this small write succeeds.
+        let _ = self.socket.try_write(&TLS_ALERT);
+        Err(io::Error::new(io::ErrorKind::InvalidData, "the client speaks TLS, this port does not"))
+    }
+
+    /// Writes as much of `bytes` as goes at once and says how many were accepted; on a TLS stream accepted
+    /// bytes may still be [pending](Self::has_pending). At most one system call for each 64 KiB.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing was accepted, so [`Self::writable`] waits next.
+    pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.session {
+            None => write_plain(&self.socket, bytes),
+            Some(session) => session.try_write(&self.socket, bytes),
+        }
+    }
+
+    /// Whether accepted bytes have not reached the socket yet (TLS only).
+    pub fn has_pending(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.has_pending())
+    }
+
+    /// Moves pending ciphertext to the socket; `Ok` when none is left.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the socket takes no more for now.
+    pub fn try_flush(&mut self) -> io::Result<()> {
+        match &mut self.session {
+            None => Ok(()),
+            Some(session) => session.try_flush(&self.socket),
+        }
+    }
+
+    /// Writes all of `bytes`, waiting as needed, and flushes.
+    pub async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        poll_fn(|cx| {
+            while !bytes.is_empty() {
+                match self.try_write(bytes) {
+                    Ok(written) => bytes = &bytes[written..],
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        ready!(self.poll_write_ready(cx))?;
+                    }
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
+            }
+            self.poll_flush(cx)
+        })
+        .await
+    }
+
+    /// The poll form of [`Self::try_flush`]: ready when nothing is pending.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            match self.try_flush() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.poll_write_ready(cx))?,
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+
+    /// Ends the stream so that the peer gets all that was written: flushes, sends close_notify and FIN, then
+    /// reads and drops what the peer still sends until it closes too. Without that last step the
+    /// kernel would answer unread bytes with a reset, which destroys the last reply on its way.
+    ///
+    /// Bounded by [`limits::SHUTDOWN_TIMEOUT`] and [`limits::SHUTDOWN_DISCARD`]; to end at once, drop the stream.
+    pub async fn shutdown(&mut self) {
+        // A peer that is gone or does not read gets no more than this.
+        let _ = timeout(limits::SHUTDOWN_TIMEOUT, self.end()).await;
+    }
+
+    async fn end(&mut self) -> io::Result<()> {
+        if let Some(session) = &mut self.session {
+            session.queue_close();
+        }
+        poll_fn(|cx| self.poll_flush(cx)).await?;
+        SockRef::from(&self.socket).shutdown(std::net::Shutdown::Write)?;
+        self.discard_rest().await
+    }
+
+    async fn discard_rest(&mut self) -> io::Result<()> {
+        let mut dropped = 0;
+        let mut scratch = [0; limits::LEAST_READ];
+        while dropped < limits::SHUTDOWN_DISCARD {
+            poll_fn(|cx| self.socket.poll_read_ready(cx)).await?;
+            match self.socket.try_read(&mut scratch) {
+                Ok(0) => break,
+                Ok(read) => dropped += read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One write of plain bytes.
+fn write_plain(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    let written = socket.try_write(bytes)?;
+    if written < bytes.len() {
+        forget_readiness(socket, Interest::WRITABLE, written);
+    }
+    Ok(written)
+}
+
+/// A transfer shorter than the space given means that the socket is drained (or full): epoll(7), question 9.
+/// Tells tokio so, which saves the system call whose only answer would be EAGAIN.
+pub(crate) fn forget_readiness(socket: &TcpStream, interest: Interest, moved: usize) {
+    if moved > 0 {
+        let _ = socket.try_io(interest, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests;
