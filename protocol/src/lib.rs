@@ -6,7 +6,7 @@
 //! * [`request`] finds complete requests in a read buffer, in place.
 //! * [`command`] is the table of commands.
 //! * [`reply`] writes replies straight into an output buffer, in RESP2 or RESP3.
-//! * [`frame`] finds where a reply ends without decoding it.
+//! * [`frame`] finds where a reply ends without decoding it, [`value`] decodes it.
 //! * [`number`], [`glob`]: Redis's number formats and patterns.
 //! * [`limits`] and [`errors`] are the one place for every bound and every error text.
 
@@ -18,3 +18,4 @@ pub mod limits;
 pub mod number;
 pub mod reply;
 pub mod request;
+pub mod value;
