@@ -5,12 +5,15 @@
 //! the `session` of TLS inside) moves its bytes.
 
 mod certificates;
-pub mod connect;
+pub mod config;
+mod connect;
 pub mod exit;
 pub mod limits;
 pub mod listener;
+pub mod logging;
 mod problem;
 mod rate_limited;
+pub mod secret;
 mod session;
 pub mod shutdown;
 pub mod stream;
@@ -18,11 +21,13 @@ pub mod stream;
 mod testing;
 pub mod tls;
 mod tls_error;
+pub mod units;
 pub mod workers;
 
 pub use listener::{Accepted, Exposure, Listener};
 pub use problem::Problem;
 pub use rate_limited::RateLimited;
+pub use secret::{Secret, read_secret};
 pub use shutdown::Shutdown;
 pub use stream::Stream;
 pub use tls::{TlsClient, TlsServer};

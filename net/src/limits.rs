@@ -35,3 +35,12 @@ pub const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(300), Dura
 const _: () = assert!(LEAST_READ <= CIPHERTEXT_READ);
 // One TLS record's plaintext is at most 16 KiB: less would split every large write.
 const _: () = assert!(CIPHERTEXT_PENDING >= 16 << 10);
+
+/// Longest password file, in bytes.
+pub const SECRET: u64 = 4096;
+
+/// Longest configuration file, in bytes.
+pub const CONFIG_FILE: u64 = 1 << 20;
+
+/// Longest certificate, key or CA file, in bytes: the system's whole set of roots is about 200 KiB.
+pub const PEM_FILE: u64 = 4 << 20;
