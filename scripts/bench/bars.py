@@ -1,0 +1,80 @@
+"""Whether what was measured reaches what it must."""
+
+import os
+from dataclasses import asdict, dataclass
+
+from scenarios import MEMORY_BAR, STORE_BARS, THREADS_BAR, THREADS_P99_BAR
+
+
+@dataclass(frozen=True)
+class Bar:
+    what: str
+    measured: float
+    bar: float
+    at_least: bool = False
+    unit: str = "×"
+    spread: tuple | None = None
+    # Why the figure can't be judged on this machine.
+    unjudged: str | None = None
+
+    @property
+    def reached(self):
+        if self.unjudged:
+            return None
+        return self.measured >= self.bar if self.at_least else self.measured <= self.bar
+
+    def as_dict(self):
+        return asdict(self) | {"reached": self.reached}
+
+    def __str__(self):
+        sign = "≥" if self.at_least else "≤"
+        text = f"{self.what}: {self.measured:.2f} {self.unit} (bar {sign} {self.bar:g} {self.unit}"
+        if self.spread:
+            text += f"; rounds {self.spread[0]:.2f} to {self.spread[1]:.2f}"
+        if self.unjudged:
+            return f"  not judged  {text}; {self.unjudged})"
+        if self.reached:
+            return f"  reached     {text})"
+        return f"  MISSED      {text}; by {abs(self.measured - self.bar):.2f} {self.unit})"
+
+
+def of_load(scenario, load, result):
+    """The bars of one load of a scenario whose both sides were measured."""
+    where = f"{scenario.name}, {load.label}"
+    if scenario.name == "threads":
+        return of_threads(where, result)
+    if load.bar is None:
+        return []
+    return [Bar(f"{where}: CPU for each operation", result["ratios"]["cpu_us_per_op"], load.bar,
+                spread=spread(result, "cpu_us_per_op"))]
+
+
+def of_threads(where, result):
+    """With fewer than four cores the generator takes what the second worker would have, so only the capacity that
+    follows from CPU time can be told."""
+    cores = os.cpu_count() or 1
+    unjudged = None if cores >= 4 else f"workers and generator compete for {cores} cores"
+    by_cpu = 2 / result["ratios"]["cpu_us_per_op"]
+    return [
+        Bar(f"{where}: ops/s", result["ratios"]["ops_per_second"], THREADS_BAR, at_least=True, unjudged=unjudged,
+            spread=spread(result, "ops_per_second")),
+        Bar(f"{where}: capacity by CPU time (2 cores / CPU for each operation)", by_cpu, THREADS_BAR, at_least=True),
+        Bar(f"{where}: p99", result["ratios"]["p99_us"], THREADS_P99_BAR, unjudged=unjudged,
+            spread=spread(result, "p99_us")),
+    ]
+
+
+def spread(result, metric):
+    """The lowest and highest ratio of two neighbouring measurements."""
+    pairs = zip(result["ours"]["rounds"], result["peer"]["rounds"])
+    ratios = [ours[metric] / peer[metric] for ours, peer in pairs if peer[metric]]
+    return (min(ratios), max(ratios)) if ratios else None
+
+
+def of_memory(result):
+    return [Bar("memory, 1 M keys: RSS", result["ratio"], MEMORY_BAR)]
+
+
+def of_store(nanoseconds):
+    return [Bar(f"store, {name}", nanoseconds[name], bar, unit="ns")
+            for name, bar in STORE_BARS.items() if name in nanoseconds]

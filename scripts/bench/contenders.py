@@ -1,0 +1,167 @@
+"""What is measured: Ringtail's processes and their peers, each as a context that yields a running `Target`.
+
+The processes under test run on core 0 alone. The servers behind a proxy share core 1 with the generator: what a proxy
+costs is read from its own CPU time, which they do not change.
+"""
+
+import json
+import shutil
+import subprocess
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from processes import free_port, running
+
+TESTED = {0}
+OTHERS = {1}
+
+
+class Missing(Exception):
+    """Something that must be installed or built for this is not there."""
+
+
+@dataclass
+class Target:
+    """Where to send the load, and whose CPU time and memory count."""
+
+    port: int
+    pids: list
+    cacert: str | None = None
+
+
+@dataclass
+class Lab:
+    """What every contender needs to know."""
+
+    directory: Path
+    binaries: Path
+    certs: dict = field(default_factory=dict)
+
+
+def tool(name):
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/sbin")
+    if path is None:
+        raise Missing(f"{name} is not installed")
+    return path
+
+
+def built(lab, name):
+    path = lab.binaries / name
+    if not path.exists():
+        raise Missing(f"{path} is not built")
+    return str(path)
+
+
+@contextmanager
+def redis_server(lab, cores=TESTED):
+    port = free_port()
+    command = [tool("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    with running(command, port, cores, lab.directory) as process:
+        yield Target(port, [process.pid])
+
+
+@contextmanager
+def ringtail_server(lab, threads=1, cores=TESTED):
+    port = free_port()
+    command = [built(lab, "ringtail-server"), "--addr", f"127.0.0.1:{port}", "--threads", str(threads)]
+    with running(command, port, cores, lab.directory) as process:
+        yield Target(port, [process.pid])
+
+
+@contextmanager
+def backends(lab, count=3):
+    """Redis servers behind a proxy; yields their addresses."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(redis_server(lab, OTHERS)) for _ in range(count)]
+        yield [f"127.0.0.1:{server.port}" for server in servers]
+
+
+@contextmanager
+def ringtail_proxy(lab, tls=False):
+    with backends(lab) as addresses:
+        port = free_port()
+        servers = lab.directory / f"servers-{port}.json"
+        servers.write_text(json.dumps([{"addr": address} for address in addresses]))
+        command = [built(lab, "ringtail-proxy"), "--addr", f"127.0.0.1:{port}", "--servers", str(servers),
+                   "--threads", "1"]
+        if tls:
+            command += ["--cert", certificates(lab)["cert"], "--key", certificates(lab)["key"]]
+        with running(command, port, TESTED, lab.directory) as process:
+            yield Target(port, [process.pid], certificates(lab)["ca"] if tls else None)
+
+
+@contextmanager
+def nutcracker(lab):
+    with backends(lab) as addresses:
+        port = free_port()
+        config = lab.directory / f"nutcracker-{port}.yml"
+        config.write_text(NUTCRACKER.format(port=port, servers="".join(f"   - {a}:1\n" for a in addresses)))
+        command = [tool("nutcracker"), "-c", str(config), "-a", "127.0.0.1", "-s", str(free_port())]
+        with running(command, port, TESTED, lab.directory) as process:
+            yield Target(port, [process.pid])
+
+
+@contextmanager
+def haproxy_and_nutcracker(lab):
+    with nutcracker(lab) as behind:
+        port = free_port()
+        config = lab.directory / f"haproxy-{port}.cfg"
+        config.write_text(HAPROXY.format(port=port, behind=behind.port, pem=certificates(lab)["pem"]))
+        with running([tool("haproxy"), "-db", "-f", str(config)], port, TESTED, lab.directory) as process:
+            yield Target(port, [process.pid, *behind.pids], certificates(lab)["ca"])
+
+
+def certificates(lab):
+    """Paths of a CA and of a certificate and key for 127.0.0.1, made once for each bench and gone after it."""
+    if not lab.certs:
+        lab.certs = make_certificates(lab.directory)
+    return lab.certs
+
+
+def make_certificates(directory):
+    openssl = tool("openssl")
+    paths = {name: str(directory / f"bench-{name}.pem") for name in ("ca", "cakey", "cert", "key", "csr", "ext")}
+    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    Path(paths["ext"]).write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
+    run_quietly([openssl, "req", "-x509", *new_key, "-keyout", paths["cakey"], "-out", paths["ca"], "-days", "2",
+                 "-subj", "/CN=bench CA"])
+    run_quietly([openssl, "req", *new_key, "-keyout", paths["key"], "-out", paths["csr"], "-subj", "/CN=bench"])
+    run_quietly([openssl, "x509", "-req", "-in", paths["csr"], "-CA", paths["ca"], "-CAkey", paths["cakey"],
+                 "-CAcreateserial", "-out", paths["cert"], "-days", "2", "-extfile", paths["ext"]])
+    paths["pem"] = str(directory / "bench-both.pem")
+    Path(paths["pem"]).write_text(Path(paths["cert"]).read_text() + Path(paths["key"]).read_text())
+    return paths
+
+
+def run_quietly(command):
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+NUTCRACKER = """\
+bench:
+  listen: 127.0.0.1:{port}
+  hash: fnv1a_64
+  distribution: ketama
+  redis: true
+  preconnect: true
+  timeout: 5000
+  backlog: 512
+  servers:
+{servers}"""
+
+HAPROXY = """\
+global
+    nbthread 1
+    maxconn 1000
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+frontend tls
+    bind 127.0.0.1:{port} ssl crt {pem}
+    default_backend plain
+backend plain
+    server nutcracker 127.0.0.1:{behind}
+"""

@@ -1,0 +1,88 @@
+"""What is measured against what, under which load, and what must be reached."""
+
+import os
+from dataclasses import dataclass
+
+import contenders
+
+
+@dataclass(frozen=True)
+class Load:
+    """One load of a scenario; `bar` is the highest ratio of CPU time per operation to the peer's."""
+
+    pipeline: int
+    value_size: int = 256
+    bar: float | None = None
+
+    @property
+    def label(self):
+        return f"pipeline {self.pipeline}, {self.value_size} B"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two sides: its name in the tables, how it is started, and the cores of its generators."""
+
+    name: str
+    start: object
+    generators: tuple = (frozenset({1}),)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    title: str
+    ours: Side
+    peer: Side
+    loads: tuple
+
+    @property
+    def sides(self):
+        return (self.ours, self.peer)
+
+
+def two_thread_sides():
+    """With four cores two workers and two generators have one each; with fewer they compete."""
+    cores = os.cpu_count() or 1
+    server = {0, 1} if cores > 1 else {0}
+    generators = (frozenset({2}), frozenset({3})) if cores >= 4 else (frozenset(server),)
+
+    def start(threads):
+        on = server if threads > 1 or cores < 4 else {0}
+        return lambda lab: contenders.ringtail_server(lab, threads, on)
+
+    return (Side("2 threads", start(2), generators), Side("1 thread", start(1), generators))
+
+
+def all_scenarios():
+    return (
+        Scenario(
+            "server", "data server against redis-server",
+            Side("ringtail-server", contenders.ringtail_server),
+            Side("redis-server", contenders.redis_server),
+            (Load(64, 32, 0.5), Load(16, 256, 0.8), Load(1, 256, 1.0))),
+        Scenario(
+            "proxy", "proxy before three redis-servers against twemproxy",
+            Side("ringtail-proxy", contenders.ringtail_proxy),
+            Side("nutcracker", contenders.nutcracker),
+            (Load(16, 256, 0.55), Load(1, 256, 1.0))),
+        Scenario(
+            "tls", "proxy with TLS in front against haproxy + twemproxy",
+            Side("ringtail-proxy", lambda lab: contenders.ringtail_proxy(lab, tls=True)),
+            Side("haproxy+nutcracker", contenders.haproxy_and_nutcracker),
+            (Load(16, 256, 0.45), Load(1, 256, 0.45))),
+        Scenario("threads", "two worker threads against one", *two_thread_sides(), (Load(16), Load(1))),
+    )
+
+
+# Memory: 1 M keys of 12 B with 64 B values, below the peer's.
+MEMORY_KEYS = 1_000_000
+MEMORY_VALUE = 64
+MEMORY_BAR = 1.0
+
+# Two threads against one: the least ratio of ops/s, and the highest of p99.
+THREADS_BAR = 1.7
+THREADS_P99_BAR = 1.0
+
+# The store alone: nanoseconds for each operation, the published figures of the system Ringtail descends from.
+STORE_BARS = {"GET": 76, "SET": 565, "LPUSH": 305, "LINDEX": 93, "HSET": 105, "HGET": 83}

@@ -1,0 +1,70 @@
+"""Tests of what the bench computes: `python3 -m unittest discover scripts/bench`."""
+
+import unittest
+from unittest.mock import patch
+
+import bars
+from bench import summarize
+from measure import LoadError, combine, finish, start
+from scenarios import Load, Scenario, Side
+
+
+def report(rate, busy, p99=100.0):
+    return {"ops_per_second": rate, "latency_us": {"p50": 10.0, "p99": p99, "p99_9": 200.0},
+            "watched": [{"busy": busy / 2}, {"busy": busy / 2}], "generator": {"busy": 0.5}}
+
+
+def result(**changes):
+    return combine([report(100_000, 0.5)], 1_000_000) | changes
+
+
+def scenario(name, load):
+    return Scenario(name, "", Side("ours", None), Side("peer", None), (load,))
+
+
+def both_sides(name, ours, peer, bar=0.5):
+    load = Load(16, bar=bar)
+    tested = scenario(name, load)
+    rounds = {(tested.ours, load): [ours], (tested.peer, load): [peer]}
+    return bars.of_load(tested, load, summarize(tested, load, rounds))
+
+
+class Measurements(unittest.TestCase):
+    def test_processes_under_test_and_generators_are_summed(self):
+        one = combine([report(100_000, 0.5)], 7)
+        self.assertAlmostEqual(one["cpu_us_per_op"], 5.0)
+        self.assertAlmostEqual(one["generator_us_per_op"], 5.0)
+        two = combine([report(100_000, 1.0, p99=300.0), report(100_000, 1.0)], 7)
+        self.assertAlmostEqual(two["ops_per_second"], 200_000)
+        self.assertAlmostEqual(two["cpu_us_per_op"], 5.0)
+        self.assertEqual((two["p99_us"], two["rss_bytes"]), (300.0, 7))
+
+    def test_a_generator_that_fails_says_why(self):
+        with self.assertRaisesRegex(LoadError, "no such thing"):
+            finish(start(["sh", "-c", "echo no such thing >&2; exit 2"], {0}))
+        with self.assertRaisesRegex(LoadError, "missed a key"):
+            finish(start(["echo", '{"misses": 1, "ops": 2}'], {0}))
+
+
+class Bars(unittest.TestCase):
+    def test_the_ratio_to_the_peer_is_judged(self):
+        reached, = both_sides("server", result(cpu_us_per_op=4.0), result(cpu_us_per_op=10.0))
+        missed, = both_sides("server", result(cpu_us_per_op=6.0), result(cpu_us_per_op=10.0))
+        self.assertTrue(reached.reached)
+        self.assertFalse(missed.reached)
+        self.assertIn("MISSED", str(missed))
+        self.assertIn("by 0.10", str(missed))
+
+    def test_threads_are_judged_by_throughput_only_where_the_cores_suffice(self):
+        ours, peer = result(ops_per_second=110.0, cpu_us_per_op=5.5), result(ops_per_second=100.0, cpu_us_per_op=5.0)
+        with patch("os.cpu_count", return_value=2):
+            throughput, capacity, p99 = both_sides("threads", ours, peer)
+        self.assertEqual((throughput.reached, capacity.reached, p99.reached), (None, True, None))
+        self.assertAlmostEqual(capacity.measured, 2 / 1.1)
+        with patch("os.cpu_count", return_value=4):
+            throughput, _, p99 = both_sides("threads", ours, peer)
+        self.assertEqual((throughput.reached, p99.reached), (False, True))
+
+
+if __name__ == "__main__":
+    unittest.main()
