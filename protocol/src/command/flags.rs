@@ -188,6 +188,12 @@ impl Group {
 }
 
 impl Acl {
+    /// The category of this name, without `@`, in any case.
+    pub fn named(name: &[u8]) -> Option<Self> {
+        let is_named = |(of, _): &(&str, Self)| of.as_bytes().eq_ignore_ascii_case(name);
+        Self::all().iter_names().find(is_named).map(|(_, category)| category)
+    }
+
     /// The categories that follow from a command's flags and group, by Redis's rules. A command that only
     /// holds subcommands is not of its group's.
     pub(super) const fn implied(command: &Command) -> Self {

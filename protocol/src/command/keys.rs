@@ -2,6 +2,7 @@
 
 use super::Command;
 use super::flags::{Flags, KeyFlags};
+use crate::request::Args;
 
 /// Where the search for keys begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +123,9 @@ impl KeyRange {
     }
 }
 
+/// How many key specs a command with movable keys may have.
+pub(super) const MOVABLE_SPECS: usize = 2;
+
 /// A request's arguments, the command's name first.
 pub trait Arguments {
     /// How many there are, with the command's name.
@@ -140,6 +144,18 @@ impl<T: AsRef<[u8]>> Arguments for [T] {
     }
 }
 
+impl Arguments for Args<'_> {
+    #[inline]
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn argument(&self, index: usize) -> Option<&[u8]> {
+        self.get(index)
+    }
+}
+
 /// The indices of the arguments of `request` that are keys, in order of the key specs. Nothing is
 /// allocated. A request that is malformed for its command (too short, a key count that is not a number
 /// or larger than what follows) yields no keys from the spec that cannot be applied; the command
@@ -149,9 +165,9 @@ pub fn keys<A: Arguments + ?Sized>(command: &Command, request: &A) -> Keys {
     if !command.flags.contains(Flags::MOVABLEKEYS) {
         return Keys { now: command.range.indices(count), later: Indices::NONE };
     }
-    let mut found = [Indices::NONE; 2];
+    let mut found = [Indices::NONE; MOVABLE_SPECS];
     for (slot, spec) in found.iter_mut().zip(command.key_specs) {
-        *slot = spec.indices(request, count);
+        *slot = spec.indices(request);
     }
     Keys { now: found[0], later: found[1] }
 }
@@ -163,18 +179,25 @@ pub struct Keys {
     later: Indices,
 }
 
+impl Keys {
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.clone().next().is_none()
+    }
+}
+
 impl Iterator for Keys {
     type Item = usize;
 
     #[inline]
     fn next(&mut self) -> Option<usize> {
-        self.now.take().or_else(|| self.later.take())
+        self.now.next().or_else(|| self.later.next())
     }
 }
 
 /// `next`, `next + step`, … below `end`.
 #[derive(Clone, Copy, Debug)]
-struct Indices {
+pub(super) struct Indices {
     next: usize,
     end: usize,
     step: usize,
@@ -182,9 +205,13 @@ struct Indices {
 
 impl Indices {
     const NONE: Self = Self { next: 0, end: 0, step: 1 };
+}
+
+impl Iterator for Indices {
+    type Item = usize;
 
     #[inline]
-    fn take(&mut self) -> Option<usize> {
+    fn next(&mut self) -> Option<usize> {
         if self.next >= self.end {
             return None;
         }
@@ -210,7 +237,9 @@ impl KeyRange {
 }
 
 impl KeySpec {
-    fn indices<A: Arguments + ?Sized>(&self, request: &A, count: usize) -> Indices {
+    /// The indices of the arguments that this spec finds.
+    pub(super) fn indices<A: Arguments + ?Sized>(&self, request: &A) -> Indices {
+        let count = request.count();
         let Some(begin) = self.begin.find(request, count) else { return Indices::NONE };
         match self.find {
             FindKeys::Range { last, step, limit } => {

@@ -9,13 +9,19 @@
 //! [`Command::executes`] is what to match on, and [`Command::pool`] is what a proxy does with it.
 
 mod arg;
+mod docs;
 mod flags;
+mod help;
+mod info;
+mod introspect;
 mod keys;
 mod lookup;
+pub mod reference;
 #[macro_use]
 mod row;
 #[macro_use]
 mod rows;
+mod syntax;
 mod table;
 
 #[cfg(test)]
@@ -23,8 +29,10 @@ mod tests;
 
 pub use arg::{Arg, ArgKind};
 pub use flags::{Acl, ArgFlags, Flags, Group, KeyFlags};
+pub use introspect::introspect;
 pub use keys::{Arguments, BeginSearch, FindKeys, KeyRange, KeySpec, Keys, keys};
 pub use lookup::{Found, find, lookup};
+pub use syntax::{arg_syntax, syntax};
 pub use table::{COMMANDS, CommandId};
 
 /// One row of the table.
@@ -139,6 +147,12 @@ impl Command {
     /// The subcommand of this name, in any case.
     pub fn subcommand(&self, name: &[u8]) -> Option<&'static Command> {
         self.subcommands().iter().find(|sub| sub.name().as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a request has exactly one key, at a fixed place.
+    #[inline]
+    pub const fn has_one_key(&self) -> bool {
+        self.range.first > 0 && self.range.first == self.range.last
     }
 
     /// Whether it may change a key.

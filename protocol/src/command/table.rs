@@ -5,7 +5,7 @@ use super::arg::{
     word,
 };
 use super::row::{alias, row};
-use super::{Acl, Command, Flags, Group, Join, KeyFlags, KeyRange, KeySpec, PoolRule};
+use super::{Acl, Command, Flags, Group, Join, KeyFlags, KeyRange, KeySpec, PoolRule, keys};
 
 macro_rules! table {
     (; $($group:ident { $($id:ident = $row:expr;)* })*) => {
@@ -67,6 +67,7 @@ const fn derived(row: Command) -> Command {
     command.range = range;
     command.acl = command.acl.union(Acl::implied(&command));
     if movable {
+        assert!(command.key_specs.len() <= keys::MOVABLE_SPECS, "more key specs than the iterator can hold");
         command.flags = command.flags.union(Flags::MOVABLEKEYS);
     }
     command

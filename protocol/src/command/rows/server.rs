@@ -18,12 +18,14 @@ CommandDocs = row("command|docs", -2, flags!(LOADING STALE))
     .args(&[string("command-name").opt().many()])
     .tips(&["nondeterministic_output_order"]);
 
-CommandGetkeys = row("command|getkeys", -4, flags!(LOADING STALE))
+CommandGetkeys = row("command|getkeys", -3, flags!(LOADING STALE))
     .about("2.8.13", "O(N), N arguments", "Returns the keys of a whole command.")
+    .args(&[string("command"), string("arg").opt().many()])
     .acl(Acl::CONNECTION);
 
-CommandGetkeysandflags = row("command|getkeysandflags", -4, flags!(LOADING STALE))
+CommandGetkeysandflags = row("command|getkeysandflags", -3, flags!(LOADING STALE))
     .about("7.0.0", "O(N), N arguments", "Returns the keys of a whole command and what it does with them.")
+    .args(&[string("command"), string("arg").opt().many()])
     .acl(Acl::CONNECTION);
 
 CommandHelp = row("command|help", 2, flags!(LOADING STALE))
@@ -54,7 +56,7 @@ Config = row("config", -2, flags!())
 ConfigGet = row("config|get", -3, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("2.0.0", "O(N), N parameters", "Returns the parameters that match glob patterns.")
     .history(&[("7.0.0", "Several patterns.")])
-    .args(&[block("parameter", &[string("parameter")]).many()]);
+    .args(&[string("parameter").many()]);
 
 ConfigHelp = row("config|help", 2, flags!(LOADING STALE))
     .about("5.0.0", "O(1)", "Lists the subcommands.");

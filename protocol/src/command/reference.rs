@@ -1,0 +1,107 @@
+//! The reference page of all commands, made from the table: `docs/commands.md`.
+
+use std::fmt::Write;
+
+use super::introspect::top_level;
+use super::{COMMANDS, Command, Group, Join, PoolRule, syntax};
+
+const HEAD: &str = "\
+# Commands
+
+Made from the command table; do not edit. To make it again:
+`cargo run -p ringtail-protocol --example reference > docs/commands.md`.
+
+Each command does what it does in Redis 7.2, with the same options, replies and errors. *Since* is the version
+of Redis that had it first. *Pool* is what the proxy does with it, so that a pool of servers answers as one.
+";
+
+/// The whole page, in Markdown.
+pub fn markdown() -> String {
+    let mut page = HEAD.to_owned();
+    for group in Group::ALL {
+        section(group, &mut page);
+    }
+    page
+}
+
+/// Adds a group's heading and all its commands, aliases at their original.
+fn section(group: Group, page: &mut String) {
+    heading(2, group.title(), page);
+    let listed = |command: &&Command| command.group == group && command.alias_of.is_none();
+    for command in top_level().filter(listed) {
+        entry(command, 3, page);
+        for sub in command.subcommands() {
+            entry(sub, 4, page);
+        }
+    }
+}
+
+fn entry(command: &Command, level: usize, page: &mut String) {
+    heading(level, &command.full_name.replace('|', " ").to_uppercase(), page);
+    put(page, format_args!("\n```text\n{}\n```\n\n{}\n", syntax(command), command.summary));
+    if command.subcommands().is_empty() || command.arity == -1 {
+        put(page, format_args!("\n- Cost: {}\n- Pool: {}\n", cost(command), pool(command)));
+        put(page, format_args!("- Since: {}{}\n", command.since, changes(command)));
+    }
+    if let Some((since, instead)) = command.replaced_by {
+        put(page, format_args!("- Deprecated since {since}; use {}\n", instead.replace('!', "")));
+    }
+    if let Some((form, means)) = command.also {
+        put(page, format_args!("- Also: `{form}` for `{means}`\n"));
+    }
+    for alias in COMMANDS.iter().filter(|alias| alias.alias_of == Some(command.id)) {
+        put(page, format_args!("- Also: `{}`\n", alias.full_name.to_uppercase()));
+    }
+}
+
+fn heading(level: usize, title: &str, page: &mut String) {
+    put(page, format_args!("\n{} {title}\n", "#".repeat(level)));
+}
+
+/// Writing to a string cannot fail.
+fn put(page: &mut String, text: std::fmt::Arguments<'_>) {
+    let _ = page.write_fmt(text);
+}
+
+fn cost(command: &Command) -> &str {
+    if command.complexity.is_empty() { "O(1)" } else { command.complexity }
+}
+
+/// `. Added in 6.2.0: A count.`
+fn changes(command: &Command) -> String {
+    command
+        .history
+        .iter()
+        .map(|(version, what)| format!(". Added in {version}: {}", what.trim_end_matches('.')))
+        .collect()
+}
+
+impl Group {
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Generic => "Keys of any type",
+            Self::String => "Strings",
+            Self::List => "Lists",
+            Self::Hash => "Hashes",
+            Self::Connection => "Connection and clients",
+            Self::Server => "Server",
+        }
+    }
+}
+
+/// What a proxy does, in words.
+fn pool(command: &Command) -> &'static str {
+    match command.pool {
+        PoolRule::Keys if command.has_one_key() => "sent to the key's owner",
+        PoolRule::Keys => "sent to the keys' owner; keys of different slots are refused with `CROSSSLOT`",
+        PoolRule::Split(Join::Sum) => "split by owner of the keys, the counts are added",
+        PoolRule::Split(Join::InOrder) => "split by owner of the keys, the values come in the keys' order",
+        PoolRule::Split(_) => "split by owner of the keys, not atomic across members",
+        PoolRule::Everywhere(Join::Sum) => "sent to every member, the counts are added",
+        PoolRule::Everywhere(Join::Concat) => "sent to every member, the lists are joined",
+        PoolRule::Everywhere(_) => "sent to every member, not atomic across members",
+        PoolRule::Own => "answered for the pool by the proxy, which asks the members",
+        PoolRule::Local => "answered by the proxy itself",
+        PoolRule::Refused => "refused by the proxy",
+    }
+}
