@@ -1,0 +1,119 @@
+use super::process::Process;
+use super::{Certs, free_port, ours, wait_for};
+use crate::resp::{Endpoint, Value};
+use std::process::Command;
+use std::time::Duration;
+
+/// How long a program may take from its start to its first answer.
+const START: Duration = Duration::from_secs(10);
+
+/// Starts tried, each on another port, before a test gives up.
+const TRIES: usize = 5;
+
+/// How a Ringtail program is started beside its address.
+#[derive(Default, Clone)]
+pub struct Options {
+    /// TLS with these certificates.
+    pub certs: Option<Certs>,
+    /// A password that clients must send.
+    pub password: Option<String>,
+    /// Further arguments.
+    pub args: Vec<String>,
+}
+
+impl Options {
+    /// Plaintext, no password, these arguments.
+    pub fn args(args: &[&str]) -> Options {
+        Options { args: args.iter().map(|a| a.to_string()).collect(), ..Options::default() }
+    }
+
+    /// With TLS as well.
+    pub fn with_certs(mut self, certs: &Certs) -> Options {
+        self.certs = Some(certs.clone());
+        self
+    }
+
+    pub(super) fn apply(&self, command: &mut Command) {
+        if let Some(certs) = &self.certs {
+            command.arg("--cert").arg(certs.server_cert()).arg("--key").arg(certs.server_key());
+        }
+        if let Some(password) = &self.password {
+            command.arg("--requirepass-file").arg(super::certs::secret_file(password));
+        }
+        command.args(&self.args);
+    }
+
+    pub(super) fn endpoint(&self, port: u16) -> Endpoint {
+        Endpoint { port, tls: self.certs.as_ref().map(Certs::trust), password: self.password.clone() }
+    }
+}
+
+/// One ringtail-server.
+pub struct Server {
+    /// The process.
+    pub process: Process,
+    /// Where it listens.
+    pub endpoint: Endpoint,
+}
+
+impl Server {
+    /// Starts it on a free port and waits for its first answer.
+    pub fn start(options: &Options) -> Server {
+        let (process, endpoint) = start_on_free_port("ringtail-server", |port| command(options, port));
+        Server { process, endpoint }
+    }
+
+    /// Starts it on this port: again, after its end.
+    pub fn start_on(port: u16, options: &Options) -> Server {
+        let (mut command, endpoint) = command(options, port);
+        let mut process = Process::start("ringtail-server", &mut command);
+        await_answer(&mut process, &endpoint).unwrap_or_else(|why| panic!("ringtail-server: {why}"));
+        Server { process, endpoint }
+    }
+}
+
+fn command(options: &Options, port: u16) -> (Command, Endpoint) {
+    let mut command = Command::new(ours("ringtail-server"));
+    command.args(["--addr", &format!("127.0.0.1:{port}")]);
+    options.apply(&mut command);
+    (command, options.endpoint(port))
+}
+
+/// Starts what `make` describes on a free port, on another one if that was
+/// taken meanwhile, and waits until it answers.
+pub(super) fn start_on_free_port(
+    name: &str,
+    make: impl Fn(u16) -> (Command, Endpoint),
+) -> (Process, Endpoint) {
+    let mut last = String::new();
+    for _ in 0..TRIES {
+        let (mut command, endpoint) = make(free_port());
+        let mut process = Process::start(name, &mut command);
+        match await_answer(&mut process, &endpoint) {
+            Ok(()) => return (process, endpoint),
+            Err(why) => last = why,
+        }
+        if !last.to_lowercase().contains("in use") {
+            break;
+        }
+    }
+    panic!("{name}: {last}");
+}
+
+fn await_answer(process: &mut Process, endpoint: &Endpoint) -> Result<(), String> {
+    let mut exit = None;
+    let answers = wait_for(START, || {
+        exit = process.exited();
+        exit.is_some() || answers(endpoint)
+    });
+    match (exit, answers) {
+        (Some(code), _) => Err(format!("ended at its start with code {code}:\n{}", process.output())),
+        (None, false) => Err(format!("no answer within {START:?}:\n{}", process.output())),
+        (None, true) => Ok(()),
+    }
+}
+
+fn answers(endpoint: &Endpoint) -> bool {
+    let reply = endpoint.connect().and_then(|mut conn| conn.try_call(&["PING"]));
+    reply.is_ok_and(|reply| reply == Value::Simple("PONG".into()))
+}

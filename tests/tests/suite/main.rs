@@ -1,0 +1,3 @@
+//! Ringtail's programs from outside, beside the real ones.
+
+mod table;
