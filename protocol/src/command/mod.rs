@@ -42,6 +42,8 @@ pub struct Command {
     pub id: CommandId,
     /// Lower case; a subcommand's is `parent|sub`, see also [`Command::name`].
     pub full_name: &'static str,
+    /// What stands behind the bar.
+    name: &'static str,
     /// The command that this is a subcommand of.
     pub parent: Option<CommandId>,
     /// How many rows right after this one are its subcommands.
@@ -119,8 +121,9 @@ pub enum Join {
 
 impl Command {
     /// The last part of the name: `id` for `client|id`, lower case.
-    pub fn name(&self) -> &'static str {
-        self.full_name.rsplit('|').next().unwrap_or(self.full_name)
+    #[inline]
+    pub const fn name(&self) -> &'static str {
+        self.name
     }
 
     /// What the data server runs for it: itself, or the command that it is an alias of.

@@ -25,6 +25,7 @@ pub(super) const fn row(name: &'static str, arity: i16, flags: Flags) -> Command
     Command {
         id: CommandId::FIRST,
         full_name: name,
+        name,
         parent: None,
         subcommand_count: 0,
         arity,
@@ -95,8 +96,9 @@ impl Command {
         self
     }
 
+    /// A category besides those that flags and group imply.
     pub(super) const fn acl(mut self, more: Acl) -> Self {
-        self.acl = more;
+        self.acl = self.acl.union(more);
         self
     }
 

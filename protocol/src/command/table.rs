@@ -50,7 +50,8 @@ const fn placed() -> [Command; CommandId::COUNT] {
     let (mut i, mut parent) = (0, 0);
     while i < table.len() {
         table[i].id = IDS[i];
-        if has_bar(table[i].full_name) {
+        if let Some(name) = behind_bar(table[i].full_name) {
+            table[i].name = name;
             table[i].parent = Some(IDS[parent]);
             table[parent].subcommand_count += 1;
         } else {
@@ -77,6 +78,7 @@ const fn aliased(alias: Command, of: CommandId) -> Command {
     Command {
         id: alias.id,
         full_name: alias.full_name,
+        name: alias.name,
         alias_of: alias.alias_of,
         history: &[],
         replaced_by: None,
@@ -85,13 +87,13 @@ const fn aliased(alias: Command, of: CommandId) -> Command {
     }
 }
 
-const fn has_bar(name: &str) -> bool {
+const fn behind_bar(name: &str) -> Option<&str> {
     let (bytes, mut i) = (name.as_bytes(), 0);
     while i < bytes.len() {
         if bytes[i] == b'|' {
-            return true;
+            return Some(name.split_at(i + 1).1);
         }
         i += 1;
     }
-    false
+    None
 }

@@ -113,6 +113,22 @@ fn a_write_says_so_in_flags_categories_and_key_specs() {
 }
 
 #[test]
+fn categories_are_implied_or_added() {
+    let cases = [
+        (CommandId::Get, Acl::READ | Acl::STRING | Acl::FAST),
+        (CommandId::Lpush, Acl::WRITE | Acl::LIST | Acl::FAST),
+        (CommandId::Client, Acl::SLOW),
+        (CommandId::ClientKill, Acl::CONNECTION | Acl::ADMIN | Acl::DANGEROUS | Acl::SLOW),
+        (CommandId::Flushall, Acl::WRITE | Acl::KEYSPACE | Acl::DANGEROUS | Acl::SLOW),
+        (CommandId::Role, Acl::ADMIN | Acl::DANGEROUS | Acl::FAST),
+        (CommandId::CommandDocs, Acl::CONNECTION | Acl::SLOW),
+    ];
+    for (id, acl) in cases {
+        assert_eq!(id.command().acl, acl, "{id:?}");
+    }
+}
+
+#[test]
 fn an_alias_is_its_original_but_for_the_name() {
     let aliases: Vec<_> = COMMANDS.iter().filter(|command| command.alias_of.is_some()).collect();
     assert_eq!(aliases.len(), 9);

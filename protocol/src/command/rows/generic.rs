@@ -148,6 +148,8 @@ Touch = row("touch", -2, flags!(READONLY FAST))
     .args(&[KEY.many()])
     .pool(PoolRule::Split(Join::Sum));
 
+// With a number of seconds it writes, which its flags do not say: whoever must not write is stopped where
+// that form is carried out.
 Ttl = row("ttl", 2, flags!(READONLY FAST))
     .about("1.0.0", "O(1)", "Returns a key's remaining lifetime in seconds.")
     .history(&[("2.8.0", "-2 for a missing key.")])
