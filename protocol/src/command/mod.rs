@@ -64,7 +64,7 @@ pub struct Command {
     pub range: KeyRange,
     /// Where it is documented.
     pub group: Group,
-    /// The version of Redis that had it first, or of Ringtail for what Redis has not.
+    /// The version of Redis that had it first; an alias has its original's.
     pub since: &'static str,
     /// The cost, in O notation and words.
     pub complexity: &'static str,

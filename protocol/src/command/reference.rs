@@ -44,7 +44,7 @@ fn entry(command: &Command, level: usize, page: &mut String) {
         put(page, format_args!("- Since: {}{}\n", command.since, changes(command)));
     }
     if let Some((since, instead)) = command.replaced_by {
-        put(page, format_args!("- Deprecated since {since}; use {}\n", instead.replace('!', "")));
+        put(page, format_args!("- Deprecated since {since} in favor of {}\n", instead.replace('!', "")));
     }
     if let Some((form, means)) = command.also {
         put(page, format_args!("- Also: `{form}` for `{means}`\n"));
