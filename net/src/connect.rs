@@ -3,12 +3,14 @@
 use std::io;
 use std::time::Duration;
 
+use rustls::{CertificateError, Error, InvalidMessage};
 use rustls_pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use crate::stream::Stream;
 use crate::tls::TlsClient;
+use crate::tls_error::rustls_error;
 
 impl Stream {
     /// Connects to `addr` (`host:port`, IPv6 in brackets). Names are resolved anew on each call. With
@@ -18,7 +20,7 @@ impl Stream {
     /// Each text begins with `addr` and says what failed; the kind is the failure's own.
     pub async fn connect(addr: &str, tls: Option<&TlsClient>, within: Duration) -> io::Result<Self> {
         match timeout(within, open(addr, tls)).await {
-            Ok(done) => done.map_err(|error| about(addr, &error)),
+            Ok(done) => done.map_err(|error| explain(addr, tls, &error)),
             Err(_) => Err(io::Error::new(
                 io::ErrorKind::TimedOut,
                 format!("{addr}: no connection within {} ms", within.as_millis()),
@@ -52,11 +54,45 @@ async fn connect_any(addr: &str) -> io::Result<TcpStream> {
 fn server_name(addr: &str) -> io::Result<ServerName<'static>> {
     let host = addr.rsplit_once(':').map_or(addr, |(host, _)| host);
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    ServerName::try_from(host.to_owned()).map_err(|_| {
-        io::Error::new(io::ErrorKind::InvalidInput, "the host part is no name that a certificate can have")
-    })
+    let refused = |_| io::Error::new(io::ErrorKind::InvalidInput, "no certificate can be for that name");
+    ServerName::try_from(host.to_owned()).map_err(refused)
 }
 
-fn about(addr: &str, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{addr}: {error}"))
+/// The failure with the address before it, and with the CA file where that is to blame.
+fn explain(addr: &str, tls: Option<&TlsClient>, error: &io::Error) -> io::Error {
+    let text = match (tls, rustls_error(error)) {
+        (Some(tls), Some(inner)) => explain_tls(tls, &inner).unwrap_or_else(|| error.to_string()),
+        _ => error.to_string(),
+    };
+    io::Error::new(error.kind(), format!("{addr}: {text}"))
 }
+
+fn explain_tls(tls: &TlsClient, error: &Error) -> Option<String> {
+    use CertificateError::{BadSignature, NotValidForName, NotValidForNameContext, UnknownIssuer};
+    match error {
+        // A bad signature: another CA of the same name, as after making a CA anew.
+        Error::InvalidCertificate(UnknownIssuer | BadSignature) => Some(format!(
+            "the server's certificate was not signed by {}: give the file of the CA that signed it",
+            trusted(tls)
+        )),
+        Error::InvalidCertificate(NotValidForName) => {
+            Some("the server's certificate is for another name".into())
+        }
+        Error::InvalidCertificate(NotValidForNameContext { expected, presented }) => Some(format!(
+            "the server's certificate is not for {} (it is for: {}): connect by a name it has, or add the name",
+            expected.to_str(),
+            presented.join(", ")
+        )),
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            Some("the server does not speak TLS there: connect without TLS, or to its TLS port".into())
+        }
+        _ => None,
+    }
+}
+
+fn trusted(tls: &TlsClient) -> String {
+    tls.ca().map_or("any CA that this system trusts".into(), |ca| format!("the CA in {}", ca.display()))
+}
+
+#[cfg(test)]
+mod tests;

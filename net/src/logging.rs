@@ -42,7 +42,7 @@ pub fn init(level: LogLevel) {
         .finish();
     // A second call (two programs in one test process) keeps the first.
     let _ = tracing::subscriber::set_global_default(subscriber);
-    std::panic::set_hook(Box::new(|panic| log_panic(panic)));
+    std::panic::set_hook(Box::new(log_panic));
 }
 
 /// One line, where the default hook would write several.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use crate::listener::{Accepted, Live};
 use crate::{Stream, TlsClient, TlsServer};
@@ -45,7 +45,12 @@ impl Drop for Scratch {
 pub(crate) type Ca = CertifiedIssuer<'static, KeyPair>;
 
 pub(crate) fn make_ca() -> Ca {
+    make_ca_named("test CA")
+}
+
+pub(crate) fn make_ca_named(name: &str) -> Ca {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
@@ -68,7 +73,11 @@ pub(crate) struct Pki {
 
 impl Pki {
     pub(crate) fn new() -> Self {
-        let (scratch, ca) = (Scratch::new(), make_ca());
+        Self::of(make_ca())
+    }
+
+    pub(crate) fn of(ca: Ca) -> Self {
+        let scratch = Scratch::new();
         let (cert, key) = make_leaf(&ca, |_| ());
         let ca = scratch.write("ca.crt", ca.pem());
         let cert = scratch.write("leaf.crt", cert);

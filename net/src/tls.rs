@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -110,19 +110,19 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 pub fn server_config(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<ServerConfig, Problem> {
     let identity = Identity::read(cert, key)?;
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| unusable(cert, &error))?;
+    let builder = builder.map_err(|error| impossible(&error))?;
     let builder = match client_ca {
         Some(ca) => builder.with_client_cert_verifier(client_verifier(ca)?),
         None => builder.with_no_client_auth(),
     };
-    let (chain, private) = identity.into_parts();
-    let mut config = builder.with_single_cert(chain, private).map_err(|error| unusable(cert, &error))?;
-    set_resumption(&mut config, client_ca.is_some()).map_err(|error| unusable(cert, &error))?;
+    let config = builder.with_single_cert(identity.chain, identity.key);
+    let mut config = config.map_err(|error| unusable(cert, key, &error))?;
+    set_resumption(&mut config, client_ca.is_some()).map_err(|error| impossible(&error))?;
     Ok(config)
 }
 
-/// A resumed session skips the client's certificate, so a revoked or expired client would keep
-/// coming back: with client certificates nothing is resumed.
+/// Tickets, which cost the server no memory. But a resumed session skips the client's certificate, so a revoked or
+/// expired client would keep coming back: with client certificates nothing is resumed.
 fn set_resumption(config: &mut ServerConfig, mutual: bool) -> Result<(), rustls::Error> {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
@@ -133,11 +133,10 @@ fn set_resumption(config: &mut ServerConfig, mutual: bool) -> Result<(), rustls:
     Ok(())
 }
 
-fn client_verifier(ca: &Path) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, Problem> {
+fn client_verifier(ca: &Path) -> Result<Arc<dyn ClientCertVerifier>, Problem> {
     let roots = Arc::new(read_ca(ca)?);
-    WebPkiClientVerifier::builder_with_provider(roots, provider())
-        .build()
-        .map_err(|error| unusable(ca, &error))
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
+    verifier.build().map_err(|error| impossible(&error))
 }
 
 /// The client side's settings: TLS 1.2 and 1.3, the server always verified.
@@ -145,22 +144,35 @@ fn client_verifier(ca: &Path) -> Result<Arc<dyn rustls::server::danger::ClientCe
 /// # Errors
 /// A file that cannot be used, by name.
 pub fn client_config(ca: Option<&Path>, identity: Option<(&Path, &Path)>) -> Result<ClientConfig, Problem> {
-    let roots: RootCertStore = match ca {
-        Some(ca) => read_ca(ca)?,
-        None => native_roots()?,
-    };
+    let roots = ca.map_or_else(native_roots, read_ca)?;
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| unusable(ca.unwrap_or(Path::new("system roots")), &error))?;
-    let builder = builder.with_root_certificates(roots);
+    let builder = builder.map_err(|error| impossible(&error))?.with_root_certificates(roots);
     let Some((cert, key)) = identity else {
         return Ok(builder.with_no_client_auth());
     };
-    let (chain, private) = Identity::read(cert, key)?.into_parts();
-    let mut config = builder.with_client_auth_cert(chain, private).map_err(|error| unusable(cert, &error))?;
-    config.resumption = Resumption::disabled();
-    Ok(config)
+    let Identity { chain, key: private } = Identity::read(cert, key)?;
+    builder.with_client_auth_cert(chain, private).map_err(|error| unusable(cert, key, &error))
 }
 
-fn unusable(path: &Path, error: &dyn fmt::Display) -> Problem {
-    Problem::new(format!("{} cannot be used: {error}", path.display()), "give another file")
+/// A certificate and key that were read well, but not by rustls or not together.
+fn unusable(cert: &Path, key: &Path, error: &rustls::Error) -> Problem {
+    let (cert, key) = (cert.display(), key.display());
+    match error {
+        rustls::Error::InconsistentKeys(_) => Problem::new(
+            format!("{cert} and {key} do not belong together"),
+            "give the key that the certificate was made with",
+        ),
+        error => Problem::new(
+            format!("{cert} with {key} cannot be used for TLS ({error})"),
+            "make the certificate with an ECDSA P-256, Ed25519 or RSA key of 2048 bits or more",
+        ),
+    }
 }
+
+/// What depends on no file: the library itself is not fit to run.
+fn impossible(error: &dyn fmt::Display) -> Problem {
+    Problem::new(format!("TLS cannot be set up ({error})"), "report this as a bug")
+}
+
+#[cfg(test)]
+mod tests;

@@ -55,7 +55,8 @@ fn explain(error: &Error) -> String {
 
 fn explain_certificate(error: &CertificateError) -> String {
     match error {
-        CertificateError::UnknownIssuer => {
+        // A bad signature: another CA of the same name, as after making a CA anew.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "the peer's certificate was not signed by the CA that we trust".into()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -70,7 +71,9 @@ fn explain_certificate(error: &CertificateError) -> String {
 
 fn explain_alert(alert: AlertDescription) -> String {
     match alert {
-        AlertDescription::UnknownCA => "the peer does not trust the CA of our certificate".into(),
+        AlertDescription::UnknownCA | AlertDescription::DecryptError => {
+            "the peer does not trust the CA of our certificate".into()
+        }
         AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure => {
             format!("the peer refused the handshake ({alert:?}): it may want a client certificate")
         }

@@ -99,7 +99,8 @@ impl Workers {
     /// Waits until every worker has ended; throw the shutdown first. `false` if one of them panicked.
     pub fn join(self) -> bool {
         drop(self.queues);
-        self.threads.into_iter().map(JoinHandle::join).fold(true, |well, ended| well && ended.is_ok())
+        let panicked = self.threads.into_iter().map(JoinHandle::join).filter(Result::is_err).count();
+        panicked == 0
     }
 }
 
