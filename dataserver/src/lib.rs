@@ -1,1 +1,17 @@
-//! See the package description.
+//! Ringtail's data server. ARCHITECTURE.md draws the way of a request through these modules:
+//! [`start`] → [`worker`] → [`connection`] → [`execute`] → [`command`] → [`store`].
+
+pub mod command;
+pub mod connection;
+pub mod counters;
+pub mod execute;
+pub mod server;
+pub mod session;
+pub mod settings;
+pub mod store;
+pub mod value;
+pub mod worker;
+
+#[cfg(not(miri))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

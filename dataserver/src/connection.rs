@@ -1,0 +1,262 @@
+//! One client's connection: wait, read once, run every complete request, write once.
+//!
+//! The buffers of a turn are the worker's and shared by its connections; a connection keeps bytes of its own only while
+//! a request is incomplete or the client does not take its replies.
+
+use crate::execute::{Executor, OUTPUT_HIGH, unparsed};
+use crate::server::{Server, unix_millis};
+use crate::session::Session;
+use ringtail_net::Stream;
+use ringtail_protocol::errors::Error;
+use ringtail_protocol::reply::Reply;
+use ringtail_protocol::request::{Batch, Parser, ProtocolError};
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, ready};
+
+/// Bytes read at once.
+const READ: usize = 64 * 1024;
+/// A worker's output buffer is given back to the allocator when it grew beyond this.
+const KEEP_OUTPUT: usize = 4 * OUTPUT_HIGH;
+
+/// What the connections of a worker share, one at a time.
+pub struct Scratch {
+    input: Vec<u8>,
+    output: Vec<u8>,
+    batch: Batch,
+    executor: Executor,
+}
+
+impl Scratch {
+    /// For a worker with this executor.
+    pub fn new(executor: Executor) -> RefCell<Self> {
+        let (input, output) = (Vec::with_capacity(READ), Vec::with_capacity(READ));
+        RefCell::new(Self { input, output, batch: Batch::default(), executor })
+    }
+}
+
+/// What a connection waits for.
+enum Turn {
+    /// It was killed, or its stream failed.
+    End,
+    /// The socket takes more output.
+    Write,
+    /// Bytes have come, or requests are left from before.
+    Run,
+}
+
+/// One client's connection.
+pub struct Connection {
+    stream: Stream,
+    session: Session,
+    parser: Parser,
+    /// Bytes of an incomplete request, or requests that wait until output is taken.
+    input: Vec<u8>,
+    /// `input` has complete requests.
+    backlog: bool,
+    /// Replies that the socket did not take yet, from `sent` on.
+    output: Vec<u8>,
+    sent: usize,
+}
+
+impl Connection {
+    /// A client that was let in.
+    pub fn new(stream: Stream, session: Session) -> Self {
+        Self { stream, session, parser: Parser::default(), input: Vec::new(), backlog: false, output: Vec::new(), sent: 0 }
+    }
+
+    /// Serves the client until it leaves, breaks the protocol or is killed.
+    pub async fn serve(mut self, server: &Server, worker: usize, scratch: &RefCell<Scratch>) {
+        let client = std::sync::Arc::clone(&self.session.client);
+        let mut killed = pin!(client.until_killed());
+        loop {
+            if self.session.closing && !self.has_output() {
+                return self.stream.shutdown().await;
+            }
+            let alive = match poll_fn(|cx| self.poll_turn(cx, killed.as_mut())).await {
+                Turn::End => return,
+                Turn::Write => self.write(server, worker).is_ok(),
+                Turn::Run => self.run(server, worker, &mut scratch.borrow_mut()).is_ok(),
+            };
+            if !alive {
+                return;
+            }
+        }
+    }
+
+    fn poll_turn(&self, cx: &mut Context<'_>, killed: Pin<&mut impl Future<Output = ()>>) -> Poll<Turn> {
+        if self.session.client.is_killed() {
+            return Poll::Ready(Turn::End);
+        }
+        let io = if self.has_output() {
+            self.stream.poll_write_ready(cx).map_ok(|()| Turn::Write)
+        } else if self.backlog {
+            Poll::Ready(Ok(Turn::Run))
+        } else {
+            self.stream.poll_read_ready(cx).map_ok(|()| Turn::Run)
+        };
+        match io {
+            Poll::Ready(turn) => Poll::Ready(turn.unwrap_or(Turn::End)),
+            Poll::Pending => {
+                ready!(killed.poll(cx));
+                Poll::Ready(Turn::End)
+            }
+        }
+    }
+
+    fn has_output(&self) -> bool {
+        self.sent < self.output.len() || self.stream.has_pending()
+    }
+
+    /// One read, all its requests, one write.
+    fn run(&mut self, server: &Server, worker: usize, scratch: &mut Scratch) -> io::Result<()> {
+        let own = !self.input.is_empty();
+        let mut input = std::mem::take(if own { &mut self.input } else { &mut scratch.input });
+        let read = if self.backlog { Ok(0) } else { self.read(&mut input) };
+        let consumed = match read {
+            Ok(n) => {
+                server.counters[worker].bytes_in.add(n as u64);
+                self.process(&mut input, scratch)
+            }
+            Err(_) => 0,
+        };
+        self.keep_input(own, input, consumed, scratch);
+        match read {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+        self.send(server, worker, &mut scratch.output)
+    }
+
+    /// Appends what the socket has; an end of the stream is an error.
+    fn read(&mut self, input: &mut Vec<u8>) -> io::Result<usize> {
+        // A large argument doubles the buffer, so that its bytes are copied a bounded number of times.
+        if input.capacity() - input.len() < READ / 4 {
+            input.reserve(input.len().max(READ));
+        }
+        let room = input.capacity() - input.len();
+        match self.stream.try_read(input, room) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            other => other,
+        }
+    }
+
+    /// Runs the complete requests at the start of `input`; how many bytes of it are dealt with.
+    fn process(&mut self, input: &mut Vec<u8>, scratch: &mut Scratch) -> usize {
+        self.backlog = false;
+        let mut done = 0;
+        loop {
+            scratch.batch.clear();
+            let rest = &mut input[done..];
+            let parsed = self.parser.parse(rest, self.session.limits(), &mut scratch.batch);
+            let count = scratch.batch.requests().len();
+            let ran = scratch.executor.run(&mut self.session, &scratch.batch, rest, &mut scratch.output);
+            if self.session.closing {
+                return input.len();
+            }
+            if ran < count {
+                let left = unparsed(&scratch.batch, ran, rest, &rest[parsed.consumed..]);
+                self.put_back(left, input);
+                return 0;
+            }
+            if let Some(error) = parsed.error {
+                self.broken(error, &mut scratch.output);
+                return input.len();
+            }
+            done += parsed.consumed;
+            if parsed.consumed == 0 || done == input.len() {
+                return done;
+            }
+            if scratch.output.len() > OUTPUT_HIGH {
+                self.backlog = true;
+                return done;
+            }
+            // Authentication lifts the bounds: what the parser noted under the small ones is looked at again.
+        }
+    }
+
+    /// The client has to take output before the rest of its requests run.
+    fn put_back(&mut self, left: Vec<u8>, input: &mut Vec<u8>) {
+        *input = left;
+        self.parser = Parser::default();
+        self.backlog = true;
+    }
+
+    /// Answers what broke the protocol, and ends the connection.
+    fn broken(&mut self, error: ProtocolError, output: &mut Vec<u8>) {
+        static BROKEN: ringtail_net::RateLimited = ringtail_net::RateLimited::new();
+        let peer = self.session.client.peer;
+        BROKEN.log(|suppressed| tracing::warn!(%peer, suppressed, "closed: {}", error.text()));
+        Reply::new(output, self.session.resp).error(&Error::new(error.text()));
+        self.session.closing = true;
+    }
+
+    /// Keeps what is left of the input, and gives the worker its buffer back.
+    fn keep_input(&mut self, own: bool, mut input: Vec<u8>, consumed: usize, scratch: &mut Scratch) {
+        if own {
+            input.drain(..consumed);
+            self.input = if input.is_empty() { Vec::new() } else { input };
+        } else {
+            self.input = input[consumed..].to_vec();
+            input.clear();
+            input.shrink_to(4 * READ);
+            scratch.input = input;
+        }
+        let client = &self.session.client;
+        let was = client.query.load(Relaxed);
+        if was > 0 || !self.input.is_empty() {
+            client.query.store(self.input.len() as u64, Relaxed);
+            let waiting = !self.input.is_empty() && !self.backlog;
+            // Every byte that comes is progress.
+            client.mid_request.store(if waiting { unix_millis() } else { 0 }, Relaxed);
+        }
+    }
+
+    /// Writes the turn's output; what the socket does not take is kept.
+    fn send(&mut self, server: &Server, worker: usize, output: &mut Vec<u8>) -> io::Result<()> {
+        let result = if output.is_empty() { Ok(()) } else { self.send_some(server, worker, output) };
+        output.clear();
+        output.shrink_to(KEEP_OUTPUT);
+        result
+    }
+
+    fn send_some(&mut self, server: &Server, worker: usize, output: &[u8]) -> io::Result<()> {
+        let mut written = 0;
+        while written < output.len() {
+            match self.stream.try_write(&output[written..]) {
+                Ok(n) => written += n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        server.counters[worker].bytes_out.add(written as u64);
+        if written < output.len() {
+            self.output = output[written..].to_vec();
+            self.sent = 0;
+            self.session.client.output.store(self.output.len() as u64, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Writes more of the output that was kept.
+    fn write(&mut self, server: &Server, worker: usize) -> io::Result<()> {
+        let result = match self.output.get(self.sent..) {
+            Some(rest) if !rest.is_empty() => self.stream.try_write(rest).map(|n| {
+                self.sent += n;
+                server.counters[worker].bytes_out.add(n as u64);
+            }),
+            _ => self.stream.try_flush(),
+        };
+        if self.sent == self.output.len() {
+            (self.output, self.sent) = (Vec::new(), 0);
+        }
+        self.session.client.output.store((self.output.len() - self.sent) as u64, Relaxed);
+        match result {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
+    }
+}

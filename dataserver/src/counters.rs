@@ -1,0 +1,64 @@
+//! What a worker counts. Only its own thread writes, so counting is a plain add; any thread may read.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A number that one thread adds to.
+#[derive(Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds; to be called by the owning thread alone.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// What was counted.
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    /// Starts again at 0 (CONFIG RESETSTAT).
+    pub fn reset(&self) {
+        self.0.store(0, Relaxed);
+    }
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// One worker's counters, on cache lines of their own.
+        #[derive(Default)]
+        #[repr(align(128))]
+        pub struct Counters { $($(#[$doc])* pub $name: Counter,)* }
+
+        impl Counters {
+            /// Starts all of them again at 0.
+            pub fn reset(&self) { $(self.$name.reset();)* }
+        }
+    };
+}
+
+counters! {
+    /// Commands run.
+    commands,
+    /// Bytes read from clients.
+    bytes_in,
+    /// Bytes written to clients.
+    bytes_out,
+    /// Look-ups that found a key.
+    hits,
+    /// Look-ups that found none.
+    misses,
+    /// Keys removed because their time was over.
+    expired,
+    /// Keys removed to make room.
+    evicted,
+    /// Error replies.
+    errors,
+    /// Connections taken.
+    connections,
+    /// Connections refused because there were too many.
+    rejected,
+    /// Commands that panicked.
+    panics,
+}

@@ -1,0 +1,252 @@
+//! From the requests of one read to their replies: look all of them up, bring their keys near, then run them.
+
+use crate::command::{self, Call};
+use crate::counters::Counters;
+use crate::server::{Server, unix_millis};
+use crate::session::{ReplyMode, Session};
+use crate::store::dict::Hash;
+use crate::store::evict::Evictor;
+use crate::store::view::View;
+use crate::store::{Key, Store};
+use ringtail_protocol::command::{Command, Flags, Found, find, keys};
+use ringtail_protocol::errors::{self, Error};
+use ringtail_protocol::reply::Reply;
+use ringtail_protocol::request::{Args, Batch, Request};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// With more output than this, the client has to take some of it before its next request runs.
+pub const OUTPUT_HIGH: usize = 1024 * 1024;
+
+/// Fewer requests than this are not worth prefetching for.
+const PREFETCH_FROM: usize = 2;
+
+/// Where a request's keys are.
+#[derive(Clone, Copy)]
+enum Target {
+    /// It has none.
+    Keyless,
+    /// Its only key is its first argument.
+    First(Hash, u16),
+    /// It has several, or they are elsewhere.
+    Several,
+}
+
+/// A request that was looked up.
+#[derive(Clone, Copy)]
+struct Prepared {
+    found: Found,
+    target: Target,
+}
+
+/// Runs batches of requests; one per worker.
+pub struct Executor {
+    server: Arc<Server>,
+    worker: usize,
+    evictor: Evictor,
+    prepared: Vec<Prepared>,
+}
+
+impl Executor {
+    /// For this worker.
+    pub fn new(server: Arc<Server>, worker: usize) -> Self {
+        Self { server, worker, evictor: Evictor::default(), prepared: Vec::new() }
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.server.counters[self.worker]
+    }
+
+    /// Runs the batch's requests, found in `buf`, and appends their replies to `out`. Returns how many ran: fewer than all
+    /// when the session is to close, or has more output than [`OUTPUT_HIGH`].
+    pub fn run(&mut self, session: &mut Session, batch: &Batch, buf: &[u8], out: &mut Vec<u8>) -> usize {
+        let now = unix_millis();
+        self.prepare(batch, buf);
+        let mut ran = 0;
+        for (i, request) in batch.requests().iter().enumerate() {
+            let args = batch.args(request, buf);
+            self.run_one(session, self.prepared[i], args, now, out);
+            ran += 1;
+            if session.closing || out.len() > OUTPUT_HIGH {
+                break;
+            }
+        }
+        self.note(session, ran, now);
+        ran
+    }
+
+    /// Looks every request up, and asks for the memory of their keys in three rounds, so that the waits overlap.
+    #[inline]
+    fn prepare(&mut self, batch: &Batch, buf: &[u8]) {
+        self.prepared.clear();
+        let store = &*self.server.store;
+        let many = batch.requests().len() >= PREFETCH_FROM;
+        for request in batch.requests() {
+            let prepared = prepare(store, batch.args(request, buf));
+            if let (true, Target::First(hash, slot)) = (many, prepared.target) {
+                store.prefetch_group(&Key { bytes: &[], hash, slot });
+            }
+            self.prepared.push(prepared);
+        }
+        if many {
+            let targets = || self.prepared.iter().filter_map(|p| match p.target {
+                Target::First(hash, slot) => Some(Key { bytes: &[], hash, slot }),
+                _ => None,
+            });
+            targets().for_each(|key| store.prefetch_words(&key));
+            targets().for_each(|key| store.prefetch_entry(&key));
+        }
+    }
+
+    #[inline]
+    fn run_one(&mut self, session: &mut Session, prepared: Prepared, args: Args<'_>, now: u64, out: &mut Vec<u8>) {
+        let start = out.len();
+        if session.reply_mode == ReplyMode::SkipNext {
+            session.reply_mode = ReplyMode::Skip;
+        }
+        if let Err(error) = self.dispatch(session, prepared, args, now, out) {
+            out.truncate(start);
+            self.counters().errors.add(1);
+            Reply::new(out, session.resp).error(&error);
+        }
+        match session.reply_mode {
+            ReplyMode::On => {}
+            ReplyMode::SkipNext | ReplyMode::Off => out.truncate(start),
+            ReplyMode::Skip => {
+                out.truncate(start);
+                session.reply_mode = ReplyMode::On;
+            }
+        }
+    }
+
+    #[inline]
+    fn dispatch(
+        &mut self,
+        session: &mut Session,
+        prepared: Prepared,
+        args: Args<'_>,
+        now: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let command = match prepared.found {
+            Found::Command(command) if command.arity_ok(args.len()) => command,
+            _ => return Err(refusal(prepared.found, session, args)),
+        };
+        if !session.authenticated && !command.flags.contains(Flags::NO_AUTH) {
+            return Err(errors::NO_AUTH);
+        }
+        if command.flags.contains(Flags::DENYOOM) {
+            self.make_room(now)?;
+        }
+        match prepared.target {
+            Target::Keyless => self.call(session, command, args, &[], now, out),
+            Target::First(hash, slot) => {
+                self.call(session, command, args, &[Key { bytes: args.get(1).unwrap_or_default(), hash, slot }], now, out)
+            }
+            Target::Several => {
+                let keys = self.keys(command, args);
+                self.call(session, command, args, &keys, now, out)
+            }
+        }
+    }
+
+    fn keys<'a>(&self, command: &Command, args: Args<'a>) -> Vec<Key<'a>> {
+        keys(command, &args).filter_map(|i| args.get(i)).map(|bytes| self.server.store.key(bytes)).collect()
+    }
+
+    #[inline]
+    fn call(
+        &mut self,
+        session: &mut Session,
+        command: &'static Command,
+        args: Args<'_>,
+        keys: &[Key<'_>],
+        now: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let server = &*self.server;
+        let counters = &server.counters[self.worker];
+        let view = View::lock(&server.store, counters, now, session.db, !session.no_touch, keys);
+        let reply = Reply::new(out, session.resp);
+        command::run(&mut Call { view, keys, args, reply, session, server, command })
+    }
+
+    /// Before a command that may need memory.
+    #[inline]
+    fn make_room(&mut self, now: u64) -> Result<(), Error> {
+        let store = &self.server.store;
+        if store.memory.limit() == 0 {
+            return Ok(());
+        }
+        store.memory.publish();
+        if !store.memory.is_over() {
+            return Ok(());
+        }
+        let evicted = self.evictor.make_room(store, now as u32);
+        if let Ok(n) = evicted {
+            self.server.counters[self.worker].evicted.add(n);
+        }
+        evicted.map(drop)
+    }
+
+    /// Notes what happened, once for the batch.
+    #[inline]
+    fn note(&self, session: &Session, ran: usize, now: u64) {
+        self.counters().commands.add(ran as u64);
+        self.server.store.memory.publish();
+        session.client.active.store(now, Relaxed);
+        if let Some(Prepared { found: Found::Command(command), .. }) = ran.checked_sub(1).map(|i| self.prepared[i]) {
+            session.client.command.store(command.id as u16, Relaxed);
+        }
+    }
+}
+
+#[inline]
+fn prepare(store: &Store, args: Args<'_>) -> Prepared {
+    let found = find(&args);
+    let target = match found {
+        Found::Command(command) if command.key_specs.is_empty() => Target::Keyless,
+        Found::Command(command) if command.range.first == 1 && command.range.last == 1 => match args.get(1) {
+            Some(bytes) => {
+                let key = store.key(bytes);
+                Target::First(key.hash, key.slot)
+            }
+            None => Target::Keyless,
+        },
+        Found::Command(_) => Target::Several,
+        _ => Target::Keyless,
+    };
+    Prepared { found, target }
+}
+
+/// Why a request can't run at all.
+#[cold]
+fn refusal(found: Found, session: &Session, args: Args<'_>) -> Error {
+    match found {
+        Found::Command(command) => errors::wrong_arity(command.full_name),
+        _ if !session.authenticated => errors::NO_AUTH,
+        Found::NoSubcommand(parent) => {
+            errors::unknown_subcommand(&parent.full_name.to_uppercase(), args.get(1).unwrap_or_default())
+        }
+        Found::NoCommand => errors::unknown_command(&args[0], args.from(1).iter()),
+    }
+}
+
+/// The requests from `first` on as bytes to be parsed again, followed by `tail`.
+pub fn unparsed(batch: &Batch, first: usize, buf: &[u8], tail: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for request in &batch.requests()[first..] {
+        write_back(batch, request, buf, &mut bytes);
+    }
+    bytes.extend_from_slice(tail);
+    bytes
+}
+
+/// An inline line was unquoted in place, so it goes back as an array.
+fn write_back(batch: &Batch, request: &Request, buf: &[u8], bytes: &mut Vec<u8>) {
+    if request.inline {
+        ringtail_protocol::reply::write_request(bytes, batch.args(request, buf).iter());
+    } else {
+        bytes.extend_from_slice(&buf[request.start as usize..request.end as usize]);
+    }
+}

@@ -1,0 +1,60 @@
+//! What can be changed while the server runs: CONFIG SET's parameters that are not the memory's.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// Clients that are let in unless told otherwise, as in Redis.
+pub const DEFAULT_MAX_CLIENTS: usize = 10_000;
+
+/// Sizes at which small collections change their form, with Redis's names and defaults.
+pub struct Shapes {
+    /// `hash-max-listpack-entries`
+    pub hash_entries: AtomicUsize,
+    /// `hash-max-listpack-value`, in bytes.
+    pub hash_value: AtomicUsize,
+    /// `list-max-listpack-size`: elements of a chunk, or, from -1 to -5, its bytes (4 KiB to 64 KiB).
+    pub list_size: AtomicI64,
+}
+
+impl Default for Shapes {
+    fn default() -> Self {
+        Self {
+            hash_entries: AtomicUsize::new(128),
+            hash_value: AtomicUsize::new(64),
+            list_size: AtomicI64::new(-2),
+        }
+    }
+}
+
+/// The server's settings.
+pub struct Settings {
+    /// The most clients at once.
+    pub max_clients: AtomicUsize,
+    /// Lifetime in milliseconds of keys that are set without one; 0 = for ever.
+    pub default_ttl: AtomicU64,
+    /// Seconds after which an idle client is closed; 0 = never (Redis's `timeout`).
+    pub idle_timeout: AtomicU64,
+    /// Where small collections end.
+    pub shapes: Shapes,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_clients: AtomicUsize::new(DEFAULT_MAX_CLIENTS),
+            default_ttl: AtomicU64::new(0),
+            idle_timeout: AtomicU64::new(0),
+            shapes: Shapes::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// When a key that is set without an expiry at `now` expires.
+    #[inline]
+    pub fn default_expiry(&self, now: u64) -> Option<u64> {
+        match self.default_ttl.load(Relaxed) {
+            0 => None,
+            ttl => Some(now + ttl),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! One group of slots: what one lock guards.
+
+use super::dict::{Dict, Hash, Place};
+use super::entry::{Entry, prefetch};
+use super::hasher::Hasher;
+use super::{DATABASES, Key, SLOTS_PER_GROUP};
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+/// A lock and its slots, on cache lines of their own.
+#[repr(align(64))]
+#[derive(Default)]
+pub struct Group(Mutex<Slots>);
+
+impl std::ops::Deref for Group {
+    type Target = Mutex<Slots>;
+
+    #[inline]
+    fn deref(&self) -> &Mutex<Slots> {
+        &self.0
+    }
+}
+
+impl Group {
+    /// Asks the processor for the line of the lock and for that of the slot's table.
+    #[inline]
+    pub fn prefetch(&self, slot: usize) {
+        let start = (&raw const self.0).cast::<u8>();
+        prefetch(start);
+        // Tables stand at the start of Slots; a line more or less is only a lost hint.
+        prefetch(start.wrapping_add(16 + slot * size_of::<Dict>()));
+    }
+}
+
+/// Sixteen slots, their expiries and their counts.
+#[derive(Default)]
+#[repr(C)]
+pub struct Slots {
+    dicts: [Dict; SLOTS_PER_GROUP],
+    /// Every entry that expires: when (shifted, with the slot in the lower bits), and its hash.
+    expiries: BTreeSet<(u64, u64)>,
+    keys: [u32; DATABASES as usize],
+    expiring: [u32; DATABASES as usize],
+}
+
+/// A slot's place in its group takes this many bits of an expiry's first part.
+const SLOT_BITS: u32 = SLOTS_PER_GROUP.trailing_zeros();
+const _: () = assert!(SLOTS_PER_GROUP.is_power_of_two());
+
+/// What a look-up found.
+pub enum Found {
+    /// The entry is there.
+    Live(Place),
+    /// It is there, and its time is over: the caller removes it.
+    Expired,
+    /// It isn't there.
+    Missing,
+}
+
+/// The first part of an expiry: when, with the slot in the lower bits. Times beyond any clock are cut.
+fn when(at: u64, slot: u16) -> u64 {
+    at.min(u64::MAX >> SLOT_BITS) << SLOT_BITS | index(slot) as u64
+}
+
+#[inline]
+fn index(slot: u16) -> usize {
+    usize::from(slot) % SLOTS_PER_GROUP
+}
+
+impl Slots {
+    /// Looks a key up.
+    #[inline]
+    pub fn look_up(&self, key: &Key<'_>, db: u8, now: u64) -> Found {
+        let dict = &self.dicts[index(key.slot)];
+        let Some(place) = dict.place(key.hash, db, key.bytes) else { return Found::Missing };
+        match dict.at(place).and_then(Entry::expiry) {
+            Some(at) if at <= now => Found::Expired,
+            _ => Found::Live(place),
+        }
+    }
+
+    /// The entry at a place of the key's slot.
+    #[inline]
+    pub fn at(&self, key: &Key<'_>, place: Place) -> Option<&Entry> {
+        self.dicts[index(key.slot)].at(place)
+    }
+
+    /// The entry at a place of the key's slot, to be changed; its expiry by [`set_expiry`](Self::set_expiry) alone.
+    #[inline]
+    pub fn at_mut(&mut self, key: &Key<'_>, place: Place) -> Option<&mut Entry> {
+        self.dicts[index(key.slot)].at_mut(place)
+    }
+
+    /// Adds an entry whose key is not there.
+    pub fn insert(&mut self, key: &Key<'_>, entry: Entry, hasher: Hasher) -> &mut Entry {
+        let db = usize::from(entry.db());
+        self.keys[db] += 1;
+        if let Some(at) = entry.expiry() {
+            self.note_expiry(key.slot, key.hash, db, at);
+        }
+        self.dicts[index(key.slot)].insert(key.hash, entry, |bytes| hasher.hash(bytes))
+    }
+
+    /// Takes an entry out.
+    pub fn remove(&mut self, key: &Key<'_>, db: u8) -> Option<Entry> {
+        let entry = self.dicts[index(key.slot)].remove(key.hash, db, key.bytes)?;
+        self.removed(key.slot, key.hash, &entry);
+        Some(entry)
+    }
+
+    fn removed(&mut self, slot: u16, hash: Hash, entry: &Entry) {
+        let db = usize::from(entry.db());
+        self.keys[db] -= 1;
+        if let Some(at) = entry.expiry() {
+            self.forget_expiry(slot, hash, db, at);
+        }
+    }
+
+    /// Sets or removes the expiry of the entry at a place.
+    pub fn set_expiry(&mut self, key: &Key<'_>, place: Place, expiry: Option<u64>) {
+        let Some(entry) = self.dicts[index(key.slot)].at_mut(place) else { return };
+        let (old, db) = (entry.expiry(), usize::from(entry.db()));
+        entry.set_expiry(expiry);
+        if let Some(at) = old {
+            self.forget_expiry(key.slot, key.hash, db, at);
+        }
+        if let Some(at) = expiry {
+            self.note_expiry(key.slot, key.hash, db, at);
+        }
+    }
+
+    fn note_expiry(&mut self, slot: u16, hash: Hash, db: usize, at: u64) {
+        self.expiring[db] += 1;
+        self.expiries.insert((when(at, slot), hash.0));
+    }
+
+    fn forget_expiry(&mut self, slot: u16, hash: Hash, db: usize, at: u64) {
+        self.expiring[db] -= 1;
+        self.expiries.remove(&(when(at, slot), hash.0));
+    }
+
+    /// Takes out up to `most` entries whose time is over at `now`, and gives them to `taken`. Whether more are left.
+    pub fn expire(&mut self, now: u64, most: usize, mut taken: impl FnMut(Entry)) -> bool {
+        for _ in 0..most {
+            match self.expiries.first() {
+                Some(&(when, hash)) if when >> SLOT_BITS <= now => {
+                    self.expiries.pop_first();
+                    if let Some(entry) = self.remove_expired(when, Hash(hash)) {
+                        taken(entry);
+                    }
+                }
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    fn remove_expired(&mut self, when: u64, hash: Hash) -> Option<Entry> {
+        let slot = when as usize % SLOTS_PER_GROUP;
+        let entry = self.dicts[slot].remove_by(hash, |e| e.expiry() == Some(when >> SLOT_BITS))?;
+        let db = usize::from(entry.db());
+        self.keys[db] -= 1;
+        self.expiring[db] -= 1;
+        Some(entry)
+    }
+
+    /// Takes out the entry of a slot that `is` accepts, found by its hash's tag and part.
+    pub fn remove_by(&mut self, slot: u16, hash: Hash, is: impl Fn(&Entry) -> bool) -> Option<Entry> {
+        let entry = self.dicts[index(slot)].remove_by(hash, is)?;
+        self.removed(slot, hash, &entry);
+        Some(entry)
+    }
+
+    /// Keys of a database, and how many of them expire.
+    pub fn counts(&self, db: u8) -> (u64, u64) {
+        (self.keys[usize::from(db)].into(), self.expiring[usize::from(db)].into())
+    }
+
+    /// The dictionary of one slot.
+    pub fn dict(&self, slot: u16) -> &Dict {
+        &self.dicts[index(slot)]
+    }
+
+    /// Up to `most` of the entries that expire, from a random time on.
+    pub fn sample_expiring(&self, random: u64, most: usize) -> impl Iterator<Item = (u16, Hash)> {
+        let bounds = self.expiries.first().zip(self.expiries.last());
+        let from = bounds.map_or(0, |(first, last)| {
+            first.0 + ((u128::from(random) * u128::from(last.0 - first.0 + 1)) >> 64) as u64
+        });
+        let rotated = self.expiries.range((from, 0)..).chain(self.expiries.range(..(from, 0)));
+        rotated.take(most).map(|&(when, hash)| (when as u16 % SLOTS_PER_GROUP as u16, Hash(hash)))
+    }
+
+    /// Takes all entries of a database (or of all) out.
+    pub fn clear(&mut self, db: Option<u8>, hasher: Hasher) -> Vec<Dict> {
+        let Some(db) = db else {
+            let all = std::mem::take(self);
+            return all.dicts.into_iter().filter(|dict| !dict.is_empty()).collect();
+        };
+        if self.keys[usize::from(db)] == 0 {
+            return Vec::new();
+        }
+        if self.keys.iter().map(|&n| u64::from(n)).sum::<u64>() == u64::from(self.keys[usize::from(db)]) {
+            return self.clear(None, hasher);
+        }
+        self.clear_one(db, hasher)
+    }
+
+    /// The rare case: other databases have keys in this group, so the database's entries are picked out.
+    fn clear_one(&mut self, db: u8, hasher: Hasher) -> Vec<Dict> {
+        let all = std::mem::take(self);
+        let mut dropped = Dict::default();
+        for (slot, dict) in all.dicts.into_iter().enumerate() {
+            for entry in dict.drain() {
+                let bytes = entry.key().to_vec();
+                let key = Key { bytes: &bytes, hash: hasher.hash(&bytes), slot: slot as u16 };
+                if entry.db() == db {
+                    dropped.insert(key.hash, entry, |k| hasher.hash(k));
+                } else {
+                    self.insert(&key, entry, hasher);
+                }
+            }
+        }
+        vec![dropped]
+    }
+
+    /// Exchanges two databases.
+    pub fn swap(&mut self, a: u8, b: u8) {
+        let exchange = |db: u8| if db == a { b } else if db == b { a } else { db };
+        if self.keys[usize::from(a)] + self.keys[usize::from(b)] > 0 {
+            self.dicts.iter_mut().for_each(|dict| dict.for_each_mut(|e| e.set_db(exchange(e.db()))));
+        }
+        self.keys.swap(a.into(), b.into());
+        self.expiring.swap(a.into(), b.into());
+    }
+
+    /// Bytes of tables, without entries.
+    pub fn table_bytes(&self) -> usize {
+        self.dicts.iter().map(Dict::table_bytes).sum()
+    }
+
+    #[inline]
+    pub(super) fn prefetch_words(&self, key: &Key<'_>) {
+        self.dicts[index(key.slot)].prefetch(key.hash);
+    }
+
+    #[inline]
+    pub(super) fn prefetch_entry(&self, key: &Key<'_>) {
+        // Looks no further than the first entry with the tag, whose line is what is wanted.
+        self.dicts[index(key.slot)].find_by(key.hash, |entry| {
+            entry.prefetch();
+            true
+        });
+    }
+}

@@ -1,0 +1,205 @@
+//! How much memory is used: what the allocator says, counted by thread and published once per batch.
+//!
+//! jemalloc keeps, for each thread, the bytes it allocated and freed in all; reading both takes a nanosecond. A thread
+//! publishes the change since it last did, so the sum over all threads is what is allocated, fragmentation inside
+//! size classes included: every table, buffer and value, without any bookkeeping of our own.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
+
+/// What happens to a write when the limit is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Policy {
+    /// It is refused.
+    NoEviction,
+    /// The least recently used keys go.
+    AllKeysLru,
+    /// The least recently used keys that have an expiry go.
+    VolatileLru,
+}
+
+impl Policy {
+    /// All policies.
+    pub const ALL: [Self; 3] = [Self::NoEviction, Self::AllKeysLru, Self::VolatileLru];
+
+    /// Redis's name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoEviction => "noeviction",
+            Self::AllKeysLru => "allkeys-lru",
+            Self::VolatileLru => "volatile-lru",
+        }
+    }
+
+    /// The policy of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// The process's memory and its limit.
+pub struct Memory {
+    /// Bytes that all threads have allocated and not freed, as published.
+    used: AtomicI64,
+    /// Bytes that the lazy thread has been given and has not freed yet.
+    pending: AtomicI64,
+    /// The highest value of `used` that was seen.
+    peak: AtomicI64,
+    limit: AtomicU64,
+    policy: AtomicU8,
+    samples: AtomicU8,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            used: AtomicI64::new(0),
+            pending: AtomicI64::new(0),
+            peak: AtomicI64::new(0),
+            limit: AtomicU64::new(0),
+            policy: AtomicU8::new(Policy::AllKeysLru as u8),
+            samples: AtomicU8::new(DEFAULT_SAMPLES),
+        }
+    }
+}
+
+/// Keys looked at for each one that is evicted (Redis's `maxmemory-samples`).
+pub const DEFAULT_SAMPLES: u8 = 10;
+
+/// A thread publishes a change of this many bytes at once; smaller ones wait.
+const PUBLISH: i64 = 4096;
+
+thread_local! {
+    /// What this thread has published so far.
+    static PUBLISHED: Cell<i64> = const { Cell::new(0) };
+}
+
+impl Memory {
+    /// Publishes what this thread has allocated and freed since it last did.
+    #[inline]
+    pub fn publish(&self) {
+        let now = thread_net();
+        let change = now - PUBLISHED.get();
+        if change.abs() >= PUBLISH {
+            PUBLISHED.set(now);
+            let used = self.used.fetch_add(change, Relaxed) + change;
+            if used > self.peak.load(Relaxed) {
+                self.peak.store(used, Relaxed);
+            }
+        }
+    }
+
+    /// Bytes in use.
+    pub fn used(&self) -> u64 {
+        self.used.load(Relaxed).max(0) as u64
+    }
+
+    /// The most bytes that were in use at once.
+    pub fn peak(&self) -> u64 {
+        self.peak.load(Relaxed).max(0) as u64
+    }
+
+    /// Whether more than the limit is in use, without what is about to be freed.
+    #[inline]
+    pub fn is_over(&self) -> bool {
+        let limit = self.limit.load(Relaxed);
+        limit > 0 && self.used.load(Relaxed) - self.pending.load(Relaxed) > limit as i64
+    }
+
+    /// Notes bytes that are on their way to the lazy thread (positive) or freed by it (negative).
+    pub(super) fn add_pending(&self, bytes: i64) {
+        self.pending.fetch_add(bytes, Relaxed);
+    }
+
+    /// The limit in bytes; 0 = none.
+    pub fn limit(&self) -> u64 {
+        self.limit.load(Relaxed)
+    }
+
+    /// Sets the limit; 0 = none.
+    pub fn set_limit(&self, bytes: u64) {
+        self.limit.store(bytes.min(i64::MAX as u64), Relaxed);
+    }
+
+    /// What happens at the limit.
+    pub fn policy(&self) -> Policy {
+        let policy = self.policy.load(Relaxed);
+        Policy::ALL.into_iter().find(|&p| p as u8 == policy).unwrap_or(Policy::NoEviction)
+    }
+
+    /// Changes what happens at the limit.
+    pub fn set_policy(&self, policy: Policy) {
+        self.policy.store(policy as u8, Relaxed);
+    }
+
+    /// Keys looked at for each one that is evicted.
+    pub fn samples(&self) -> u8 {
+        self.samples.load(Relaxed)
+    }
+
+    /// Changes how many keys are looked at.
+    pub fn set_samples(&self, samples: u8) {
+        self.samples.store(samples.max(1), Relaxed);
+    }
+}
+
+/// Bytes that this thread allocated less those that it freed.
+#[cfg(not(miri))]
+fn thread_net() -> i64 {
+    use tikv_jemalloc_ctl::thread::{ThreadLocal, allocatedp, deallocatedp};
+    thread_local! {
+        static COUNTERS: Option<(ThreadLocal<u64>, ThreadLocal<u64>)> =
+            allocatedp::read().ok().zip(deallocatedp::read().ok());
+    }
+    COUNTERS.with(|counters| match counters {
+        Some((allocated, freed)) => allocated.get().wrapping_sub(freed.get()) as i64,
+        None => 0,
+    })
+}
+
+#[cfg(miri)]
+fn thread_net() -> i64 {
+    0
+}
+
+/// The largest of the allocator's small classes; what is larger is given whole pages.
+const SMALL: usize = 14 * 1024;
+const PAGE: usize = 4096;
+
+/// Bytes that the allocator gives for a request of `size` bytes: size classes, four to a doubling, then pages.
+pub fn class_size(size: usize) -> usize {
+    match size {
+        0 => 0,
+        1..=8 => 8,
+        9..=128 => size.next_multiple_of(16),
+        _ if size > SMALL => size.next_multiple_of(PAGE),
+        _ => size.next_multiple_of(size.next_power_of_two() / 8),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "Miri has an allocator of its own")]
+    fn sizes_and_counts_are_the_allocators() {
+        let memory = Memory::default();
+        memory.publish();
+        for size in [1, 8, 9, 16, 17, 100, 128, 129, 160, 161, 1000, 4097, 14_000, 14_337, 16_385, 20_481, 100_000, 1 << 20] {
+            let before = thread_net();
+            let block: Vec<u8> = std::hint::black_box(Vec::with_capacity(size));
+            assert_eq!(thread_net() - before, class_size(size) as i64, "{size}");
+            drop(block);
+            assert_eq!(thread_net(), before);
+        }
+        let used = memory.used() as i64;
+        let block: Vec<u8> = std::hint::black_box(Vec::with_capacity(1 << 20));
+        memory.publish();
+        assert!((memory.used() as i64 - used - (1 << 20)).abs() < 8192);
+        drop(block);
+        memory.publish();
+        assert!((memory.used() as i64 - used).abs() < 8192);
+    }
+}

@@ -1,0 +1,109 @@
+//! The store: 1024 groups of 16 slots, one lock each.
+//!
+//! A [`Store`] is shared by all workers. A command works on a [`View`] of it: the groups of its keys, locked in
+//! ascending order, with the time of its batch. Nothing here knows commands, replies or sockets.
+
+pub mod dict;
+pub mod entry;
+pub mod evict;
+pub mod group;
+pub mod hasher;
+pub mod lazy;
+pub mod memory;
+pub mod table;
+pub mod view;
+
+use dict::Hash;
+use group::{Group, Slots};
+use hasher::Hasher;
+use ringtail_cluster::{SLOTS, slot_of};
+use std::sync::{MutexGuard, PoisonError};
+
+/// Slots of one group, behind one lock.
+pub const SLOTS_PER_GROUP: usize = 16;
+/// Groups of a store.
+pub const GROUPS: usize = SLOTS / SLOTS_PER_GROUP;
+/// Databases that SELECT knows.
+pub const DATABASES: u8 = 16;
+
+/// A key of a request, with all that is derived from it.
+#[derive(Clone, Copy)]
+pub struct Key<'k> {
+    /// The key itself.
+    pub bytes: &'k [u8],
+    /// Its hash.
+    pub hash: Hash,
+    /// Its slot.
+    pub slot: u16,
+}
+
+impl Key<'_> {
+    /// The group that its slot is in.
+    #[inline]
+    pub fn group(&self) -> usize {
+        usize::from(self.slot) / SLOTS_PER_GROUP
+    }
+}
+
+/// All keys of all databases.
+pub struct Store {
+    groups: Box<[Group]>,
+    hasher: Hasher,
+    /// Frees what is large off the path of requests.
+    pub lazy: lazy::Lazy,
+    /// How much memory is used, and how much may be.
+    pub memory: memory::Memory,
+}
+
+impl Store {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self {
+            groups: std::iter::repeat_with(Group::default).take(GROUPS).collect(),
+            hasher: Hasher::default(),
+            lazy: lazy::Lazy::start(),
+            memory: memory::Memory::default(),
+        }
+    }
+
+    /// A key with its slot and hash.
+    #[inline]
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        Key { bytes, hash: self.hasher.hash(bytes), slot: slot_of(bytes) }
+    }
+
+    /// The hash of keys and of hash fields.
+    pub fn hasher(&self) -> Hasher {
+        self.hasher
+    }
+
+    /// Locks one group. A panic under the lock ended one connection; the group goes on.
+    #[inline]
+    pub fn lock(&self, group: usize) -> MutexGuard<'_, Slots> {
+        self.groups[group].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the processor to bring the group of a key near: its lock and the key's table.
+    #[inline]
+    pub fn prefetch_group(&self, key: &Key<'_>) {
+        self.groups[key.group()].prefetch(usize::from(key.slot) % SLOTS_PER_GROUP);
+    }
+
+    /// Asks the processor to bring the key's words near; the group was prefetched before.
+    #[inline]
+    pub fn prefetch_words(&self, key: &Key<'_>) {
+        self.lock(key.group()).prefetch_words(key);
+    }
+
+    /// Asks the processor to bring the key's entry near; the words were prefetched before.
+    #[inline]
+    pub fn prefetch_entry(&self, key: &Key<'_>) {
+        self.lock(key.group()).prefetch_entry(key);
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,279 @@
+//! What a command sees of the store: the groups of its keys, locked, at the time of its batch.
+
+use super::dict::Place;
+use super::entry::Entry;
+use super::group::{Found, Slots};
+use super::hasher::Hasher;
+use super::{GROUPS, Key, Store};
+use crate::counters::Counters;
+use crate::value::Object;
+use ringtail_protocol::errors::{self, Error};
+use std::sync::MutexGuard;
+
+/// The locks that a command holds.
+enum Held<'s> {
+    None,
+    One(MutexGuard<'s, Slots>),
+    /// Ascending by group.
+    Many(Vec<(usize, MutexGuard<'s, Slots>)>),
+}
+
+/// A command's view of the store.
+pub struct View<'s> {
+    store: &'s Store,
+    held: Held<'s>,
+    counters: &'s Counters,
+    /// The batch's time, in milliseconds since 1970.
+    pub now: u64,
+    /// The session's database.
+    pub db: u8,
+    /// Whether looking keys up counts as using them (CLIENT NO-TOUCH).
+    pub touch: bool,
+}
+
+/// What a key's value must be for a command to work on it.
+type Typed<T> = Result<Option<T>, Error>;
+
+impl<'s> View<'s> {
+    /// Locks the groups of `keys`, in ascending order.
+    #[inline]
+    pub fn lock(store: &'s Store, counters: &'s Counters, now: u64, db: u8, touch: bool, keys: &[Key<'_>]) -> Self {
+        let held = match keys {
+            [] => Held::None,
+            [key] => Held::One(store.lock(key.group())),
+            _ => Self::lock_many(store, keys),
+        };
+        Self { store, held, counters, now, db, touch }
+    }
+
+    fn lock_many(store: &'s Store, keys: &[Key<'_>]) -> Held<'s> {
+        let mut groups: Vec<usize> = keys.iter().map(Key::group).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        match groups[..] {
+            [one] => Held::One(store.lock(one)),
+            _ => Held::Many(groups.into_iter().map(|group| (group, store.lock(group))).collect()),
+        }
+    }
+
+    #[inline]
+    fn slots(&mut self, group: usize) -> &mut Slots {
+        match &mut self.held {
+            Held::One(slots) => slots,
+            Held::Many(many) => match many.binary_search_by_key(&group, |(group, _)| *group) {
+                Ok(at) => &mut many[at].1,
+                Err(_) => unreachable!("a command uses the keys that its row names"),
+            },
+            Held::None => unreachable!("a command without keys asks for groups by each_group"),
+        }
+    }
+
+    /// Where the key's entry stands; what has expired is removed first.
+    #[inline]
+    fn place(&mut self, key: &Key<'_>) -> Option<Place> {
+        let (db, now) = (self.db, self.now);
+        match self.slots(key.group()).look_up(key, db, now) {
+            Found::Live(place) => Some(place),
+            Found::Missing => None,
+            Found::Expired => {
+                self.expire(key);
+                None
+            }
+        }
+    }
+
+    #[cold]
+    fn expire(&mut self, key: &Key<'_>) {
+        self.counters.expired.add(1);
+        self.remove(key);
+    }
+
+    /// The key's entry, without counting this as use.
+    #[inline]
+    pub fn peek(&mut self, key: &Key<'_>) -> Option<&mut Entry> {
+        let place = self.place(key)?;
+        self.slots(key.group()).at_mut(key, place)
+    }
+
+    /// The key's entry for reading: counts a hit or a miss, and the use.
+    #[inline]
+    pub fn read(&mut self, key: &Key<'_>) -> Option<&Entry> {
+        match self.place(key) {
+            Some(place) => {
+                self.counters.hits.add(1);
+                self.used(key, place).map(|entry| &*entry)
+            }
+            None => {
+                self.counters.misses.add(1);
+                None
+            }
+        }
+    }
+
+    /// The key's entry for writing: counts the use.
+    #[inline]
+    pub fn write(&mut self, key: &Key<'_>) -> Option<&mut Entry> {
+        let place = self.place(key)?;
+        self.used(key, place)
+    }
+
+    #[inline]
+    fn used(&mut self, key: &Key<'_>, place: Place) -> Option<&mut Entry> {
+        let (now, touch) = (self.now as u32, self.touch);
+        let entry = self.slots(key.group()).at_mut(key, place)?;
+        if touch {
+            entry.set_used(now);
+        }
+        Some(entry)
+    }
+
+    /// A string for reading.
+    #[inline]
+    pub fn read_bytes(&mut self, key: &Key<'_>) -> Typed<&[u8]> {
+        let Some(entry) = self.read(key) else { return Ok(None) };
+        entry.bytes().map(Some).ok_or(errors::WRONG_TYPE)
+    }
+
+    /// Whether there is such a key, in this database or another.
+    pub fn exists_in(&mut self, key: &Key<'_>, db: u8) -> bool {
+        self.in_db(db, |view| view.peek(key).is_some())
+    }
+
+    /// Runs `run` in another database.
+    pub fn in_db<T>(&mut self, db: u8, run: impl FnOnce(&mut Self) -> T) -> T {
+        let own = std::mem::replace(&mut self.db, db);
+        let result = run(self);
+        self.db = own;
+        result
+    }
+
+    /// Sets a string, whatever was there, and its expiry.
+    #[inline]
+    pub fn set_bytes(&mut self, key: &Key<'_>, value: &[u8], expiry: Option<u64>) {
+        match self.place(key) {
+            Some(place) => {
+                let discarded = self.overwrite(key, place, value);
+                if let Some(object) = discarded {
+                    self.discard(object);
+                }
+                self.put_expiry(key, place, expiry);
+            }
+            None => {
+                let mut entry = Entry::string(key.hash.tag(), self.db, key.bytes, value);
+                if expiry.is_some() {
+                    entry.set_expiry(expiry);
+                }
+                self.insert(key, entry);
+            }
+        }
+    }
+
+    /// Puts a string over a value. A large object that was there is given back, to be freed without the lock.
+    #[inline]
+    fn overwrite(&mut self, key: &Key<'_>, place: Place, value: &[u8]) -> Option<Entry> {
+        let now = self.now as u32;
+        let entry = self.slots(key.group()).at_mut(key, place)?;
+        entry.set_used(now);
+        let old = entry.object_mut().map(|object| std::mem::replace(object, Object::Bytes(Vec::new())));
+        entry.set_bytes(value);
+        old.map(|object| Entry::object(0, 0, b"", object))
+    }
+
+    #[inline]
+    fn put_expiry(&mut self, key: &Key<'_>, place: Place, expiry: Option<u64>) {
+        let slots = self.slots(key.group());
+        if expiry.is_some() || slots.at(key, place).and_then(Entry::expiry).is_some() {
+            slots.set_expiry(key, place, expiry);
+        }
+    }
+
+    /// Sets or removes the expiry of a key that is there. Whether it is there.
+    pub fn set_expiry(&mut self, key: &Key<'_>, expiry: Option<u64>) -> bool {
+        let Some(place) = self.place(key) else { return false };
+        self.put_expiry(key, place, expiry);
+        true
+    }
+
+    /// Adds an entry under a key that is not there. Its database is the entry's own.
+    #[inline]
+    pub fn insert(&mut self, key: &Key<'_>, mut entry: Entry) -> &mut Entry {
+        entry.set_used(self.now as u32);
+        let hasher = self.store.hasher();
+        self.slots(key.group()).insert(key, entry, hasher)
+    }
+
+    /// The object under a key, made by `make` when the key is missing.
+    ///
+    /// # Errors
+    /// What `select` says of an object of another type, and of a string.
+    pub fn object_or_insert<'v, T>(
+        &'v mut self,
+        key: &Key<'_>,
+        make: impl FnOnce() -> Object,
+        select: impl FnOnce(&'v mut Object) -> Option<&'v mut T>,
+    ) -> Result<&'v mut T, Error> {
+        if self.place(key).is_none() {
+            let entry = Entry::object(key.hash.tag(), self.db, key.bytes, make());
+            self.insert(key, entry);
+        }
+        let object = self.write(key).and_then(Entry::object_mut);
+        object.and_then(select).ok_or(errors::WRONG_TYPE)
+    }
+
+    /// Takes a key out. Give what is large to [`discard`](Self::discard).
+    pub fn remove(&mut self, key: &Key<'_>) -> Option<Entry> {
+        let db = self.db;
+        self.slots(key.group()).remove(key, db)
+    }
+
+    /// Deletes a key. Whether it was there.
+    pub fn delete(&mut self, key: &Key<'_>) -> bool {
+        if self.place(key).is_none() {
+            return false;
+        }
+        match self.remove(key) {
+            Some(entry) => {
+                self.discard(entry);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Frees an entry, off the path of requests when it is large.
+    pub fn discard(&self, entry: Entry) {
+        self.store.lazy.entry(entry, &self.store.memory);
+    }
+
+    /// How fields of a hash are hashed.
+    pub fn hasher(&self) -> Hasher {
+        self.store.hasher()
+    }
+
+    /// A key with its slot and hash.
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        self.store.key(bytes)
+    }
+
+    /// The store, for what concerns all of it.
+    pub fn store(&self) -> &'s Store {
+        self.store
+    }
+
+    /// Visits every group, one lock at a time; those that are held already are visited as they are.
+    pub fn each_group(&mut self, mut visit: impl FnMut(usize, &mut Slots)) {
+        for group in 0..GROUPS {
+            self.with_group(group, |slots| visit(group, slots));
+        }
+    }
+
+    /// Visits one group under its lock.
+    pub fn with_group<T>(&mut self, group: usize, visit: impl FnOnce(&mut Slots) -> T) -> T {
+        if let Held::Many(many) = &mut self.held
+            && let Ok(at) = many.binary_search_by_key(&group, |(group, _)| *group)
+        {
+            return visit(&mut many[at].1);
+        }
+        visit(&mut self.store.lock(group))
+    }
+}

@@ -1,0 +1,142 @@
+//! One worker thread: its connections, and its share of what is to be done besides requests.
+
+use crate::connection::{Connection, Scratch};
+use crate::execute::Executor;
+use crate::server::{Server, unix_millis};
+use crate::session::{Client, Session};
+use crate::store::{GROUPS, Store};
+use ringtail_net::{Accepted, RateLimited, Stream, TlsServer, WorkerContext};
+use ringtail_protocol::errors;
+use ringtail_protocol::reply::{Reply, Resp};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// How often expired keys are looked for, and idle clients.
+const TICK: Duration = Duration::from_millis(100);
+/// Expired entries that are removed under one lock at a time.
+const EXPIRE_AT_ONCE: usize = 64;
+/// Time that one tick gives to expiry before it lets requests run.
+const EXPIRE_BUDGET: Duration = Duration::from_millis(5);
+/// A request that makes no progress for this long ends its connection.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// Connections may finish what they are at for this long when the server stops.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// Runs a worker until the server stops.
+pub async fn work(context: WorkerContext, server: Arc<Server>, tls: Option<TlsServer>) {
+    let worker = context.index;
+    let scratch = Rc::new(Scratch::new(Executor::new(Arc::clone(&server), worker)));
+    let ticking = tokio::task::spawn_local(tick(Arc::clone(&server), worker));
+    let serve = |accepted: Accepted| {
+        let (server, tls, scratch) = (Arc::clone(&server), tls.clone(), Rc::clone(&scratch));
+        async move { admit(accepted, &server, worker, tls.as_ref(), &scratch).await }
+    };
+    context.serve(DRAIN, serve).await;
+    ticking.abort();
+}
+
+/// Lets a client in, unless there are too many, and serves it.
+async fn admit(
+    accepted: Accepted,
+    server: &Arc<Server>,
+    worker: usize,
+    tls: Option<&TlsServer>,
+    scratch: &RefCell<Scratch>,
+) {
+    static FAILED: RateLimited = RateLimited::new();
+    let (peer, too_many) = (accepted.peer, accepted.live_connections() > server.settings.max_clients.load(Relaxed));
+    let mut stream = match Stream::accept(accepted, tls).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            return FAILED.log(|suppressed| tracing::warn!(%peer, suppressed, "no connection: {error}"));
+        }
+    };
+    if too_many {
+        return refuse(&mut stream, server, worker).await;
+    }
+    server.counters[worker].connections.add(1);
+    let local = stream.local_addr().unwrap_or(server.address);
+    let registered = Registered { server, client: server.clients.register(peer, local, stream.raw_fd()) };
+    let session = Session::new(Arc::clone(&registered.client), !server.wants_password());
+    Connection::new(stream, session).serve(server, worker, scratch).await;
+}
+
+async fn refuse(stream: &mut Stream, server: &Server, worker: usize) {
+    server.counters[worker].rejected.add(1);
+    let mut out = Vec::new();
+    Reply::new(&mut out, Resp::V2).error(&errors::MAX_CLIENTS);
+    if stream.write_all(&out).await.is_ok() {
+        stream.shutdown().await;
+    }
+}
+
+/// A client in the list, for as long as its task lives, however that ends.
+struct Registered<'s> {
+    server: &'s Server,
+    client: Arc<Client>,
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.server.clients.remove(self.client.id);
+    }
+}
+
+/// What a worker does besides requests.
+async fn tick(server: Arc<Server>, worker: usize) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let workers = server.counters.len();
+    let mut group = worker;
+    for turn in 0_u32.. {
+        interval.tick().await;
+        if server.expires.load(Relaxed) {
+            group = expire(&server.store, &server, worker, workers, group);
+        }
+        server.store.memory.publish();
+        if worker == 0 && turn % 10 == 0 {
+            close_idle(&server);
+        }
+    }
+}
+
+/// Removes what has expired in this worker's share of the groups, from `group` on, within its budget. Where to go on.
+fn expire(store: &Store, server: &Server, worker: usize, workers: usize, mut group: usize) -> usize {
+    let (now, deadline) = (unix_millis(), std::time::Instant::now() + EXPIRE_BUDGET);
+    let mut garbage = Vec::with_capacity(EXPIRE_AT_ONCE);
+    for _ in 0..GROUPS.div_ceil(workers) {
+        loop {
+            let more = store.lock(group).expire(now, EXPIRE_AT_ONCE, |entry| garbage.push(entry));
+            server.counters[worker].expired.add(garbage.len() as u64);
+            garbage.drain(..).for_each(|entry| store.lazy.entry(entry, &store.memory));
+            if !more {
+                break;
+            }
+            if std::time::Instant::now() > deadline {
+                return group;
+            }
+        }
+        group = if group + workers < GROUPS { group + workers } else { worker };
+    }
+    group
+}
+
+/// Closes clients whose request makes no progress, and idle ones when `timeout` is set.
+fn close_idle(server: &Server) {
+    static SLOW: RateLimited = RateLimited::new();
+    let (now, idle) = (unix_millis(), server.settings.idle_timeout.load(Relaxed) * 1000);
+    for client in server.clients.list() {
+        let since = client.mid_request.load(Relaxed);
+        let stuck = since > 0 && now.saturating_sub(since) > REQUEST_TIMEOUT.as_millis() as u64;
+        if stuck {
+            let peer = client.peer;
+            SLOW.log(|suppressed| tracing::warn!(%peer, suppressed, "closed: its request made no progress"));
+        }
+        if stuck || (idle > 0 && now.saturating_sub(client.active.load(Relaxed)) > idle) {
+            client.kill();
+        }
+    }
+}
