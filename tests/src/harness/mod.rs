@@ -10,8 +10,8 @@ mod stock;
 mod wait;
 
 pub use certs::{Certs, scratch};
-pub use parts::{ours, real_part, repo_file, say, target_dir};
-pub use pool::{Members, Pool, proxy_command, write_members, write_servers};
+pub use parts::{missing, ours, real_part, repo_file, say, target_dir};
+pub use pool::{Members, Pool, start_proxy, write_members, write_servers};
 pub use process::{Process, Signal};
 pub use ringtail::{Options, Server};
 pub use stock::Redis;

@@ -24,6 +24,30 @@ impl Members {
             Members::Redis(servers) => servers.iter().map(|s| s.endpoint.port).collect(),
         }
     }
+
+    /// Where the member listens, to speak to it directly.
+    pub fn endpoint(&self, member: usize) -> &Endpoint {
+        match self {
+            Members::Ringtail(servers) => &servers[member].endpoint,
+            Members::Redis(servers) => &servers[member].endpoint,
+        }
+    }
+
+    /// The member's process.
+    pub fn process(&mut self, member: usize) -> &mut Process {
+        match self {
+            Members::Ringtail(servers) => &mut servers[member].process,
+            Members::Redis(servers) => &mut servers[member].process,
+        }
+    }
+
+    /// Starts the member again on its port, empty.
+    pub fn restart(&mut self, member: usize) {
+        match self {
+            Members::Ringtail(servers) => servers[member].restart(),
+            Members::Redis(servers) => servers[member].restart(),
+        }
+    }
 }
 
 /// A ringtail-proxy before three members.
@@ -61,15 +85,19 @@ impl Pool {
     pub fn before(members: Members, options: &Options) -> Pool {
         let servers_json = scratch("pool").join("servers.json");
         write_servers(&servers_json, &members.ports());
-        let (process, endpoint) = start_on_free_port("ringtail-proxy", |port| {
-            (proxy_command(options, &servers_json, port), options.endpoint(port))
-        });
+        let (process, endpoint) = start_proxy(options, &servers_json);
         Pool { process, endpoint, members, servers_json }
     }
 }
 
-/// The command of a proxy on this port.
-pub fn proxy_command(options: &Options, servers_json: &Path, port: u16) -> Command {
+/// Starts a proxy on a free port and waits for its first answer.
+pub fn start_proxy(options: &Options, servers_json: &Path) -> (Process, Endpoint) {
+    start_on_free_port("ringtail-proxy", |port| {
+        (proxy_command(options, servers_json, port), options.endpoint(port))
+    })
+}
+
+fn proxy_command(options: &Options, servers_json: &Path, port: u16) -> Command {
     let mut command = Command::new(ours("ringtail-proxy"));
     command.args(["--addr", &format!("127.0.0.1:{port}")]).arg("--servers").arg(servers_json);
     if let Some(certs) = &options.certs {

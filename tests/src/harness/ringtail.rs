@@ -15,6 +15,8 @@ const TRIES: usize = 5;
 pub struct Options {
     /// TLS with these certificates.
     pub certs: Option<Certs>,
+    /// Whether clients show their own certificate.
+    pub identity: bool,
     /// A password that clients must send.
     pub password: Option<String>,
     /// Further arguments.
@@ -44,7 +46,9 @@ impl Options {
     }
 
     pub(super) fn endpoint(&self, port: u16) -> Endpoint {
-        Endpoint { port, tls: self.certs.as_ref().map(Certs::trust), password: self.password.clone() }
+        let tls =
+            self.certs.as_ref().map(|certs| if self.identity { certs.identity() } else { certs.trust() });
+        Endpoint { port, tls, password: self.password.clone() }
     }
 }
 
@@ -54,21 +58,20 @@ pub struct Server {
     pub process: Process,
     /// Where it listens.
     pub endpoint: Endpoint,
+    options: Options,
 }
 
 impl Server {
     /// Starts it on a free port and waits for its first answer.
     pub fn start(options: &Options) -> Server {
         let (process, endpoint) = start_on_free_port("ringtail-server", |port| command(options, port));
-        Server { process, endpoint }
+        Server { process, endpoint, options: options.clone() }
     }
 
-    /// Starts it on this port: again, after its end.
-    pub fn start_on(port: u16, options: &Options) -> Server {
-        let (mut command, endpoint) = command(options, port);
-        let mut process = Process::start("ringtail-server", &mut command);
-        await_answer(&mut process, &endpoint).unwrap_or_else(|why| panic!("ringtail-server: {why}"));
-        Server { process, endpoint }
+    /// Starts it again on its port, after its end.
+    pub fn restart(&mut self) {
+        let (mut command, endpoint) = command(&self.options, self.endpoint.port);
+        self.process = start_again("ringtail-server", &mut command, &endpoint);
     }
 }
 
@@ -98,6 +101,13 @@ pub(super) fn start_on_free_port(
         }
     }
     panic!("{name}: {last}");
+}
+
+/// Starts what ran on this port before, and waits until it answers.
+pub(super) fn start_again(name: &str, command: &mut Command, endpoint: &Endpoint) -> Process {
+    let mut process = Process::start(name, command);
+    await_answer(&mut process, endpoint).unwrap_or_else(|why| panic!("{name}: {why}"));
+    process
 }
 
 fn await_answer(process: &mut Process, endpoint: &Endpoint) -> Result<(), String> {
