@@ -2,9 +2,9 @@
 //!
 //! The way of a key: [`slot_of`] its bytes, then [`Topology::owner_index`]; one CRC16 and one array read.
 //!
-//! The way of an edit: the watcher (`Watcher`) sees that the file changed, [`Servers::read`] takes it or refuses it
+//! The way of an edit: the watcher ([`Watcher`]) sees that the file changed, [`Servers::read`] takes it or refuses it
 //! whole, [`Topology::new`] walks the ring into a [`SlotTable`], and one pointer swap makes it the topology of all
-//! workers (`Topologies`); [`Plan::between`] says for the log what that changed.
+//! workers ([`Topologies`]); [`Plan::between`] says for the log what that changed.
 //!
 //! Nothing here knows a protocol or opens a connection.
 
@@ -16,7 +16,9 @@ mod ring;
 mod servers;
 mod slot;
 mod table;
+mod topologies;
 mod topology;
+mod watch;
 
 pub use address::Address;
 pub use limits::{DEFAULT_WEIGHT, MAX_FILE, MAX_MEMBERS, MAX_NAME, MAX_REPLICAS, MAX_WEIGHT};
@@ -25,4 +27,6 @@ pub use refusal::{Place, Refusal};
 pub use servers::{Member, Servers};
 pub use slot::{SLOTS, crc16, hashed_part, slot_of};
 pub use table::{LEAST_PERCENT, MOST_PERCENT, SlotTable};
+pub use topologies::{Topologies, TopologyCache};
 pub use topology::Topology;
+pub use watch::{WatchOptions, WatchStatus, Watcher};
