@@ -65,7 +65,15 @@ pub struct Connection {
 impl Connection {
     /// A client that was let in.
     pub fn new(stream: Stream, session: Session) -> Self {
-        Self { stream, session, parser: Parser::default(), input: Vec::new(), backlog: false, output: Vec::new(), sent: 0 }
+        Self {
+            stream,
+            session,
+            parser: Parser::default(),
+            input: Vec::new(),
+            backlog: false,
+            output: Vec::new(),
+            sent: 0,
+        }
     }
 
     /// Serves the client until it leaves, breaks the protocol or is killed.

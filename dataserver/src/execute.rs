@@ -89,17 +89,26 @@ impl Executor {
             self.prepared.push(prepared);
         }
         if many {
-            let targets = || self.prepared.iter().filter_map(|p| match p.target {
-                Target::First(hash, slot) => Some(Key { bytes: &[], hash, slot }),
-                _ => None,
-            });
+            let targets = || {
+                self.prepared.iter().filter_map(|p| match p.target {
+                    Target::First(hash, slot) => Some(Key { bytes: &[], hash, slot }),
+                    _ => None,
+                })
+            };
             targets().for_each(|key| store.prefetch_words(&key));
             targets().for_each(|key| store.prefetch_entry(&key));
         }
     }
 
     #[inline]
-    fn run_one(&mut self, session: &mut Session, prepared: Prepared, args: Args<'_>, now: u64, out: &mut Vec<u8>) {
+    fn run_one(
+        &mut self,
+        session: &mut Session,
+        prepared: Prepared,
+        args: Args<'_>,
+        now: u64,
+        out: &mut Vec<u8>,
+    ) {
         let start = out.len();
         if session.reply_mode == ReplyMode::SkipNext {
             session.reply_mode = ReplyMode::Skip;
@@ -140,9 +149,14 @@ impl Executor {
         }
         match prepared.target {
             Target::Keyless => self.call(session, command, args, &[], now, out),
-            Target::First(hash, slot) => {
-                self.call(session, command, args, &[Key { bytes: args.get(1).unwrap_or_default(), hash, slot }], now, out)
-            }
+            Target::First(hash, slot) => self.call(
+                session,
+                command,
+                args,
+                &[Key { bytes: args.get(1).unwrap_or_default(), hash, slot }],
+                now,
+                out,
+            ),
             Target::Several => {
                 let keys = self.keys(command, args);
                 self.call(session, command, args, &keys, now, out)
@@ -195,7 +209,9 @@ impl Executor {
         self.counters().commands.add(ran as u64);
         self.server.store.memory.publish();
         session.client.active.store(now, Relaxed);
-        if let Some(Prepared { found: Found::Command(command), .. }) = ran.checked_sub(1).map(|i| self.prepared[i]) {
+        if let Some(Prepared { found: Found::Command(command), .. }) =
+            ran.checked_sub(1).map(|i| self.prepared[i])
+        {
             session.client.command.store(command.id as u16, Relaxed);
         }
     }

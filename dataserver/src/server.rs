@@ -19,6 +19,11 @@ pub fn unix_millis() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
 }
 
+/// Microseconds since 1970.
+pub fn unix_micros() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64)
+}
+
 /// One data server.
 pub struct Server {
     /// All keys.
@@ -26,7 +31,7 @@ pub struct Server {
     /// What CONFIG SET changes.
     pub settings: Settings,
     /// What AUTH must show; `None` = nothing.
-    pub password: RwLock<Option<ringtail_net::Secret>>,
+    password: RwLock<Option<ringtail_net::Secret>>,
     /// One for each worker.
     pub counters: Box<[Counters]>,
     /// All connected clients.
@@ -67,6 +72,11 @@ impl Server {
     /// A counter's sum over all workers.
     pub fn total(&self, counter: impl Fn(&Counters) -> &Counter) -> u64 {
         self.counters.iter().map(|c| counter(c).get()).sum()
+    }
+
+    /// Changes what AUTH must show; sessions that are authenticated stay so.
+    pub fn set_password(&self, password: Option<ringtail_net::Secret>) {
+        *self.password.write().unwrap_or_else(std::sync::PoisonError::into_inner) = password;
     }
 
     /// Whether clients must authenticate.

@@ -144,6 +144,11 @@ impl Clients {
         self.all().remove(&id);
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.all().len()
+    }
+
     /// All clients, in the order in which they came.
     pub fn list(&self) -> Vec<Arc<Client>> {
         self.all().values().cloned().collect()
@@ -200,4 +205,3 @@ impl Session {
         self.client.resp.store(if resp == Resp::V3 { 3 } else { 2 }, Relaxed);
     }
 }
-

@@ -47,7 +47,8 @@ async fn admit(
     scratch: &RefCell<Scratch>,
 ) {
     static FAILED: RateLimited = RateLimited::new();
-    let (peer, too_many) = (accepted.peer, accepted.live_connections() > server.settings.max_clients.load(Relaxed));
+    let (peer, too_many) =
+        (accepted.peer, accepted.live_connections() > server.settings.max_clients.load(Relaxed));
     let mut stream = match Stream::accept(accepted, tls).await {
         Ok(stream) => stream,
         Err(error) => {

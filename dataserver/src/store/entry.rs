@@ -219,7 +219,8 @@ impl Entry {
             return Value::Object(unsafe { &**self.at(header.object_at()).cast::<*mut Object>() });
         }
         // SAFETY: an inline value's bytes are written before the entry is handed out.
-        let bytes = unsafe { std::slice::from_raw_parts(self.at(header.value_at()), header.value_len as usize) };
+        let bytes =
+            unsafe { std::slice::from_raw_parts(self.at(header.value_at()), header.value_len as usize) };
         Value::Bytes(bytes)
     }
 

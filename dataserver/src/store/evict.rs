@@ -118,8 +118,10 @@ impl Evictor {
     /// Evicts the best candidate that was not used since it was seen.
     fn take_best(&mut self, store: &Store, policy: Policy) -> bool {
         while let Some(best) = self.pool.pop() {
-            let is = |e: &Entry| e.used() == best.used && (policy != Policy::VolatileLru || e.expiry().is_some());
-            let taken = store.lock(usize::from(best.slot) / SLOTS_PER_GROUP).remove_by(best.slot, best.hash, is);
+            let is =
+                |e: &Entry| e.used() == best.used && (policy != Policy::VolatileLru || e.expiry().is_some());
+            let taken =
+                store.lock(usize::from(best.slot) / SLOTS_PER_GROUP).remove_by(best.slot, best.hash, is);
             if let Some(entry) = taken {
                 store.lazy.entry(entry, &store.memory);
                 return true;

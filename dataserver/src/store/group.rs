@@ -226,7 +226,15 @@ impl Slots {
 
     /// Exchanges two databases.
     pub fn swap(&mut self, a: u8, b: u8) {
-        let exchange = |db: u8| if db == a { b } else if db == b { a } else { db };
+        let exchange = |db: u8| {
+            if db == a {
+                b
+            } else if db == b {
+                a
+            } else {
+                db
+            }
+        };
         if self.keys[usize::from(a)] + self.keys[usize::from(b)] > 0 {
             self.dicts.iter_mut().for_each(|dict| dict.for_each_mut(|e| e.set_db(exchange(e.db()))));
         }

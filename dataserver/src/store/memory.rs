@@ -8,12 +8,17 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 
 /// What happens to a write when the limit is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum Policy {
     /// It is refused.
+    #[value(name = "noeviction")]
+    #[serde(rename = "noeviction")]
     NoEviction,
     /// The least recently used keys go.
+    #[value(name = "allkeys-lru")]
+    #[serde(rename = "allkeys-lru")]
     AllKeysLru,
     /// The least recently used keys that have an expiry go.
     VolatileLru,
@@ -187,7 +192,26 @@ mod tests {
     fn sizes_and_counts_are_the_allocators() {
         let memory = Memory::default();
         memory.publish();
-        for size in [1, 8, 9, 16, 17, 100, 128, 129, 160, 161, 1000, 4097, 14_000, 14_337, 16_385, 20_481, 100_000, 1 << 20] {
+        for size in [
+            1,
+            8,
+            9,
+            16,
+            17,
+            100,
+            128,
+            129,
+            160,
+            161,
+            1000,
+            4097,
+            14_000,
+            14_337,
+            16_385,
+            20_481,
+            100_000,
+            1 << 20,
+        ] {
             let before = thread_net();
             let block: Vec<u8> = std::hint::black_box(Vec::with_capacity(size));
             assert_eq!(thread_net() - before, class_size(size) as i64, "{size}");

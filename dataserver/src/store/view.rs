@@ -37,7 +37,14 @@ type Typed<T> = Result<Option<T>, Error>;
 impl<'s> View<'s> {
     /// Locks the groups of `keys`, in ascending order.
     #[inline]
-    pub fn lock(store: &'s Store, counters: &'s Counters, now: u64, db: u8, touch: bool, keys: &[Key<'_>]) -> Self {
+    pub fn lock(
+        store: &'s Store,
+        counters: &'s Counters,
+        now: u64,
+        db: u8,
+        touch: bool,
+        keys: &[Key<'_>],
+    ) -> Self {
         let held = match keys {
             [] => Held::None,
             [key] => Held::One(store.lock(key.group())),

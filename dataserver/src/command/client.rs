@@ -1,0 +1,293 @@
+//! CLIENT: who is connected, and what this connection wants.
+
+use super::{Call, Done};
+use crate::command::connection::DEFAULT_USER;
+use crate::session::{Client, NO_COMMAND, ReplyMode, Session};
+use ringtail_protocol::command::COMMANDS;
+use ringtail_protocol::errors::{self, Error, printable};
+use ringtail_protocol::number::parse_i64;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// CLIENT ID
+pub(super) fn id(c: &mut Call<'_, '_>) -> Done {
+    c.reply.int(c.session.client.id as i64);
+    Ok(())
+}
+
+/// CLIENT GETNAME
+pub(super) fn get_name(c: &mut Call<'_, '_>) -> Done {
+    let name = c.session.client.names().name.clone();
+    c.reply.bulk_or_null(if name.is_empty() { None } else { Some(name.as_bytes()) });
+    Ok(())
+}
+
+/// CLIENT SETNAME name
+pub(super) fn set_name_command(c: &mut Call<'_, '_>) -> Done {
+    set_name(c.session, &c.args[2])?;
+    c.reply.ok();
+    Ok(())
+}
+
+/// Gives a client its name.
+pub(super) fn set_name(session: &Session, name: &[u8]) -> Done {
+    let plain = plain_text(name)
+        .ok_or(Error::fixed("ERR Client names cannot contain spaces, newlines or special characters."))?;
+    session.client.names().name = plain;
+    Ok(())
+}
+
+/// Text of visible ASCII alone, so that it can't break CLIENT LIST's lines.
+fn plain_text(bytes: &[u8]) -> Option<String> {
+    bytes.iter().all(u8::is_ascii_graphic).then(|| String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// CLIENT SETINFO LIB-NAME | LIB-VER value
+pub(super) fn set_info(c: &mut Call<'_, '_>) -> Done {
+    let attribute = c.args[2].to_ascii_lowercase();
+    let value = plain_text(&c.args[3]);
+    let refused = || {
+        let name = String::from_utf8_lossy(&attribute).into_owned();
+        Error::new(format!("ERR {name} cannot contain spaces, newlines or special characters."))
+    };
+    match &attribute[..] {
+        b"lib-name" => c.session.client.names().library = value.ok_or_else(refused)?,
+        b"lib-ver" => c.session.client.names().version = value.ok_or_else(refused)?,
+        _ => {
+            return Err(Error::new(format!("ERR Unrecognized option '{}'", printable(&c.args[2], 128))));
+        }
+    }
+    c.reply.ok();
+    Ok(())
+}
+
+/// CLIENT INFO
+pub(super) fn info(c: &mut Call<'_, '_>) -> Done {
+    let line = line(&c.session.client, c.view.now);
+    c.reply.verbatim(&format!("{line}\n"));
+    Ok(())
+}
+
+/// CLIENT LIST [TYPE normal|master|replica|pubsub] [ID id …]
+pub(super) fn list(c: &mut Call<'_, '_>) -> Done {
+    let wanted = list_options(c)?;
+    let mut text = String::new();
+    for client in c.server.clients.list().iter().filter(|client| wanted.includes(client)) {
+        text.push_str(&line(client, c.view.now));
+        text.push('\n');
+    }
+    c.reply.verbatim(&text);
+    Ok(())
+}
+
+enum Wanted {
+    All,
+    None,
+    Ids(Vec<u64>),
+}
+
+impl Wanted {
+    fn includes(&self, client: &Client) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::Ids(ids) => ids.contains(&client.id),
+        }
+    }
+}
+
+fn list_options(c: &Call<'_, '_>) -> Result<Wanted, Error> {
+    match (c.args.get(2), c.args.len()) {
+        (None, _) => Ok(Wanted::All),
+        (Some(option), 4) if option.eq_ignore_ascii_case(b"TYPE") => {
+            Ok(if is_normal_type(&c.args[3])? { Wanted::All } else { Wanted::None })
+        }
+        (Some(option), 4..) if option.eq_ignore_ascii_case(b"ID") => {
+            let ids: Option<Vec<u64>> = c.args.from(3).iter().map(client_id).collect();
+            ids.map(Wanted::Ids).ok_or(Error::fixed("ERR Invalid client ID"))
+        }
+        _ => Err(errors::SYNTAX),
+    }
+}
+
+fn client_id(text: &[u8]) -> Option<u64> {
+    parse_i64(text).and_then(|id| u64::try_from(id).ok())
+}
+
+/// Whether a client type is that of all the clients that there are.
+fn is_normal_type(name: &[u8]) -> Result<bool, Error> {
+    let is = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
+    if is(&"normal") {
+        return Ok(true);
+    }
+    if ["master", "slave", "replica", "pubsub"].iter().any(is) {
+        return Ok(false);
+    }
+    Err(Error::new(format!("ERR Unknown client type '{}'", printable(name, 128))))
+}
+
+/// One client as CLIENT LIST shows it.
+fn line(client: &Client, now: u64) -> String {
+    let names = client.names().clone();
+    let seconds = |since: u64| now.saturating_sub(since) / 1000;
+    let (query, output) = (client.query.load(Relaxed), client.output.load(Relaxed));
+    let mut text = format!("id={} addr={} laddr={} fd={}", client.id, client.peer, client.local, client.fd);
+    let _ = write!(
+        text,
+        " name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi=-1 qbuf={query} qbuf-free=0 argv-mem=0 \
+         multi-mem=0 rbs=0 rbp=0 obl={output} oll=0 omem={output} tot-mem={} events=r cmd={} user={DEFAULT_USER} \
+         redir=-1 resp={} lib-name={} lib-ver={}",
+        names.name,
+        seconds(client.since),
+        seconds(client.active.load(Relaxed)),
+        flags(client),
+        client.db.load(Relaxed),
+        size_of::<Client>() as u64 + query + output,
+        command_name(client.command.load(Relaxed)),
+        client.resp.load(Relaxed),
+        names.library,
+        names.version,
+    );
+    text
+}
+
+fn flags(client: &Client) -> String {
+    let mut flags = String::new();
+    if client.no_evict.load(Relaxed) {
+        flags.push('e');
+    }
+    if client.no_touch.load(Relaxed) {
+        flags.push('T');
+    }
+    if flags.is_empty() { "N".into() } else { flags }
+}
+
+fn command_name(row: u16) -> &'static str {
+    if row == NO_COMMAND {
+        "NULL"
+    } else {
+        COMMANDS.get(usize::from(row)).map_or("NULL", |row| row.full_name)
+    }
+}
+
+/// Which clients CLIENT KILL means.
+#[derive(Default)]
+struct Filter {
+    id: Option<u64>,
+    peer: Option<String>,
+    local: Option<String>,
+    none: bool,
+    with_self: bool,
+}
+
+impl Filter {
+    fn matches(&self, client: &Client, own: u64) -> bool {
+        !self.none
+            && (self.with_self || client.id != own)
+            && self.id.is_none_or(|id| id == client.id)
+            && self.peer.as_ref().is_none_or(|peer| *peer == client.peer.to_string())
+            && self.local.as_ref().is_none_or(|local| *local == client.local.to_string())
+    }
+}
+
+/// CLIENT KILL ip:port | [ID id] [ADDR ip:port] [LADDR ip:port] [TYPE type] [USER name] [SKIPME yes|no]
+pub(super) fn kill(c: &mut Call<'_, '_>) -> Done {
+    let old_form = c.args.len() == 3;
+    let filter = if old_form {
+        let peer = Some(String::from_utf8_lossy(&c.args[2]).into_owned());
+        Filter { peer, with_self: true, ..Filter::default() }
+    } else {
+        kill_options(c)?
+    };
+    let own = c.session.client.id;
+    let killed: Vec<Arc<Client>> =
+        c.server.clients.list().into_iter().filter(|client| filter.matches(client, own)).collect();
+    for client in &killed {
+        if client.id == own {
+            // It still gets its reply.
+            c.session.closing = true;
+        } else {
+            client.kill();
+        }
+    }
+    match (old_form, killed.is_empty()) {
+        (true, true) => return Err(Error::fixed("ERR No such client")),
+        (true, false) => c.reply.ok(),
+        _ => c.reply.count(killed.len()),
+    }
+    Ok(())
+}
+
+fn kill_options(c: &Call<'_, '_>) -> Result<Filter, Error> {
+    let mut filter = Filter::default();
+    if c.args.len() % 2 != 0 {
+        return Err(errors::SYNTAX);
+    }
+    for i in (2..c.args.len()).step_by(2) {
+        let (option, value) = (c.args[i].to_ascii_uppercase(), &c.args[i + 1]);
+        let text = || Some(String::from_utf8_lossy(value).into_owned());
+        match &option[..] {
+            b"ID" => filter.id = Some(kill_id(value)?),
+            b"ADDR" => filter.peer = text(),
+            b"LADDR" => filter.local = text(),
+            b"TYPE" => filter.none |= !is_normal_type(value)?,
+            b"USER" if value == DEFAULT_USER.as_bytes() => {}
+            b"USER" => return Err(Error::new(format!("ERR No such user '{}'", printable(value, 128)))),
+            b"SKIPME" if value.eq_ignore_ascii_case(b"yes") => filter.with_self = false,
+            b"SKIPME" if value.eq_ignore_ascii_case(b"no") => filter.with_self = true,
+            _ => return Err(errors::SYNTAX),
+        }
+    }
+    Ok(filter)
+}
+
+fn kill_id(text: &[u8]) -> Result<u64, Error> {
+    let id = parse_i64(text).ok_or(errors::NOT_AN_INTEGER)?;
+    u64::try_from(id).ok().filter(|&id| id > 0).ok_or(Error::fixed("ERR client-id should be greater than 0"))
+}
+
+/// CLIENT REPLY ON | OFF | SKIP
+pub(super) fn reply(c: &mut Call<'_, '_>) -> Done {
+    match &c.args[2].to_ascii_uppercase()[..] {
+        b"ON" => {
+            c.session.reply_mode = ReplyMode::On;
+            c.reply.ok();
+        }
+        b"OFF" => c.session.reply_mode = ReplyMode::Off,
+        b"SKIP" if c.session.reply_mode != ReplyMode::Off => c.session.reply_mode = ReplyMode::SkipNext,
+        b"SKIP" => {}
+        _ => return Err(errors::SYNTAX),
+    }
+    Ok(())
+}
+
+/// CLIENT NO-EVICT ON | OFF
+pub(super) fn no_evict(c: &mut Call<'_, '_>) -> Done {
+    let on = on_or_off(&c.args[2])?;
+    c.session.client.no_evict.store(on, Relaxed);
+    c.reply.ok();
+    Ok(())
+}
+
+/// CLIENT NO-TOUCH ON | OFF
+pub(super) fn no_touch(c: &mut Call<'_, '_>) -> Done {
+    let on = on_or_off(&c.args[2])?;
+    set_no_touch(c.session, on);
+    c.reply.ok();
+    Ok(())
+}
+
+/// Whether this client's look-ups count as use.
+pub(super) fn set_no_touch(session: &mut Session, on: bool) {
+    session.no_touch = on;
+    session.client.no_touch.store(on, Relaxed);
+}
+
+fn on_or_off(text: &[u8]) -> Result<bool, Error> {
+    match &text.to_ascii_lowercase()[..] {
+        b"on" => Ok(true),
+        b"off" => Ok(false),
+        _ => Err(errors::SYNTAX),
+    }
+}

@@ -1,0 +1,167 @@
+//! CONFIG: the parameters that have a meaning here, under Redis's names.
+
+use super::{Call, Done};
+use crate::server::Server;
+use crate::store::memory::Policy;
+use ringtail_net::units::ByteSize;
+use ringtail_protocol::errors::{Error, printable, wrong_arity};
+use ringtail_protocol::{glob, limits};
+use std::str::FromStr;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Why a value can't be set.
+type Refusal = String;
+type Setter = fn(&Server, &str) -> Result<(), Refusal>;
+
+/// One parameter.
+struct Parameter {
+    name: &'static str,
+    get: fn(&Server) -> String,
+    /// `None`: it can't be changed while the server runs.
+    set: Option<Setter>,
+}
+
+const fn fixed(name: &'static str, get: fn(&Server) -> String) -> Parameter {
+    Parameter { name, get, set: None }
+}
+
+const fn live(name: &'static str, get: fn(&Server) -> String, set: Setter) -> Parameter {
+    Parameter { name, get, set: Some(set) }
+}
+
+const HASH_ENTRIES: (fn(&Server) -> String, Setter) = (
+    |s| s.settings.shapes.hash_entries.load(Relaxed).to_string(),
+    |s, v| number(v, 0, i64::MAX).map(|n| s.settings.shapes.hash_entries.store(n as usize, Relaxed)),
+);
+const HASH_VALUE: (fn(&Server) -> String, Setter) = (
+    |s| s.settings.shapes.hash_value.load(Relaxed).to_string(),
+    |s, v| number(v, 0, i64::MAX).map(|n| s.settings.shapes.hash_value.store(n as usize, Relaxed)),
+);
+const LIST_SIZE: (fn(&Server) -> String, Setter) = (
+    |s| s.settings.shapes.list_size.load(Relaxed).to_string(),
+    |s, v| number(v, i32::MIN.into(), i32::MAX.into()).map(|n| s.settings.shapes.list_size.store(n, Relaxed)),
+);
+
+/// All parameters, by name. The older names of a parameter stand beside the newer.
+const PARAMETERS: &[Parameter] = &[
+    fixed("appendonly", |_| "no".into()),
+    fixed("bind", |s| s.address.ip().to_string()),
+    fixed("databases", |_| crate::store::DATABASES.to_string()),
+    live("default-ttl", |s| (s.settings.default_ttl.load(Relaxed) / 1000).to_string(), set_default_ttl),
+    live("hash-max-listpack-entries", HASH_ENTRIES.0, HASH_ENTRIES.1),
+    live("hash-max-listpack-value", HASH_VALUE.0, HASH_VALUE.1),
+    live("hash-max-ziplist-entries", HASH_ENTRIES.0, HASH_ENTRIES.1),
+    live("hash-max-ziplist-value", HASH_VALUE.0, HASH_VALUE.1),
+    live("list-max-listpack-size", LIST_SIZE.0, LIST_SIZE.1),
+    live("list-max-ziplist-size", LIST_SIZE.0, LIST_SIZE.1),
+    live(
+        "maxclients",
+        |s| s.settings.max_clients.load(Relaxed).to_string(),
+        |s, v| number(v, 1, u32::MAX.into()).map(|n| s.settings.max_clients.store(n as usize, Relaxed)),
+    ),
+    live("maxmemory", |s| s.store.memory.limit().to_string(), set_max_memory),
+    live("maxmemory-policy", |s| s.store.memory.policy().name().into(), set_policy),
+    live(
+        "maxmemory-samples",
+        |s| s.store.memory.samples().to_string(),
+        |s, v| number(v, 1, 64).map(|n| s.store.memory.set_samples(n as u8)),
+    ),
+    fixed("port", |s| s.address.port().to_string()),
+    fixed("proto-max-bulk-len", |_| limits::MAX_BULK.to_string()),
+    // Never the password itself.
+    fixed("requirepass", |s| if s.wants_password() { "(set)".into() } else { String::new() }),
+    fixed("save", |_| String::new()),
+    live(
+        "timeout",
+        |s| s.settings.idle_timeout.load(Relaxed).to_string(),
+        |s, v| number(v, 0, i32::MAX.into()).map(|n| s.settings.idle_timeout.store(n as u64, Relaxed)),
+    ),
+];
+
+fn number(text: &str, least: i64, most: i64) -> Result<i64, Refusal> {
+    let n: i64 = text.parse().map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
+    if (least..=most).contains(&n) {
+        return Ok(n);
+    }
+    Err(format!("argument must be between {least} and {most} inclusive"))
+}
+
+fn set_default_ttl(server: &Server, value: &str) -> Result<(), Refusal> {
+    let seconds = number(value, 0, i64::from(u32::MAX))?;
+    server.settings.default_ttl.store(seconds as u64 * 1000, Relaxed);
+    Ok(())
+}
+
+fn set_max_memory(server: &Server, value: &str) -> Result<(), Refusal> {
+    let size = ByteSize::from_str(value).map_err(|_| "argument must be a memory value".to_owned())?;
+    server.store.memory.set_limit(size.0);
+    Ok(())
+}
+
+fn set_policy(server: &Server, value: &str) -> Result<(), Refusal> {
+    let names = || Policy::ALL.map(Policy::name).join(", ");
+    let policy = Policy::named(value)
+        .ok_or_else(|| format!("argument(s) must be one of the following: {}", names()))?;
+    server.store.memory.set_policy(policy);
+    Ok(())
+}
+
+/// CONFIG GET pattern …
+pub(super) fn get(c: &mut Call<'_, '_>) -> Done {
+    let patterns: Vec<Vec<u8>> = c.args.from(2).iter().map(<[u8]>::to_ascii_lowercase).collect();
+    let wanted = |p: &&Parameter| patterns.iter().any(|pattern| glob::matches(pattern, p.name.as_bytes()));
+    let found: Vec<&Parameter> = PARAMETERS.iter().filter(wanted).collect();
+    c.reply.map(found.len());
+    for parameter in found {
+        c.reply.bulk(parameter.name.as_bytes());
+        c.reply.bulk((parameter.get)(c.server).as_bytes());
+    }
+    Ok(())
+}
+
+/// CONFIG SET name value … All are set, or none.
+pub(super) fn set(c: &mut Call<'_, '_>) -> Done {
+    if c.args.len() % 2 != 0 {
+        return Err(wrong_arity("config|set"));
+    }
+    let mut before: Vec<(Setter, String)> = Vec::new();
+    let mut named = Vec::new();
+    for i in (2..c.args.len()).step_by(2) {
+        let (name, setter, parameter) = settable(&c.args[i])?;
+        if named.contains(&name) {
+            return Err(failed(&name, "duplicate parameter"));
+        }
+        let value = String::from_utf8_lossy(&c.args[i + 1]).into_owned();
+        before.push((setter, (parameter.get)(c.server)));
+        if let Err(why) = setter(c.server, &value) {
+            before.iter().for_each(|(setter, old)| drop(setter(c.server, old)));
+            return Err(failed(&name, &why));
+        }
+        named.push(name);
+    }
+    c.reply.ok();
+    Ok(())
+}
+
+fn settable(name: &[u8]) -> Result<(String, Setter, &'static Parameter), Error> {
+    let lower = String::from_utf8_lossy(name).to_ascii_lowercase();
+    let parameter = PARAMETERS.iter().find(|p| p.name == lower).ok_or_else(|| {
+        Error::new(format!(
+            "ERR Unknown option or number of arguments for CONFIG SET - '{}'",
+            printable(name, 128)
+        ))
+    })?;
+    let setter = parameter.set.ok_or_else(|| failed(&lower, "can't set immutable config"))?;
+    Ok((lower, setter, parameter))
+}
+
+fn failed(name: &str, why: &str) -> Error {
+    Error::new(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"))
+}
+
+/// CONFIG RESETSTAT
+pub(super) fn reset_stat(c: &mut Call<'_, '_>) -> Done {
+    c.server.counters.iter().for_each(|counters| counters.reset());
+    c.reply.ok();
+    Ok(())
+}

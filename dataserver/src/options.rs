@@ -1,0 +1,60 @@
+//! What the server can be told at start, by flag, environment or file.
+
+use crate::store::memory::Policy;
+use ringtail_net::logging::LogLevel;
+use ringtail_net::units::{ByteSize, Time};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Where the server listens unless told otherwise.
+pub const DEFAULT_ADDR: &str = "127.0.0.1:3000";
+
+/// Text of `--help` below the flags.
+const EXAMPLES: &str = "Examples:
+  ringtail-server                                      plaintext on 127.0.0.1:3000, for this machine alone
+  ringtail-server --maxmemory 2gb --threads 4
+  ringtail-server --addr 0.0.0.0:3000 --cert server.crt --key server.key --requirepass-file password
+  ringtail-server --config server.toml --check-config";
+
+/// The server's settings, all optional; defaults are applied where they are used.
+#[derive(Debug, Default, clap::Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// Address to listen on [default: 127.0.0.1:3000]
+    #[arg(long, value_name = "HOST:PORT", env = "RINGTAIL_ADDR")]
+    pub addr: Option<String>,
+    /// Certificate chain, PEM; with --key the listener speaks TLS alone
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_CERT")]
+    pub cert: Option<PathBuf>,
+    /// Private key of --cert, PEM
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_KEY")]
+    pub key: Option<PathBuf>,
+    /// Clients must show a certificate that this CA signed
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_CLIENT_CA")]
+    pub client_ca: Option<PathBuf>,
+    /// Worker threads [default: one for each core]
+    #[arg(long, value_name = "N", env = "RINGTAIL_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Most memory to use: 100mb, 2gb; 0 = no limit [default: 0]
+    #[arg(long, value_name = "SIZE", env = "RINGTAIL_MAXMEMORY")]
+    pub maxmemory: Option<ByteSize>,
+    /// What goes when the memory is full [default: allkeys-lru]
+    #[arg(long, value_name = "POLICY", env = "RINGTAIL_MAXMEMORY_POLICY")]
+    pub maxmemory_policy: Option<Policy>,
+    /// Lifetime of keys that are set without one: 1800, 30m; 0 = for ever [default: 0]
+    #[arg(long, value_name = "TIME", env = "RINGTAIL_DEFAULT_TTL")]
+    pub default_ttl: Option<Time>,
+    /// Most clients at once [default: 10000]
+    #[arg(long, value_name = "N", env = "RINGTAIL_MAXCLIENTS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub maxclients: Option<u32>,
+    /// File with the password that clients must show by AUTH
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_REQUIREPASS_FILE")]
+    pub requirepass_file: Option<PathBuf>,
+    /// Allow plaintext, or no password, beyond this machine: only on a network that is trusted
+    #[arg(long, env = "RINGTAIL_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub insecure: Option<bool>,
+    /// How much is logged [default: info]
+    #[arg(long, value_name = "LEVEL", env = "RINGTAIL_LOG_LEVEL")]
+    pub log_level: Option<LogLevel>,
+}
