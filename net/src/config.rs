@@ -81,14 +81,23 @@ pub fn load<T>(program: &'static str, about: &'static str) -> Result<Loaded<T>, 
 where
     T: Args + Serialize + DeserializeOwned,
 {
-    load_from(program, about, std::env::args_os()).map_err(|stop| match stop {
+    load_from(program, about, std::env::args_os()).map_err(|stop| end(program, stop))
+}
+
+/// Reads the command line of a program without a configuration file. `Err` is what `main` returns.
+pub fn parse<P: Parser>(program: &str) -> Result<P, ExitCode> {
+    P::try_parse().map_err(|error| end(program, explain::command_line(error)))
+}
+
+fn end(program: &str, stop: Stop) -> ExitCode {
+    match stop {
         Stop::Shown(text) => {
             // A closed stdout (`--help | head -1`) is no failure.
             let _ = text.print();
             ExitCode::SUCCESS
         }
         Stop::Bad(problem) => exit::fail(program, exit::USAGE, &problem),
-    })
+    }
 }
 
 /// [`load`] with the command line given, program name first.
