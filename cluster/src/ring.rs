@@ -21,7 +21,7 @@
 //! `0x52696E677461696C` and the default secrets.
 //!
 //! 1. `identity = hash(name)`, the member's name in UTF-8.
-//! 2. `draw = hash(identity as 8 bytes, slot as 2 bytes)`: the same for ever for this name and slot.
+//! 2. `draw = hash(identity as 8 bytes, slot as 8 bytes)`: the same for ever for this name and slot.
 //! 3. `cost = 64 - log2(draw)` in fixed point with 32 fractional bits: let `z` be the leading zero bits of
 //!    `draw | 1`, `f` the 64 bits that follow its first one bit (zeros shifted in), `i` the upper 8 of them and `r` the
 //!    next 32; then `cost = ((z + 1) << 32) - (L[i] + ((L[i + 1] - L[i]) * r >> 32))`, where
@@ -35,7 +35,7 @@
 use std::hash::{BuildHasher, Hash, Hasher};
 
 use hashring::HashRing;
-use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_inline, rapidhash_v3_seeded};
 
 use crate::slot::SLOTS;
 
@@ -126,34 +126,49 @@ fn add_stretch(points: &mut Vec<Point>, racers: &[Racer], slot: u16) {
 struct Racer {
     ticket: Ticket,
     total: u64,
-    /// The least cost that is too far for a point in the stretch.
-    beyond: u64,
+    /// The least draw that has a point in the stretch. Most have none, and comparing draws costs them no logarithm.
+    least: u64,
 }
 
 impl Racer {
     fn new(ticket: Ticket, total: u64) -> Self {
-        Self { ticket, total, beyond: (ticket.weight << REACH).div_ceil(total) }
+        let beyond = (ticket.weight << REACH).div_ceil(total);
+        Self { ticket, total, least: least_draw_below(beyond) }
     }
 
-    /// The position of the member's point in a slot's stretch. (The product fits: what is not beyond
-    /// reach times the total is less than the weight times the reach, and a weight has 17 bits.)
+    /// The position of the member's point in a slot's stretch. (The product fits: it is less than the weight
+    /// times the reach, and a weight has 17 bits.)
     #[inline]
     fn position(&self, slot: u16) -> Option<u64> {
-        let cost = cost(draw(self.ticket.identity, slot));
-        if cost >= self.beyond {
+        let draw = draw(self.ticket.identity, slot);
+        if draw < self.least {
             return None;
         }
-        let distance = cost * self.total / self.ticket.weight;
+        let distance = cost(draw) * self.total / self.ticket.weight;
         Some(u64::from(slot) << STRETCH | distance << (STRETCH - REACH))
     }
 }
 
+/// The least draw of a cost below `beyond`, which is above 0: costs fall as draws rise, and the highest draw's is the least of
+/// all, 1.
+fn least_draw_below(beyond: u64) -> u64 {
+    let (mut least, mut step) = (0, 1 << 63);
+    while step > 0 {
+        if cost(least + (step - 1)) >= beyond {
+            least += step;
+        }
+        step >>= 1;
+    }
+    least
+}
+
+/// (Eight bytes for a slot, because two numbers of eight are hashed without going through memory.)
 #[inline]
 fn draw(identity: u64, slot: u16) -> u64 {
-    let mut bytes = [0; 10];
+    let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&identity.to_le_bytes());
-    bytes[8..].copy_from_slice(&slot.to_le_bytes());
-    rapidhash_v3_seeded(&bytes, &SECRETS)
+    bytes[8..].copy_from_slice(&u64::from(slot).to_le_bytes());
+    rapidhash_v3_inline::<true, false, false>(&bytes, &SECRETS)
 }
 
 /// -log2 of a draw taken as a fraction of 2^64.

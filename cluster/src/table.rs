@@ -1,9 +1,12 @@
 //! The slot table: which member owns each slot, computed once for a topology by walking the ring with bounded load.
 //!
 //! Slots are given out in ascending order. Each goes to the first member on its way around the ring that has
-//! room: that holds less than its bound, [`MOST_PERCENT`] of its weighted share. When the slots left are just as many as
-//! members lack to [`LEAST_PERCENT`] of their shares, the rest go to those members alone. Both bounds hold for any
-//! weights by construction; where a percentage of a share has no whole number of slots, the share rounded up or down is allowed.
+//! room: that holds less than [`MOST_PERCENT`] of its weighted share. When the slots left are just as many as members lack
+//! in sum to [`LEAST_PERCENT`] of their shares, the rest go to those members alone. (If none of those who may have
+//! a slot has a point on the ring, it goes to the first of them by name.) So both bounds hold for any weights by construction.
+//!
+//! In whole slots: most is the share × 105 / 100 rounded down, but no less than the share rounded up; least is the
+//! share × 90 / 100 rounded up, but no more than the share rounded down; the share is 16384 × weight / sum of weights.
 
 use crate::ring::{Ring, Ticket};
 use crate::slot::SLOTS;

@@ -1,13 +1,14 @@
 use super::*;
 
-/// Written down once: a change of any of these moves keys of running pools.
+/// Written down once, from a program in Python that follows the module's description: a change of
+/// any of these moves keys of running pools.
 #[test]
 fn the_format_is_kept() {
     let identity = Ticket::new("127.0.0.1:3000", 100).identity;
     assert_eq!(identity, 0x910e_5bdb_50cc_8802);
-    assert_eq!(draw(identity, 0), 0x7aea_5c3d_8b4d_f1d4);
-    assert_eq!(draw(identity, 16383), 0x18ad_79b6_025f_7efe);
-    assert_eq!(cost(draw(identity, 0)), 0x1_0ef8_69a1);
+    assert_eq!(draw(identity, 0), 0x2ac1_3840_9bbf_9b7e);
+    assert_eq!(draw(identity, 16383), 0x920b_8bf4_cb55_ef33);
+    assert_eq!(cost(draw(identity, 0)), 0x2_94fd_1867);
     assert_eq!(
         (LOG2[0], LOG2[1], LOG2[128], LOG2[255], LOG2[256]),
         (0, 0x0170_9c46, 0x95c0_1a39, 0xff47_278a, 1 << 32)
@@ -45,4 +46,14 @@ fn a_walk_meets_every_point_once_in_order() {
     let offset = (0..first.len()).find(|offset| first[*offset..] == middle[..first.len() - offset]).unwrap();
     assert_eq!(first[..offset], middle[first.len() - offset..]);
     assert!(offset.abs_diff(first.len() * 9000 / SLOTS) < 1000, "a slot's walk begins at its stretch");
+}
+
+/// The comparison of draws admits exactly the costs that are within the stretch.
+#[test]
+fn the_least_draw_is_the_first_within_reach() {
+    for beyond in [1, 2, 3, 1000, 1 << 32, (3 << 32) + 7, 1 << 35, 9 << 35] {
+        let least = least_draw_below(beyond);
+        assert!(cost(least) < beyond || least == u64::MAX, "{beyond}");
+        assert!(least == 0 || cost(least - 1) >= beyond, "{beyond}");
+    }
 }
