@@ -99,6 +99,27 @@ fn length(digits: &[u8]) -> Result<Option<u64>, NotAReply> {
     }
 }
 
+/// The lengths of the replies in `data`, given in pieces of `piece` bytes, and whether they ended well; the
+/// fuzz target's body.
+pub fn exercise(data: &[u8], piece: usize) -> (Vec<usize>, bool) {
+    let (mut scanner, mut buf, mut lengths) = (Scanner::default(), Vec::new(), Vec::new());
+    for chunk in data.chunks(piece.max(1)) {
+        buf.extend_from_slice(chunk);
+        loop {
+            match scanner.scan(&buf) {
+                Ok(Some(length)) => {
+                    assert!(length > 0 && length <= buf.len());
+                    buf.drain(..length);
+                    lengths.push(length);
+                }
+                Ok(None) => break,
+                Err(NotAReply) => return (lengths, false),
+            }
+        }
+    }
+    (lengths, true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +149,14 @@ mod tests {
             }
             assert_eq!(scanner.scan(&buf), Ok(Some(reply.len())), "{reply:?}");
             assert_eq!(scanner.scan(&buf[reply.len()..]), Ok(Some(7)));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn pieces_make_no_difference(data in "[-+:$*%~>_|0-9a\r\n]{0,80}", piece in 1usize..20) {
+            let (whole, pieces) = (exercise(data.as_bytes(), usize::MAX), exercise(data.as_bytes(), piece));
+            proptest::prop_assert_eq!(whole, pieces);
         }
     }
 

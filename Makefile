@@ -1,0 +1,56 @@
+# Everything that Ringtail's users and developers run. `make` alone lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run certs build test lint bench fuzz fuzz-build miri docs clean
+
+CARGO ?= cargo
+# How long `make fuzz` runs each target, in seconds.
+FUZZ_SECONDS ?= 300
+
+help: ## List what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: certs ## Build, and start three data servers and the proxy with TLS; Ctrl-C stops them
+	@$(CARGO) build --release --workspace --bins
+	@scripts/run.sh target/release
+
+certs: ## Make the development certificates under certs/, if there are none
+	@$(CARGO) run --quiet --package ringtail-certs -- --out certs
+
+build: ## Build all programs for release
+	$(CARGO) build --release --workspace --bins
+
+test: ## Run all tests, and install what they need where that is allowed
+	@scripts/setup-tests.sh
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace
+	python3 -m unittest discover --start-directory scripts/bench --pattern 'test_*.py'
+	@$(MAKE) --no-print-directory fuzz-build
+
+lint: ## Check formatting, lints, licences and dependencies
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	@scripts/deny.sh
+
+bench: ## Measure Ringtail beside its peers; BENCH='--quick --only proxy' passes options on
+	$(CARGO) build --release --workspace --bins
+	python3 scripts/bench/bench.py $(BENCH)
+
+bench-store: ## Measure the store alone, in process
+	$(CARGO) bench --package ringtail-dataserver
+
+fuzz-build: ## Build the fuzz targets
+	@scripts/fuzz.sh build
+
+fuzz: ## Fuzz each target for FUZZ_SECONDS seconds
+	@scripts/fuzz.sh run $(FUZZ_SECONDS)
+
+miri: ## Run the unsafe modules' tests under Miri (needs a nightly toolchain with miri)
+	$(CARGO) +nightly miri test --package ringtail-dataserver --lib store::
+
+docs: ## Make the reference pages from the code
+	$(CARGO) run --quiet --package ringtail-protocol --example reference > docs/commands.md
+
+clean: ## Remove what was built
+	$(CARGO) clean
