@@ -139,7 +139,7 @@ impl Executor {
     ) -> Result<(), Error> {
         let command = match prepared.found {
             Found::Command(command) if command.arity_ok(args.len()) => command,
-            _ => return Err(refusal(prepared.found, session, args)),
+            _ => return Err(refusal(prepared.found, args)),
         };
         if !session.authenticated && !command.flags.contains(Flags::NO_AUTH) {
             return Err(errors::NO_AUTH);
@@ -237,10 +237,9 @@ fn prepare(store: &Store, args: Args<'_>) -> Prepared {
 
 /// Why a request can't run at all.
 #[cold]
-fn refusal(found: Found, session: &Session, args: Args<'_>) -> Error {
+fn refusal(found: Found, args: Args<'_>) -> Error {
     match found {
         Found::Command(command) => errors::wrong_arity(command.full_name),
-        _ if !session.authenticated => errors::NO_AUTH,
         Found::NoSubcommand(parent) => {
             errors::unknown_subcommand(&parent.full_name.to_uppercase(), args.get(1).unwrap_or_default())
         }

@@ -98,6 +98,10 @@ async fn tick(server: Arc<Server>, worker: usize) {
             group = expire(&server.store, &server, worker, workers, group);
         }
         server.store.memory.publish();
+        if server.shutdown.is_triggered() {
+            // Between requests: who is in the middle of one gets its reply first.
+            server.clients.list().iter().for_each(|client| client.kill());
+        }
         if worker == 0 && turn % 10 == 0 {
             close_idle(&server);
         }

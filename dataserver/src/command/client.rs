@@ -265,9 +265,14 @@ pub(super) fn reply(c: &mut Call<'_, '_>) -> Done {
 /// CLIENT NO-EVICT ON | OFF
 pub(super) fn no_evict(c: &mut Call<'_, '_>) -> Done {
     let on = on_or_off(&c.args[2])?;
-    c.session.client.no_evict.store(on, Relaxed);
+    set_no_evict(c.session, on);
     c.reply.ok();
     Ok(())
+}
+
+/// Notes it for CLIENT LIST: this server disconnects no client to save memory.
+pub(super) fn set_no_evict(session: &Session, on: bool) {
+    session.client.no_evict.store(on, Relaxed);
 }
 
 /// CLIENT NO-TOUCH ON | OFF

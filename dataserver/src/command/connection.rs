@@ -42,6 +42,7 @@ pub(super) fn reset(c: &mut Call<'_, '_>) -> Done {
     c.session.reply_mode = ReplyMode::On;
     c.session.authenticated = !c.server.wants_password();
     client::set_no_touch(c.session, false);
+    client::set_no_evict(c.session, false);
     c.session.client.names().name.clear();
     c.reply.set_resp(Resp::V2);
     c.reply.simple("RESET");

@@ -70,6 +70,7 @@ fn clients(text: &mut String, server: &Server, _: &mut View<'_>) {
 
 fn memory(text: &mut String, server: &Server, view: &mut View<'_>) {
     let memory = &server.store.memory;
+    memory.publish_all();
     let rss = resident_bytes();
     let mut tables = 0;
     view.each_group(|_, slots| tables += slots.table_bytes());

@@ -43,7 +43,7 @@ impl Evictor {
         let policy = store.memory.policy();
         let mut evicted = 0;
         loop {
-            store.memory.publish();
+            store.memory.publish_all();
             if !store.memory.is_over() {
                 return Ok(evicted);
             }

@@ -84,15 +84,18 @@ impl Memory {
     /// Publishes what this thread has allocated and freed since it last did.
     #[inline]
     pub fn publish(&self) {
-        let now = thread_net();
-        let change = now - PUBLISHED.get();
+        let change = thread_net() - PUBLISHED.get();
         if change.abs() >= PUBLISH {
-            PUBLISHED.set(now);
-            let used = self.used.fetch_add(change, Relaxed) + change;
-            if used > self.peak.load(Relaxed) {
-                self.peak.store(used, Relaxed);
-            }
+            self.publish_all();
         }
+    }
+
+    /// The same, however little it is.
+    pub fn publish_all(&self) {
+        let now = thread_net();
+        let change = now - PUBLISHED.replace(now);
+        let used = self.used.fetch_add(change, Relaxed) + change;
+        self.peak.fetch_max(used, Relaxed);
     }
 
     /// Bytes in use.
