@@ -1,2 +1,1 @@
-//! Entry point.
 fn main() {}
