@@ -145,14 +145,23 @@ pub struct Pipeline<'c> {
 }
 
 impl Pipeline<'_> {
-    /// Adds a request.
+    /// Adds a request. One that does not fit makes [`run`](Self::run) fail, and nothing is sent.
     pub fn cmd<A: AsRef<[u8]>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        if let Ok(requests) = &mut self.requests
-            && let Err(error) = requests.push(args)
-        {
+        if let Err(error) = self.try_cmd(args) {
             self.requests = Err(error);
         }
         self
+    }
+
+    /// Adds a request, or leaves the pipeline as it was.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`]; or the error of an earlier [`cmd`](Self::cmd).
+    pub fn try_cmd<A: AsRef<[u8]>>(&mut self, args: impl IntoIterator<Item = A>) -> Result<(), Error> {
+        match &mut self.requests {
+            Ok(requests) => requests.push(args),
+            Err(error) => Err(error.clone()),
+        }
     }
 
     /// Sends the requests, and waits for all answers, in order. Error replies are among them, as

@@ -27,6 +27,7 @@ impl Session {
         match effect {
             Effect::Select(database) => self.database = *database,
             Effect::Auth(credentials) => self.credentials = Some(credentials.clone()),
+            Effect::Reset => self.database = 0,
         }
     }
 }
@@ -84,7 +85,7 @@ impl Greeting<'_> {
         let mut request: Vec<&[u8]> = vec![b"HELLO", b"3"];
         if let Some(credentials) = self.credentials {
             let user = credentials.user.as_deref().unwrap_or(b"default");
-            request.extend([b"AUTH", user, &credentials.password]);
+            request.extend([b"AUTH", user, credentials.password.expose()]);
         }
         if let Some(name) = &self.options.name {
             request.extend([b"SETNAME", name.as_bytes()]);
@@ -104,7 +105,7 @@ impl Greeting<'_> {
         let Some(credentials) = self.credentials else { return Ok(()) };
         let mut request: Vec<&[u8]> = vec![b"AUTH"];
         request.extend(credentials.user.as_deref());
-        request.push(&credentials.password);
+        request.push(credentials.password.expose());
         let reply = self.ask(&request).await?;
         reply.error().map_or(Ok(()), |text| Err(self.refused(text)))
     }

@@ -1,1 +1,42 @@
-fn main() {}
+//! `ringtail`: the REPL, one command and its reply, or commands from a pipe.
+
+mod args;
+mod explain;
+mod format;
+mod oneshot;
+mod pipe;
+mod repl;
+mod words;
+
+use std::io::{IsTerminal, stdin};
+use std::process::ExitCode;
+
+use ringtail_net::Problem;
+use ringtail_net::exit::{RUNTIME, USAGE, fail};
+
+use crate::args::Args;
+
+const PROGRAM: &str = "ringtail";
+
+fn main() -> ExitCode {
+    let args = Args::from_command_line();
+    if let Some(shell) = args.completions {
+        return args::print_completions(shell);
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return fail(PROGRAM, RUNTIME, &Problem::new(error.to_string(), "free some descriptors"));
+        }
+    };
+    runtime.block_on(run(&args)).unwrap_or_else(|problem| fail(PROGRAM, USAGE, &problem))
+}
+
+/// The error is one of usage: nothing was tried yet.
+async fn run(args: &Args) -> Result<ExitCode, Problem> {
+    let settings = args.settings()?;
+    if !settings.command.is_empty() {
+        return Ok(oneshot::run(&settings).await);
+    }
+    if stdin().is_terminal() { repl::run(settings).await } else { Ok(pipe::run(&settings).await) }
+}

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ringtail_net::secret::Secret;
 use ringtail_net::{Problem, TlsClient};
 
 use crate::limits;
@@ -38,15 +39,15 @@ pub struct ConnectOptions {
 }
 
 /// A user's name, and the password that is never shown.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Credentials {
     pub(crate) user: Option<Vec<u8>>,
-    pub(crate) password: Vec<u8>,
+    pub(crate) password: Secret,
 }
 
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials(..)")
+impl Credentials {
+    pub(crate) fn new(user: Option<&[u8]>, password: &[u8]) -> Self {
+        Self { user: user.map(<[u8]>::to_vec), password: Secret::new(password) }
     }
 }
 
@@ -88,14 +89,14 @@ impl ConnectOptions {
     }
 
     /// The user's name and password.
-    pub fn auth(mut self, user: &str, password: &str) -> Self {
-        self.credentials = Some(Credentials { user: Some(user.into()), password: password.into() });
+    pub fn auth(mut self, user: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Self {
+        self.credentials = Some(Credentials::new(Some(user.as_ref()), password.as_ref()));
         self
     }
 
     /// The default user's password.
-    pub fn password(mut self, password: &str) -> Self {
-        self.credentials = Some(Credentials { user: None, password: password.into() });
+    pub fn password(mut self, password: impl AsRef<[u8]>) -> Self {
+        self.credentials = Some(Credentials::new(None, password.as_ref()));
         self
     }
 
@@ -143,7 +144,7 @@ impl ConnectOptions {
         self
     }
 
-    /// The address.
+    /// The server's address.
     pub fn addr(&self) -> &str {
         &self.addr
     }

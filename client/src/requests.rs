@@ -23,6 +23,7 @@ pub(crate) struct Requests {
 pub(crate) enum Effect {
     Select(u32),
     Auth(Credentials),
+    Reset,
 }
 
 /// Commands whose answers do not come one for one and in order.
@@ -74,7 +75,7 @@ impl Requests {
     /// What the success of request `index` changes.
     pub(crate) fn effect(&self, index: usize, answer: &Value) -> Option<&Effect> {
         let (_, effect) = self.effects.iter().find(|(at, _)| *at == index)?;
-        matches!(answer, Value::Simple(text) if text == b"OK").then_some(effect)
+        matches!(answer, Value::Simple(text) if text == b"OK" || text == b"RESET").then_some(effect)
     }
 }
 
@@ -95,12 +96,15 @@ impl Effect {
         if name.eq_ignore_ascii_case(b"select") && args.len() == 2 {
             return std::str::from_utf8(arg(1)?).ok()?.parse().ok().map(Self::Select);
         }
+        if name.eq_ignore_ascii_case(b"reset") {
+            return Some(Self::Reset);
+        }
         if !name.eq_ignore_ascii_case(b"auth") {
             return None;
         }
         match args.len() {
-            2 => Some(Self::Auth(Credentials { user: None, password: arg(1)?.to_vec() })),
-            3 => Some(Self::Auth(Credentials { user: Some(arg(1)?.to_vec()), password: arg(2)?.to_vec() })),
+            2 => Some(Self::Auth(Credentials::new(None, arg(1)?))),
+            3 => Some(Self::Auth(Credentials::new(arg(1), arg(2)?))),
             _ => None,
         }
     }
