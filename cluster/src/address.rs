@@ -12,7 +12,8 @@ const MAX_HOST: usize = 253;
 /// The longest part of a host name between dots, in bytes.
 const MAX_LABEL: usize = 63;
 
-/// A host (name, IPv4 or IPv6 address) and a port. Names are kept as names: whoever connects resolves them, each time anew.
+/// A host (name, IPv4 or IPv6 address) and a port. Names are kept as names: whoever connects resolves them,
+/// each time anew.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
     /// In its shortest form and small letters, so that equal addresses are equal; IPv6 without brackets.

@@ -2,9 +2,9 @@
 //!
 //! The way of a key: [`slot_of`] its bytes, then [`Topology::owner_index`]; one CRC16 and one array read.
 //!
-//! The way of an edit: the watcher ([`Watcher`]) sees that the file changed, [`Servers::read`] takes it or refuses it
-//! whole, [`Topology::new`] walks the ring into a [`SlotTable`], and one pointer swap makes it the topology of all
-//! workers ([`Topologies`]); [`Plan::between`] says for the log what that changed.
+//! The way of an edit: the watcher ([`Watcher`]) sees that the file changed, [`Servers::read`] takes it or
+//! refuses it whole, [`Topology::new`] walks the ring into a [`SlotTable`], and one pointer swap makes it the
+//! topology of all workers ([`Topologies`]); [`Plan::between`] says for the log what that changed.
 //!
 //! Nothing here knows a protocol or opens a connection.
 

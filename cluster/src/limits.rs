@@ -1,6 +1,7 @@
 //! What a `servers.json` may make us hold, at most.
 
-/// The longest file, in bytes: [`MAX_MEMBERS`] of the longest entries would not fit, ordinary ones do many times over.
+/// The longest file, in bytes: [`MAX_MEMBERS`] of the longest entries would not fit, ordinary ones do many
+/// times over.
 pub const MAX_FILE: usize = 1 << 20;
 
 /// The most members.

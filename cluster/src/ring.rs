@@ -1,19 +1,20 @@
 //! The consistent-hash ring of the members, by weight.
 //!
 //! The ring is 2^64 positions long. Each slot begins a stretch of 2^50 of them, and every member has at most
-//! one point in each stretch: the heavier the member, the nearer to its beginning. A slot belongs to the first
-//! point from its beginning on; when that member is full, to the next point's, and so on around the ring
-//! (module [`table`](crate::table)).
+//! one point in each stretch: the heavier the member, the nearer to its beginning. A slot belongs to the
+//! first point from its beginning on; when that member is full, to the next point's, and so on around the
+//! ring (module [`table`](crate::table)).
 //!
 //! # Why not a number of points for each member by its weight
 //!
-//! On a ring of random points a member's *number* of points carries its weight. Then points must be added and taken away for all
-//! members whenever the sum of the weights changes (else weights of 1, 1 and 2 would be a ring of four points),
-//! and a hundredth more or fewer points for everyone moves a hundredth of all slots between members whose weight
-//! nobody touched. Here the *distance* of a point carries the weight: a draw that depends on member and slot alone, divided by
-//! the weight. Weights are compared with each other within a stretch, never with anything fixed, so 1:1:2 and
-//! 500:500:1000 are the same ring, and a member that comes, goes or changes its weight changes the order of no two others.
-//! The first point of a stretch is each member's with a chance of exactly its share of the weights.
+//! On a ring of random points a member's *number* of points carries its weight. Then points must be added and
+//! taken away for all members whenever the sum of the weights changes (else weights of 1, 1 and 2 would be a
+//! ring of four points), and a hundredth more or fewer points for everyone moves a hundredth of all slots
+//! between members whose weight nobody touched. Here the *distance* of a point carries the weight: a draw
+//! that depends on member and slot alone, divided by the weight. Weights are compared with each other within
+//! a stretch, never with anything fixed, so 1:1:2 and 500:500:1000 are the same ring, and a member that
+//! comes, goes or changes its weight changes the order of no two others. The first point of a stretch is each
+//! member's with a chance of exactly its share of the weights.
 //!
 //! # The format, for those who must compute the same ring elsewhere
 //!
@@ -23,11 +24,11 @@
 //! 1. `identity = hash(name)`, the member's name in UTF-8.
 //! 2. `draw = hash(identity as 8 bytes, slot as 8 bytes)`: the same for ever for this name and slot.
 //! 3. `cost = 64 - log2(draw)` in fixed point with 32 fractional bits: let `z` be the leading zero bits of
-//!    `draw | 1`, `f` the 64 bits that follow its first one bit (zeros shifted in), `i` the upper 8 of them and `r` the
-//!    next 32; then `cost = ((z + 1) << 32) - (L[i] + ((L[i + 1] - L[i]) * r >> 32))`, where
+//!    `draw | 1`, `f` the 64 bits that follow its first one bit (zeros shifted in), `i` the upper 8 of them
+//!    and `r` the next 32; then `cost = ((z + 1) << 32) - (L[i] + ((L[i + 1] - L[i]) * r >> 32))`, where
 //!    `L[i] = log2(1 + i / 256)` in the same fixed point, computed as [`log2_of_one_and`] does.
-//! 4. `distance = cost * total / weight`, `total` being the sum of all weights. If it is 2^35 or more (8.0), the member has no point in
-//!    this stretch; otherwise its point is at `slot << 50 | distance << 15`.
+//! 4. `distance = cost * total / weight`, `total` being the sum of all weights. If it is 2^35 or more (8.0),
+//!    the member has no point in this stretch; otherwise its point is at `slot << 50 | distance << 15`.
 //! 5. Of points at equal positions only that of the first name, byte by byte, is kept.
 //!
 //! There are about 90,850 points (16384 × 8 ln 2), whatever the number of members.
@@ -51,8 +52,8 @@ const STRETCH: u32 = 64 - SLOTS.ilog2();
 /// Fractional bits of a cost and of a distance.
 const FRACTION: u32 = 32;
 
-/// log2 of a stretch's length as a distance: 2^3. One stretch in 2^8 then has no point, and its slot goes to the
-/// first point of the next; with 2^2 it is one in 16, with 2^4 the ring has twice the points to no measurable use.
+/// log2 of a stretch's length as a distance: 2^3. One stretch in 2^8 then has no point, and its slot goes to
+/// the first point of the next. With 2^2 it would be one in 16; with 2^4 one in 65,536, for twice the points.
 const REACH: u32 = FRACTION + 3;
 
 /// A member as the ring sees it: an identity and a weight, above 0.
@@ -68,7 +69,8 @@ impl Ticket {
     }
 }
 
-/// A point of the ring and the member that it belongs to, as an index into the list that the ring was made of.
+/// A point of the ring and the member that it belongs to, as an index into the list that the ring was made
+/// of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Point {
     position: u64,
@@ -126,7 +128,8 @@ fn add_stretch(points: &mut Vec<Point>, racers: &[Racer], slot: u16) {
 struct Racer {
     ticket: Ticket,
     total: u64,
-    /// The least draw that has a point in the stretch. Most have none, and comparing draws costs them no logarithm.
+    /// The least draw that has a point in the stretch. Most have none, and comparing draws costs them no
+    /// logarithm.
     least: u64,
 }
 
@@ -149,8 +152,8 @@ impl Racer {
     }
 }
 
-/// The least draw of a cost below `beyond`, which is above 0: costs fall as draws rise, and the highest draw's is the least of
-/// all, 1.
+/// The least draw of a cost below `beyond`, which is above 0: costs fall as draws rise, and the highest
+/// draw's is the least of all, 1.
 fn least_draw_below(beyond: u64) -> u64 {
     let (mut least, mut step) = (0, 1 << 63);
     while step > 0 {
@@ -193,8 +196,9 @@ static LOG2: [u64; 257] = {
     table
 };
 
-/// `log2(1 + index / 256)` with 32 fractional bits: with `x` in fixed point with 62 fractional bits, each bit is whether `x * x`
-/// reaches 2, and `x` becomes that square, halved if so. In integers because `ln` differs between platforms.
+/// `log2(1 + index / 256)` with 32 fractional bits: with `x` in fixed point with 62 fractional bits, each bit
+/// is whether `x * x` reaches 2, and `x` becomes that square, halved if so. In integers because `ln` differs
+/// between platforms.
 const fn log2_of_one_and(index: u128) -> u64 {
     let mut x = (256 + index) << 54;
     let mut log = 0;

@@ -65,7 +65,8 @@ impl Servers {
     }
 }
 
-/// What is in a file, if it is a regular one of at most [`MAX_FILE`] bytes. (To open a pipe would wait for its writer.)
+/// What is in a file, if it is a regular one of at most [`MAX_FILE`] bytes. (To open a pipe would wait for
+/// its writer.)
 pub(crate) fn contents(file: &Path) -> Result<Vec<u8>, Refusal> {
     let refuse = |reason: String| Fault { place: None, reason }.of(file);
     let unreadable = |error: std::io::Error| refuse(format!("can't be read: {error}"));

@@ -9,7 +9,8 @@ pub const SLOTS: usize = 16384;
 /// The CRC's generator: CRC-16/XMODEM, most significant bit first, no reflection, initial value 0.
 const POLYNOMIAL: u16 = 0x1021;
 
-/// `TABLES[k][b]` is the CRC of byte `b` followed by `k` zero bytes, so that eight bytes are folded in at once.
+/// `TABLES[k][b]` is the CRC of byte `b` followed by `k` zero bytes, so that eight bytes are folded in at
+/// once.
 static TABLES: [[u16; 256]; 8] = tables();
 
 /// The slot of `key`, below [`SLOTS`].
@@ -19,8 +20,8 @@ pub fn slot_of(key: &[u8]) -> u16 {
     crc16(hashed_part(key)) & (SLOTS as u16 - 1)
 }
 
-/// The part of `key` that decides its slot: what stands between the first `{` and the first `}` after it, or the
-/// whole key if there is no such pair or nothing in it.
+/// The part of `key` that decides its slot: what stands between the first `{` and the first `}` after it, or
+/// the whole key if there is no such pair or nothing in it.
 #[inline]
 #[must_use]
 pub fn hashed_part(key: &[u8]) -> &[u8] {

@@ -1,12 +1,28 @@
-//! The slot table: which member owns each slot, computed once for a topology by walking the ring with bounded load.
+//! The slot table: which member owns each slot, computed once for a topology by walking the ring with bounded
+//! load.
 //!
 //! Slots are given out in ascending order. Each goes to the first member on its way around the ring that has
-//! room: that holds less than [`MOST_PERCENT`] of its weighted share. When the slots left are just as many as members lack
-//! in sum to [`LEAST_PERCENT`] of their shares, the rest go to those members alone. (If none of those who may have
-//! a slot has a point on the ring, it goes to the first of them by name.) So both bounds hold for any weights by construction.
+//! room: that holds less than [`MOST_PERCENT`] of its weighted share. When the slots left are just as many as
+//! members lack in sum to [`LEAST_PERCENT`] of their shares, the rest go to those members alone. (If none of
+//! those who may have a slot has a point on the ring, it goes to the first of them by name.) So both bounds
+//! hold for any weights by construction.
 //!
-//! In whole slots: most is the share × 105 / 100 rounded down, but no less than the share rounded up; least is the
-//! share × 90 / 100 rounded up, but no more than the share rounded down; the share is 16384 × weight / sum of weights.
+//! In whole slots: most is the share × 105 / 100 rounded down, but no less than the share rounded up; least
+//! is the share × 90 / 100 rounded up, but no more than the share rounded down; the share is 16384 × weight /
+//! sum of weights.
+//!
+//! # What moves when the members change
+//!
+//! Measured over 5,000 pools of 2 to 20 members, weights equal, like 1:2:4, even up to 1000 or spread up to
+//! 100,000, and tested with the bounds in brackets:
+//!
+//! - One of equal members comes or goes: at most 1.10 of its share moves (1.15). Members of any weights: at
+//!   most 1.15 of the share and 6 slots (16), since a share of a few dozen slots can't be kept to within 15
+//!   %.
+//! - Of that, between members that stay: at most 0.43 % of all slots (1 %), those that the bounds push
+//!   around.
+//! - A weight changes: as much between other members, and in all at most 1.15 of the difference of its shares
+//!   and 23 slots (1 % of all slots).
 
 use crate::ring::{Ring, Ticket};
 use crate::slot::SLOTS;

@@ -12,8 +12,8 @@ mod tests;
 
 /// Who owns which slot. Replaced whole, never changed.
 ///
-/// Members stand in the order of their names, byte by byte, so that an index into them means the same in every
-/// process that read the same members, in whatever order its file had them.
+/// Members stand in the order of their names, byte by byte, so that an index into them means the same in
+/// every process that read the same members, in whatever order its file had them.
 #[derive(Debug)]
 pub struct Topology {
     epoch: u64,

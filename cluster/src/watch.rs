@@ -1,9 +1,10 @@
 //! The watcher of `servers.json`: its own thread, woken by file system events, by a slow poll, and on demand.
 //!
-//! However it was woken, it does the same: watch the folders anew ([`folders`]), then read the file and take or
-//! refuse what is in it ([`reload`]). Whatever happens to the file before the read is read; whatever happens after
-//! it raises an event in a folder that is watched by then. So nothing depends on what an event says, on all events arriving,
-//! or on the order of an editor's steps; and where there are no events at all (NFS), the poll remains.
+//! However it was woken, it does the same: watch the folders anew ([`folders`]), then read the file and take
+//! or refuse what is in it ([`reload`]). Whatever happens to the file before the read is read; whatever
+//! happens after it raises an event in a folder that is watched by then. So nothing depends on what an event
+//! says, on all events arriving, or on the order of an editor's steps; and where there are no events at all
+//! (NFS), the poll remains.
 
 mod folders;
 mod reload;
@@ -73,7 +74,8 @@ impl Watcher {
     /// Reads the file and begins to watch it.
     ///
     /// # Errors
-    /// The file is refused, or the thread can't be started. (That events can't be had is logged; the poll remains.)
+    /// The file is refused, or the thread can't be started. (That events can't be had is logged; the poll
+    /// remains.)
     pub fn start(file: impl Into<PathBuf>, options: WatchOptions) -> Result<Self, Refusal> {
         let (wake, woken) = sync_channel(1);
         let file = file.into();

@@ -79,7 +79,8 @@ fn address<'a>(source: &Source<'a>, raw: &'a RawValue) -> Result<Address, Fault>
         .map_err(|reason| source.fault_at(raw.get(), format!("address {} {reason}", shown(&text))))
 }
 
-/// Names stand in logs, metrics and replies of lines and fields, so that they have no spaces and nothing else that would end a field.
+/// Names stand in logs, metrics and replies of lines and fields, so that they have no spaces and nothing else
+/// that would end a field.
 fn name<'a>(source: &Source<'a>, raw: &'a RawValue) -> Result<String, Fault> {
     let text = text(source, raw, "a name")?;
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/-[]".contains(&byte);
@@ -119,7 +120,8 @@ fn replicas<'a>(source: &Source<'a>, raw: &'a RawValue) -> Result<Replicas<'a>, 
     Ok((addresses, raws.iter().map(|raw| raw.get()).collect()))
 }
 
-/// A value as a message shows it: quoted, control characters escaped, and no longer than makes sense in a line.
+/// A value as a message shows it: quoted, control characters escaped, and no longer than makes sense in a
+/// line.
 fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
     match text.char_indices().nth(LONGEST) {

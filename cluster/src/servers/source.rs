@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 
 use crate::refusal::{Fault, Place};
 
-/// The text of a file. Everything parsed borrows from it, so that whatever turns out to be wrong later still has a place.
+/// The text of a file. Everything parsed borrows from it, so that whatever turns out to be wrong later still
+/// has a place.
 pub(crate) struct Source<'a> {
     text: &'a str,
 }

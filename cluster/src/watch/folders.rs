@@ -1,8 +1,8 @@
 //! Which folders raise an event when the content of the file changes, and the watches on them.
 //!
-//! A watch on the file itself would stay with the file that an editor or a ConfigMap has just replaced. What is
-//! watched are folders: the one the file is in, the one each symbolic link on the way to it is in, and while a part of the way is
-//! missing, the one that part would appear in.
+//! A watch on the file itself would stay with the file that an editor or a ConfigMap has just replaced. What
+//! is watched are folders: the one the file is in, the one each symbolic link on the way to it is in, and
+//! while a part of the way is missing, the one that part would appear in.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -47,8 +47,8 @@ impl Folders {
         folders
     }
 
-    /// Watches the folders on the way to `file` as it is now. All of them anew, because a watch ends with its folder,
-    /// and a folder of the same name (and even the same number) may have taken its place.
+    /// Watches the folders on the way to `file` as it is now. All of them anew, because a watch ends with its
+    /// folder, and a folder of the same name (and even the same number) may have taken its place.
     pub(super) fn watch_anew(&mut self, file: &Path) {
         self.unwatch_all();
         for _ in 0..MAX_ROUNDS {
@@ -68,7 +68,8 @@ impl Folders {
         }
     }
 
-    /// A folder that has just gone is no fault: the next round, or the next event, finds what there is instead.
+    /// A folder that has just gone is no fault: the next round, or the next event, finds what there is
+    /// instead.
     fn watch(&mut self, folder: PathBuf) {
         let Some(events) = &mut self.events else { return };
         match events.watch(&folder, RecursiveMode::NonRecursive) {
@@ -85,7 +86,8 @@ impl Folders {
     }
 }
 
-/// All but mere reading, ours included, which would wake us for ever. An error may stand for events that were lost.
+/// All but mere reading, ours included, which would wake us for ever. An error may stand for events that were
+/// lost.
 fn may_be_a_change(event: &notify::Result<Event>) -> bool {
     match event.as_ref().map(|event| event.kind) {
         Ok(EventKind::Access(AccessKind::Close(AccessMode::Write))) => true,

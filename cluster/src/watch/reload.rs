@@ -15,7 +15,8 @@ use crate::topology::Topology;
 #[cfg(test)]
 mod tests;
 
-/// Refused contents that are remembered as said. A file that keeps being written wrong in new ways is said again.
+/// Refused contents that are remembered as said. A file that keeps being written wrong in new ways is said
+/// again.
 const MAX_REMEMBERED: usize = 64;
 
 /// A file's bytes, or why there are none.

@@ -45,7 +45,8 @@ impl Visit for Line {
 const ONE: &str = r#"[{"name": "a", "addr": "h:1"}]"#;
 const TWO: &str = r#"[{"name": "a", "addr": "h:2"}, {"name": "b", "addr": "i:1", "weight": 0}]"#;
 
-/// Puts each content in the file (none: deletes it), reloads, and gives what was said, without the folder's name.
+/// Puts each content in the file (none: deletes it), reloads, and gives what was said, without the folder's
+/// name.
 fn said(steps: &[(Option<&str>, bool)]) -> (Vec<String>, WatchStatus, u64) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("servers.json");
