@@ -1,2 +1,20 @@
-//! Entry point.
-fn main() {}
+//! `ringtail-proxy`: see `ringtail-proxy --help`.
+
+use std::process::ExitCode;
+
+use ringtail_proxy::options::Options;
+use ringtail_proxy::start::{PROGRAM, run};
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    let about = "Ringtail's proxy: a pool of servers that answers as one, in Redis's protocol";
+    match ringtail_net::config::load::<Options>(PROGRAM, about) {
+        Ok(loaded) => {
+            ringtail_net::logging::init(loaded.settings.log_level.unwrap_or_default());
+            run(&loaded.settings, loaded.check_only)
+        }
+        Err(code) => code,
+    }
+}

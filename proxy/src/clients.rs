@@ -1,0 +1,129 @@
+//! What every thread may see of every client: for `CLIENT LIST` and `CLIENT KILL`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+/// No command was sent yet.
+pub(crate) const NO_COMMAND: u16 = u16::MAX;
+
+/// A client's names, as it told them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    /// `CLIENT SETNAME`
+    pub(crate) name: String,
+    /// `CLIENT SETINFO LIB-NAME`
+    pub(crate) library: String,
+    /// `CLIENT SETINFO LIB-VER`
+    pub(crate) version: String,
+}
+
+/// One client. Its session writes, others read; all loads and stores are independent of each other.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// Its number; never used again.
+    pub(crate) id: u64,
+    pub(crate) peer: SocketAddr,
+    pub(crate) local: SocketAddr,
+    pub(crate) fd: i32,
+    /// When it came, in milliseconds since the proxy's start.
+    pub(crate) since: u64,
+    /// When it last sent something, likewise.
+    pub(crate) active: AtomicU64,
+    pub(crate) db: AtomicU8,
+    /// 2 or 3.
+    pub(crate) resp: AtomicU8,
+    /// The row of its last command.
+    pub(crate) command: AtomicU16,
+    pub(crate) no_evict: AtomicBool,
+    pub(crate) no_touch: AtomicBool,
+    /// Bytes of a request that is not complete yet.
+    pub(crate) unread: AtomicUsize,
+    /// Bytes of answers that it has not taken yet.
+    pub(crate) unsent: AtomicUsize,
+    names: Mutex<Names>,
+    killed: AtomicBool,
+    task: Mutex<Option<Waker>>,
+}
+
+impl Client {
+    /// Its names.
+    pub(crate) fn names(&self) -> MutexGuard<'_, Names> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How its session's task is woken.
+    pub(crate) fn set_task(&self, waker: &Waker) {
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
+    }
+
+    /// Closes its connection, from any thread.
+    pub(crate) fn kill(&self) {
+        self.killed.store(true, Relaxed);
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
+    /// Whether it is to be closed.
+    #[inline]
+    pub(crate) fn is_killed(&self) -> bool {
+        self.killed.load(Relaxed)
+    }
+}
+
+/// All connected clients, by number.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    next: AtomicU64,
+    all: Mutex<BTreeMap<u64, Arc<Client>>>,
+}
+
+impl Clients {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Client>>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a client; remove it when it leaves.
+    pub(crate) fn register(&self, peer: SocketAddr, local: SocketAddr, fd: i32, now: u64) -> Arc<Client> {
+        let id = self.next.fetch_add(1, Relaxed) + 1;
+        let client = Arc::new(Client {
+            id,
+            peer,
+            local,
+            fd,
+            since: now,
+            active: AtomicU64::new(now),
+            db: AtomicU8::new(0),
+            resp: AtomicU8::new(2),
+            command: AtomicU16::new(NO_COMMAND),
+            no_evict: AtomicBool::new(false),
+            no_touch: AtomicBool::new(false),
+            unread: AtomicUsize::new(0),
+            unsent: AtomicUsize::new(0),
+            names: Mutex::default(),
+            killed: AtomicBool::new(false),
+            task: Mutex::new(None),
+        });
+        self.all().insert(id, Arc::clone(&client));
+        client
+    }
+
+    /// Takes a client off.
+    pub(crate) fn remove(&self, id: u64) {
+        self.all().remove(&id);
+    }
+
+    /// All clients, in the order in which they came.
+    pub(crate) fn list(&self) -> Vec<Arc<Client>> {
+        self.all().values().cloned().collect()
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.all().len()
+    }
+}

@@ -1,0 +1,248 @@
+//! A lane: one pipelined connection to one member, shared by the sessions of one worker.
+//!
+//! Requests are appended to `out` and their targets to `pending`; the turn's end writes them, and answers come back in the
+//! same order. A lane's own task opens it, reads it, and opens it again when it breaks.
+
+mod deadline;
+mod open;
+mod serve;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use ringtail_net::Stream;
+use ringtail_protocol::frame::Scanner;
+use ringtail_protocol::reply::{Resp, write_request};
+use tokio::time::Instant;
+
+use crate::fault::Fault;
+use crate::limits;
+use crate::member::{Member, Sight};
+use crate::pending::Target;
+use crate::session::Session;
+use crate::shared::Counters;
+use crate::worker::Worker;
+
+pub(crate) use deadline::Deadlines;
+
+/// Why a lane does not take a request now.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Its queue is full: wait until it calls.
+    Full,
+    /// It can't be served.
+    Fault(Fault),
+}
+
+/// Where a lane stands.
+enum Phase {
+    /// Being opened for the first time, or again right after it broke: requests queue up.
+    Opening,
+    Up,
+    /// Could not be opened; requests are refused with the reason until it can.
+    Down(Arc<str>),
+}
+
+/// One pipelined connection.
+pub(crate) struct Lane {
+    pub(crate) member: Rc<Member>,
+    resp: Resp,
+    core: RefCell<Core>,
+    /// Already among those that the turn's end writes.
+    pub(crate) touched: Cell<bool>,
+    /// The lane's own task.
+    task: RefCell<Waker>,
+}
+
+struct Core {
+    phase: Phase,
+    stream: Option<Stream>,
+    /// What ended the stream, found outside of the lane's task.
+    failed: Option<io::Error>,
+    /// Requests' bytes; up to `sent` they are written.
+    out: Vec<u8>,
+    sent: usize,
+    /// The socket takes no more for now; the lane's task waits until it does.
+    stuck: bool,
+    /// The database that the last request in the stream left selected.
+    db: u8,
+    pending: VecDeque<Target>,
+    /// How many of them INFO knows of.
+    told: u64,
+    deadlines: Deadlines,
+    /// The beginning of an answer whose rest has not come yet.
+    partial: Vec<u8>,
+    scanner: Scanner,
+    /// Since when the oldest request that was given up for late waits; `None` once a byte came.
+    owed_since: Option<Instant>,
+    /// Sessions that wait for room.
+    waiting: Vec<Rc<Session>>,
+}
+
+impl Lane {
+    /// A lane, and its task.
+    pub(crate) fn start(worker: &Rc<Worker>, member: &Rc<Member>, resp: Resp) -> Rc<Self> {
+        let lane = Rc::new(Self {
+            member: Rc::clone(member),
+            resp,
+            core: RefCell::new(Core::new()),
+            touched: Cell::new(false),
+            task: RefCell::new(Waker::noop().clone()),
+        });
+        tokio::task::spawn_local(serve::run(Rc::clone(&lane), Rc::clone(worker)));
+        lane
+    }
+
+    /// Whether a request on database `db` can be pushed now.
+    #[inline]
+    pub(crate) fn admits(&self, db: u8) -> Result<(), Refusal> {
+        let core = self.core.borrow();
+        if let Phase::Down(why) = &core.phase {
+            return Err(Refusal::Fault(Fault::Down(Arc::clone(why))));
+        }
+        if db != 0 && self.member.only_db_0.get() {
+            return Err(Refusal::Fault(Fault::NoDatabase(db)));
+        }
+        if core.out.len() - core.sent > limits::LANE_BACKLOG || core.pending.len() >= limits::LANE_PENDING {
+            return Err(Refusal::Full);
+        }
+        Ok(())
+    }
+
+    /// Appends a request that [`Self::admits`]. `write` writes its bytes.
+    #[inline]
+    pub(crate) fn push(
+        self: &Rc<Self>,
+        worker: &Worker,
+        db: u8,
+        target: Target,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let mut core = self.core.borrow_mut();
+        if core.db != db {
+            core.select(db);
+        }
+        write(&mut core.out);
+        core.pending.push_back(target);
+        let (count, now) = (core.pending.len(), worker.turn.now());
+        if core.deadlines.note(count, now) {
+            worker.sweep.notify_one();
+        }
+        drop(core);
+        worker.turn.touch_lane(self);
+    }
+
+    /// Whether another lane would serve a new session sooner.
+    pub(crate) fn is_busy(&self) -> bool {
+        let core = self.core.borrow();
+        core.pending.len() >= limits::LANE_BUSY || core.out.len() - core.sent > limits::LANE_BACKLOG / 4
+    }
+
+    /// Calls the session once there is room.
+    pub(crate) fn wait_for_room(&self, session: &Rc<Session>) {
+        self.core.borrow_mut().waiting.push(Rc::clone(session));
+    }
+
+    /// Writes what is there, as much as goes.
+    pub(crate) fn flush(&self) {
+        let mut core = self.core.borrow_mut();
+        core.write();
+        core.tell(&self.member.sight);
+        if core.stuck || core.failed.is_some() {
+            self.task.borrow().wake_by_ref();
+        }
+    }
+
+    /// Wakes the lane's task, to see that its member is gone.
+    pub(crate) fn look(&self) {
+        self.task.borrow().wake_by_ref();
+    }
+}
+
+impl Core {
+    fn new() -> Self {
+        Self {
+            phase: Phase::Opening,
+            stream: None,
+            failed: None,
+            out: Vec::new(),
+            sent: 0,
+            stuck: false,
+            db: 0,
+            pending: VecDeque::new(),
+            told: 0,
+            deadlines: Deadlines::default(),
+            partial: Vec::new(),
+            scanner: Scanner::default(),
+            owed_since: None,
+            waiting: Vec::new(),
+        }
+    }
+
+    #[cold]
+    fn select(&mut self, db: u8) {
+        let digits = db.to_string();
+        write_request(&mut self.out, [&b"SELECT"[..], digits.as_bytes()].into_iter());
+        self.pending.push_back(Target::Select);
+        self.db = db;
+    }
+
+    /// One write, unless the socket takes only a part.
+    fn write(&mut self) {
+        let Some(stream) = &mut self.stream else { return };
+        if self.stuck || self.failed.is_some() {
+            return;
+        }
+        match write_some(stream, &self.out, &mut self.sent) {
+            Ok(()) => self.stuck = false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stuck = true,
+            Err(error) => self.failed = Some(error),
+        }
+        self.drop_sent();
+    }
+
+    fn drop_sent(&mut self) {
+        if self.sent == self.out.len() {
+            self.out.clear();
+            self.out.shrink_to(limits::KEEP_BUFFER);
+            self.sent = 0;
+        } else if self.sent > self.out.len() / 2 {
+            self.out.drain(..self.sent);
+            self.sent = 0;
+        }
+        if !self.waiting.is_empty() && self.has_room() {
+            self.call_waiting();
+        }
+    }
+
+    /// Has INFO know how many requests are on their way.
+    fn tell(&mut self, sight: &Sight) {
+        let (now, before) = (self.pending.len() as u64, self.told);
+        self.told = now;
+        Counters::add(&sight.in_flight, now.wrapping_sub(before));
+    }
+
+    fn has_room(&self) -> bool {
+        self.out.len() - self.sent <= limits::LANE_BACKLOG / 2
+            && self.pending.len() <= limits::LANE_PENDING / 2
+    }
+
+    #[cold]
+    fn call_waiting(&mut self) {
+        for session in self.waiting.drain(..) {
+            session.call_to_lane();
+        }
+    }
+}
+
+/// Writes from `sent` on until all is written, down to the socket.
+fn write_some(stream: &mut Stream, bytes: &[u8], sent: &mut usize) -> io::Result<()> {
+    while *sent < bytes.len() {
+        *sent += stream.try_write(&bytes[*sent..])?;
+    }
+    if stream.has_pending() { stream.try_flush() } else { Ok(()) }
+}

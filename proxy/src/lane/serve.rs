@@ -1,0 +1,253 @@
+//! A lane's task: open, read answers until it breaks, tell those who waited, open again.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use ringtail_net::Stream;
+use ringtail_protocol::frame::{NotAReply, Scanner};
+use tokio::time::{Instant, sleep};
+
+use super::{Core, Lane, Phase, open};
+use crate::fault::Fault;
+use crate::limits;
+use crate::link::closed;
+use crate::pending::Target;
+use crate::worker::Worker;
+
+/// Runs until the lane's member has left the topology and nobody waits any more.
+pub(super) async fn run(lane: Rc<Lane>, worker: Rc<Worker>) {
+    let mut failures = 0;
+    while !lane.is_over() {
+        match open::open(&lane, &worker).await {
+            Ok(stream) => {
+                let since = Instant::now();
+                lane.up(stream);
+                let error = poll_fn(|cx| lane.serve(&worker, cx)).await;
+                // A server that breaks every connection at once is not to be dialled in a tight loop.
+                failures = if since.elapsed() > limits::RECONNECT_MOST { 0 } else { failures + 1 };
+                lane.broke(&worker, &error);
+            }
+            Err(why) => {
+                failures += 1;
+                lane.down(&worker, why.into());
+            }
+        }
+        lane.pause(backoff(failures)).await;
+    }
+    lane.down(&worker, "it has left the topology".into());
+}
+
+/// The first retry is at once.
+fn backoff(failures: u32) -> Duration {
+    match failures {
+        0 => Duration::ZERO,
+        n => limits::RECONNECT_MOST.min(limits::RECONNECT_FIRST * 2u32.saturating_pow(n - 1)),
+    }
+}
+
+impl Lane {
+    fn is_over(&self) -> bool {
+        self.member.retired.get() && self.core.borrow().pending.is_empty()
+    }
+
+    /// Keeps the way to wake the lane's task.
+    fn keep_waker(&self, cx: &Context<'_>) {
+        let mut task = self.task.borrow_mut();
+        if !task.will_wake(cx.waker()) {
+            *task = cx.waker().clone();
+        }
+    }
+
+    async fn pause(&self, time: Duration) {
+        if time.is_zero() {
+            return;
+        }
+        let mut sleep = pin!(sleep(time));
+        poll_fn(|cx| {
+            self.keep_waker(cx);
+            if self.is_over() { Poll::Ready(()) } else { sleep.as_mut().poll(cx) }
+        })
+        .await;
+    }
+
+    fn up(&self, stream: Stream) {
+        let mut core = self.core.borrow_mut();
+        core.phase = Phase::Up;
+        core.stream = Some(stream);
+        core.write();
+        drop(core);
+        self.member.lane_up();
+    }
+
+    /// Reads what comes until the stream ends; the error says how.
+    fn serve(&self, worker: &Worker, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.keep_waker(cx);
+        loop {
+            match self.poll_once(worker, cx) {
+                // One read a turn: a full one may be followed by another, but others are to have their turn.
+                Poll::Ready(Ok(true)) => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(false)) => {}
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(error),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn poll_once(&self, worker: &Worker, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let mut core = self.core.borrow_mut();
+        if let Some(error) = core.failed.take() {
+            return Poll::Ready(Err(error));
+        }
+        if self.member.retired.get() && core.pending.is_empty() {
+            return Poll::Ready(Err(io::Error::other("it has left the topology")));
+        }
+        core.poll_write(cx)?;
+        let Some(stream) = &core.stream else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
+        ready!(stream.poll_read_ready(cx))?;
+        let received = core.receive(worker);
+        core.tell(&self.member.sight);
+        Poll::Ready(received)
+    }
+
+    /// The stream is gone: nobody knows what became of the requests in it. The first retry is at once, and
+    /// requests may queue up for it.
+    fn broke(&self, worker: &Worker, error: &io::Error) {
+        let targets = self.reset(Phase::Opening);
+        self.member.lane_broke(error);
+        self.give_up(worker, &targets, &Fault::Lost(error.to_string()));
+    }
+
+    /// It could not be opened: nothing that waits for it was sent.
+    fn down(&self, worker: &Worker, why: Arc<str>) {
+        let targets = self.reset(Phase::Down(Arc::clone(&why)));
+        self.member.lane_down(&why);
+        self.give_up(worker, &targets, &Fault::Down(why));
+    }
+
+    fn reset(&self, phase: Phase) -> Vec<Target> {
+        let mut core = self.core.borrow_mut();
+        let targets = core.reset(phase);
+        core.tell(&self.member.sight);
+        targets
+    }
+
+    fn give_up(&self, worker: &Worker, targets: &[Target], fault: &Fault) {
+        if targets.is_empty() {
+            return;
+        }
+        let error = self.member.fault(fault);
+        for target in targets {
+            target.answer(worker, &error);
+        }
+    }
+}
+
+impl Core {
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        while self.stuck {
+            let Some(stream) = &self.stream else { return Ok(()) };
+            match stream.poll_write_ready(cx) {
+                Poll::Pending => break,
+                Poll::Ready(ready) => ready?,
+            }
+            self.stuck = false;
+            self.write();
+        }
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// One read, and its answers handed out. `true` when there may be more to read.
+    fn receive(&mut self, worker: &Worker) -> io::Result<bool> {
+        self.owed_since = None;
+        if self.partial.len() > limits::SPILL_ANSWER {
+            return self.receive_long(worker);
+        }
+        let mut buf = worker.answers.borrow_mut();
+        buf.clear();
+        buf.extend_from_slice(&self.partial);
+        let full = read(&mut self.stream, &mut buf)?;
+        let used = self.hand_out(worker, &buf)?;
+        self.partial.clear();
+        self.partial.extend_from_slice(&buf[used..]);
+        Ok(full)
+    }
+
+    /// The same into the lane's own buffer, so that a long answer is not copied at each read.
+    fn receive_long(&mut self, worker: &Worker) -> io::Result<bool> {
+        let mut partial = std::mem::take(&mut self.partial);
+        let full = read(&mut self.stream, &mut partial);
+        let used = match full {
+            Ok(_) => self.hand_out(worker, &partial)?,
+            Err(_) => 0,
+        };
+        partial.drain(..used);
+        if partial.len() < limits::SPILL_ANSWER {
+            partial.shrink_to(limits::SPILL_ANSWER);
+        }
+        self.partial = partial;
+        full
+    }
+
+    /// Gives each complete answer at the start of `buf` to its target: how many bytes that were.
+    fn hand_out(&mut self, worker: &Worker, buf: &[u8]) -> io::Result<usize> {
+        let mut at = 0;
+        while at < buf.len() {
+            let Some(len) = self.scanner.scan(&buf[at..]).map_err(garbage)? else { break };
+            let answer = &buf[at..at + len];
+            at += len;
+            // A push of RESP3 answers no request.
+            if answer[0] != b'>' {
+                self.answer_next(worker, answer)?;
+            }
+        }
+        Ok(at)
+    }
+
+    #[inline]
+    fn answer_next(&mut self, worker: &Worker, answer: &[u8]) -> io::Result<()> {
+        let Some(target) = self.pending.pop_front() else { return Err(garbage(NotAReply)) };
+        self.deadlines.answered();
+        match target {
+            Target::Select if answer[0] != b'+' => Err(io::Error::other("it refused a SELECT")),
+            target => {
+                target.answer(worker, answer);
+                Ok(())
+            }
+        }
+    }
+
+    /// Forgets the stream; the targets whose answers will not come.
+    fn reset(&mut self, phase: Phase) -> Vec<Target> {
+        self.phase = phase;
+        self.stream = None;
+        self.failed = None;
+        (self.out, self.sent, self.stuck, self.db) = (Vec::new(), 0, false, 0);
+        (self.partial, self.scanner, self.owed_since) = (Vec::new(), Scanner::default(), None);
+        let targets: Vec<Target> = self.pending.drain(..).collect();
+        self.deadlines.clear(targets.len());
+        self.call_waiting();
+        targets
+    }
+}
+
+fn read(stream: &mut Option<Stream>, buf: &mut Vec<u8>) -> io::Result<bool> {
+    let Some(stream) = stream else { return Err(io::ErrorKind::NotConnected.into()) };
+    buf.reserve(limits::READ);
+    match stream.try_read(buf, limits::READ)? {
+        0 => Err(closed()),
+        read => Ok(read == limits::READ),
+    }
+}
+
+fn garbage(error: NotAReply) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}

@@ -1,0 +1,66 @@
+//! Every bound of the proxy, in one place: what a client or a member can make us hold, and what happens there.
+
+use std::time::Duration;
+
+/// One read of a client's or a member's socket, into a buffer that the worker's connections share.
+pub const READ: usize = 64 << 10;
+
+/// Most requests of one session that are on their way. At it, the rest wait in the client's socket.
+pub const SESSION_IN_FLIGHT: usize = 1024;
+
+/// Bytes of answers that a client has not taken. Above it, no more of its requests are begun.
+pub const SESSION_OUTPUT: usize = 1 << 20;
+
+/// What the answers of one session's requests on their way may come to, if they are as long as its longest
+/// recent one; fewer are begun at once when answers are long. One answer alone may always be longer.
+pub const SESSION_EXPECTED: usize = 4 << 20;
+
+/// How long an answer is taken to be before a session has had any.
+pub const FIRST_GUESS: usize = 32 << 10;
+
+/// Unsent bytes on one lane above which requests wait in their clients' sockets.
+pub const LANE_BACKLOG: usize = 4 << 20;
+
+/// Unanswered requests on one lane above which requests wait likewise.
+pub const LANE_PENDING: usize = 64 << 10;
+
+/// Unanswered requests on a lane from which on a session that is free to choose takes another lane.
+pub const LANE_BUSY: usize = 1024;
+
+/// An answer that came before its turn and is longer than this gets an allocation of its own.
+pub const SPILL_ANSWER: usize = 16 << 10;
+
+/// Answers that came before their turn are moved together once they take this much with half of it dead.
+pub const SPILL_COMPACT: usize = 64 << 10;
+
+/// A buffer that grew above this is given back to the allocator when it is empty.
+pub const KEEP_BUFFER: usize = 64 << 10;
+
+/// Empty buffers that a worker keeps for its connections to take.
+pub const SPARE_BUFFERS: usize = 256;
+
+/// Longest wait before a lane is opened again; the first retry is at once.
+pub const RECONNECT_MOST: Duration = Duration::from_millis(500);
+
+/// The second retry's wait; it doubles up to [`RECONNECT_MOST`].
+pub const RECONNECT_FIRST: Duration = Duration::from_millis(50);
+
+/// A lane that owes answers and sends no byte for this many `--timeout`s is closed and opened anew.
+pub const HUNG_TIMEOUTS: u32 = 2;
+
+/// Databases that a session can select, as Redis has them by default.
+pub const DATABASES: u8 = 16;
+
+/// A client that has begun a request and sends nothing more for this long is closed.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long clients' requests that are on their way may take at shutdown.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
+
+/// Highest cursor that a server may answer to SCAN: the bits above hold which member it is of.
+pub const MEMBER_CURSOR: u64 = (1 << 48) - 1;
+
+const _: () = assert!(SESSION_OUTPUT <= SESSION_EXPECTED);
+// Offsets of answers that came before their turn are u32.
+const _: () = assert!(SESSION_IN_FLIGHT * SPILL_ANSWER * 2 + SPILL_COMPACT < u32::MAX as usize);
+const _: () = assert!(SPILL_ANSWER < KEEP_BUFFER && LANE_BUSY < LANE_PENDING);

@@ -1,0 +1,161 @@
+//! A connection to a member that one task has for itself: asks, and waits for the answer. Lanes begin as one; those of
+//! the dedicated pool stay one.
+
+use std::io;
+use std::sync::Arc;
+
+use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
+use ringtail_net::Stream;
+use ringtail_net::listener::is_loopback;
+use ringtail_protocol::frame::Scanner;
+use ringtail_protocol::reply::{Resp, write_request};
+
+use crate::limits;
+use crate::shared::Shared;
+
+/// A connection and what has been read of its next answer.
+#[derive(Debug)]
+pub(crate) struct Link {
+    stream: Stream,
+    unread: Vec<u8>,
+    /// The database that is selected.
+    db: u8,
+    /// Not every database that a session may select is there.
+    pub(crate) only_db_0: bool,
+    /// A request was begun and its answer has not been read to its end: whoever came next would get that answer.
+    in_flight: bool,
+}
+
+impl Link {
+    /// Connects, authenticates, sets the protocol's version and finds out about databases. The caller bounds the time.
+    pub(crate) async fn open(addr: &str, shared: &Shared, resp: Resp) -> io::Result<Self> {
+        let settings = &shared.settings;
+        let stream = Stream::connect(addr, settings.server_tls.as_ref(), settings.timeout).await?;
+        if !stream.is_tls() && !settings.insecure && !is_loopback(stream.peer_addr()?.ip()) {
+            return Err(io::Error::other(
+                "it would be spoken to in plaintext: give --server-ca, or --insecure",
+            ));
+        }
+        let mut link = Self { stream, unread: Vec::new(), db: 0, only_db_0: false, in_flight: false };
+        let password = settings.server_password.as_ref().map(|secret| secret.expose());
+        link.greet(password, resp).await?;
+        link.find_databases().await?;
+        Ok(link)
+    }
+
+    async fn greet(&mut self, password: Option<&[u8]>, resp: Resp) -> io::Result<()> {
+        let answer = match (resp, password) {
+            (Resp::V2, None) => return Ok(()),
+            (Resp::V2, Some(password)) => self.ask(&[b"AUTH", password]).await?,
+            (Resp::V3, None) => self.ask(&[b"HELLO", b"3"]).await?,
+            (Resp::V3, Some(password)) => self.ask(&[b"HELLO", b"3", b"AUTH", b"default", password]).await?,
+        };
+        accepted(&answer, "it refuses to talk to us")
+    }
+
+    /// The last database there can be is there, or only the first is used. Also shows that the server answers.
+    async fn find_databases(&mut self) -> io::Result<()> {
+        let last = (limits::DATABASES - 1).to_string();
+        let answer = self.ask(&[b"SELECT", last.as_bytes()]).await?;
+        if answer.starts_with(b"-NOAUTH") {
+            return Err(io::Error::other("it wants a password: give --server-password-file"));
+        }
+        self.only_db_0 = answer.first() != Some(&b'+');
+        if self.only_db_0 {
+            return Ok(());
+        }
+        accepted(&self.ask(&[b"SELECT", b"0"]).await?, "it refuses SELECT 0")
+    }
+
+    /// Asks on database `db`, and waits for the answer, as it comes.
+    pub(crate) async fn ask_in(&mut self, db: u8, request: &[&[u8]]) -> io::Result<Vec<u8>> {
+        if self.db != db {
+            let answer = self.ask(&[b"SELECT", db.to_string().as_bytes()]).await?;
+            accepted(&answer, "it refuses a SELECT")?;
+            self.db = db;
+        }
+        self.ask(request).await
+    }
+
+    async fn ask(&mut self, request: &[&[u8]]) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        write_request(&mut out, request.iter().copied());
+        self.in_flight = true;
+        self.stream.write_all(&out).await?;
+        let answer = self.read_answer().await?;
+        self.in_flight = false;
+        Ok(answer)
+    }
+
+    async fn read_answer(&mut self) -> io::Result<Vec<u8>> {
+        let mut scanner = Scanner::default();
+        loop {
+            let garbage = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+            if let Some(len) = scanner.scan(&self.unread).map_err(garbage)? {
+                let rest = self.unread.split_off(len);
+                return Ok(std::mem::replace(&mut self.unread, rest));
+            }
+            self.read().await?;
+        }
+    }
+
+    async fn read(&mut self) -> io::Result<()> {
+        loop {
+            self.stream.readable().await?;
+            self.unread.reserve(limits::READ);
+            match self.stream.try_read(&mut self.unread, limits::READ) {
+                Ok(0) => return Err(closed()),
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether it can be given to the next one who asks: nothing is owed, nothing came unasked, the server has not left.
+    fn is_clean(&mut self) -> bool {
+        let idle = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        !self.in_flight
+            && self.unread.is_empty()
+            && self.stream.try_read(&mut self.unread, limits::READ).is_err_and(idle)
+    }
+
+    /// The stream, for a lane to share.
+    pub(crate) fn into_stream(self) -> Stream {
+        self.stream
+    }
+}
+
+fn accepted(answer: &[u8], refusal: &str) -> io::Result<()> {
+    match answer.strip_prefix(b"-") {
+        None => Ok(()),
+        Some(error) => {
+            Err(io::Error::other(format!("{refusal}: {}", String::from_utf8_lossy(error).trim_end())))
+        }
+    }
+}
+
+/// The server closed the connection.
+pub(crate) fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection")
+}
+
+/// Makes the dedicated connections to one member.
+#[derive(Debug)]
+pub(crate) struct Dialer {
+    pub(crate) addr: String,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Manager for Dialer {
+    type Type = Link;
+    type Error = io::Error;
+
+    async fn create(&self) -> io::Result<Link> {
+        Link::open(&self.addr, &self.shared, Resp::V2).await
+    }
+
+    async fn recycle(&self, link: &mut Link, _: &Metrics) -> RecycleResult<io::Error> {
+        if link.is_clean() { Ok(()) } else { Err(RecycleError::message("used up")) }
+    }
+}

@@ -1,0 +1,101 @@
+//! Commands that the proxy answers itself, and those that the session's task is to ask the pool about.
+
+mod client;
+mod config;
+mod connection;
+mod hello;
+mod server;
+
+use std::rc::Rc;
+
+use ringtail_protocol::command::{CommandId, PoolRule, introspect};
+use ringtail_protocol::errors::{self, Error};
+
+use crate::route::Request;
+use crate::session::{Hold, State};
+use crate::worker::Worker;
+
+/// What a local command is given.
+pub(crate) struct Call<'a> {
+    pub(crate) worker: &'a Rc<Worker>,
+    pub(crate) state: &'a mut State,
+    pub(crate) request: Request<'a>,
+}
+
+/// How a local command ends.
+type Done = Result<(), Error>;
+
+/// Runs a command that is not sent anywhere by itself.
+pub(crate) fn run(worker: &Rc<Worker>, state: &mut State, request: Request<'_>) -> Result<(), Hold> {
+    match request.command.pool {
+        PoolRule::Local if request.command.executes() != CommandId::Info => {}
+        PoolRule::Refused => {
+            refuse(worker, state, &request);
+            return Ok(());
+        }
+        // What follows must see its effect, and it those of all before.
+        _ if state.sequence.is_empty() => return Err(Hold::Pool),
+        _ => return Err(Hold::Drain),
+    }
+    if must_be_alone(&request) && !state.sequence.is_empty() {
+        return Err(Hold::Drain);
+    }
+    let mut call = Call { worker, state, request };
+    if let Err(error) = dispatch(&mut call) {
+        call.state.reply(worker, |reply| reply.error(&error));
+    }
+    Ok(())
+}
+
+/// Requests before it are on lanes of another kind than those after it.
+fn must_be_alone(request: &Request<'_>) -> bool {
+    matches!(request.command.executes(), CommandId::Hello | CommandId::Reset)
+}
+
+fn refuse(worker: &Rc<Worker>, state: &mut State, request: &Request<'_>) {
+    let name = request.command.full_name.to_uppercase();
+    let error = Error::new(format!(
+        "ERR {name} is not for a proxy: send it to one server, or stop the proxy by a signal"
+    ));
+    state.reply(worker, |reply| reply.error(&error));
+}
+
+fn dispatch(call: &mut Call<'_>) -> Done {
+    match call.request.command.executes() {
+        CommandId::Ping => connection::ping(call),
+        CommandId::Echo => connection::echo(call),
+        CommandId::Quit => connection::quit(call),
+        CommandId::Reset => connection::reset(call),
+        CommandId::Select => connection::select(call),
+        CommandId::Auth => hello::auth(call),
+        CommandId::Hello => hello::hello(call),
+        CommandId::Time => server::time(call),
+        CommandId::Role => server::role(call),
+        CommandId::Lolwut => server::lolwut(call),
+        CommandId::ConfigGet => config::get(call),
+        CommandId::ConfigSet => config::set(call),
+        CommandId::ConfigResetstat => config::reset_stat(call),
+        _ if is_client(call) => client::client(call),
+        _ => introspected(call),
+    }
+}
+
+fn is_client(call: &Call<'_>) -> bool {
+    call.request.command.parent == Some(CommandId::Client) && call.request.command.id != CommandId::ClientHelp
+}
+
+/// `COMMAND` and the `HELP`s.
+fn introspected(call: &mut Call<'_>) -> Done {
+    let (command, args) = (call.request.command, call.request.args);
+    let mut result = Ok(true);
+    call.state.reply(call.worker, |reply| {
+        let before = reply.len();
+        result = introspect(command, &args, reply);
+        if !matches!(result, Ok(true)) {
+            reply.truncate(before);
+            let error = result.as_ref().err().cloned().unwrap_or(errors::INTERNAL);
+            reply.error(&error);
+        }
+    });
+    Ok(())
+}

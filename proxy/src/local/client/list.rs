@@ -1,0 +1,99 @@
+//! CLIENT INFO and CLIENT LIST.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use ringtail_protocol::command::COMMANDS;
+use ringtail_protocol::errors::{self, Error, printable};
+use ringtail_protocol::number::parse_u64;
+
+use super::super::{Call, Done};
+use crate::clients::Client;
+
+pub(super) fn info(call: &mut Call<'_>) -> Done {
+    let now = call.worker.shared.millis(call.worker.turn.now());
+    let line = line(&call.state.client, now);
+    call.state.reply(call.worker, |reply| reply.verbatim(&line));
+    Ok(())
+}
+
+/// CLIENT LIST [TYPE normal|master|replica|pubsub] [ID id …]
+pub(super) fn list(call: &mut Call<'_>) -> Done {
+    let wanted = wanted(call)?;
+    let now = call.worker.shared.millis(call.worker.turn.now());
+    let clients = call.worker.shared.clients.list();
+    let text: String =
+        clients.iter().filter(|client| wanted.includes(client)).map(|client| line(client, now)).collect();
+    call.state.reply(call.worker, |reply| reply.verbatim(&text));
+    Ok(())
+}
+
+enum Wanted {
+    All,
+    None,
+    Ids(Vec<u64>),
+}
+
+impl Wanted {
+    fn includes(&self, client: &Client) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::Ids(ids) => ids.contains(&client.id),
+        }
+    }
+}
+
+fn wanted(call: &Call<'_>) -> Result<Wanted, Error> {
+    let args = call.request.args;
+    let Some(option) = args.get(2) else { return Ok(Wanted::All) };
+    if option.eq_ignore_ascii_case(b"TYPE") && args.len() == 4 {
+        return Ok(if is_normal(&args[3])? { Wanted::All } else { Wanted::None });
+    }
+    if option.eq_ignore_ascii_case(b"ID") && args.len() >= 4 {
+        let ids: Option<Vec<u64>> = args.iter().skip(3).map(parse_u64).collect();
+        return ids.map(Wanted::Ids).ok_or(Error::fixed("ERR Invalid client ID"));
+    }
+    Err(errors::SYNTAX)
+}
+
+/// Whether a client type is that of all the clients there are.
+pub(super) fn is_normal(name: &[u8]) -> Result<bool, Error> {
+    let is = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
+    if is(&"normal") {
+        return Ok(true);
+    }
+    match ["master", "slave", "replica", "pubsub"].iter().any(is) {
+        true => Ok(false),
+        false => Err(Error::new(format!("ERR Unknown client type '{}'", printable(name, 128)))),
+    }
+}
+
+/// One client in Redis's form.
+fn line(client: &Client, now: u64) -> String {
+    let seconds = |since: u64| now.saturating_sub(since) / 1000;
+    let names = client.names().clone();
+    let (unread, unsent) = (client.unread.load(Relaxed), client.unsent.load(Relaxed));
+    let (age, idle) = (seconds(client.since), seconds(client.active.load(Relaxed)));
+    let Client { id, peer, local, fd, .. } = client;
+    let (db, resp) = (client.db.load(Relaxed), client.resp.load(Relaxed));
+    let command = COMMANDS.get(usize::from(client.command.load(Relaxed))).map_or("NULL", |row| row.full_name);
+    format!(
+        "id={id} addr={peer} laddr={local} fd={fd} name={} age={age} idle={idle} flags={} db={db} sub=0 psub=0 \
+         ssub=0 multi=-1 qbuf={unread} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={unsent} oll=0 \
+         omem={unsent} tot-mem={} events=r cmd={command} user=default redir=-1 resp={resp} lib-name={} lib-ver={}\n",
+        names.name,
+        flags(client),
+        size_of::<Client>() + unread + unsent,
+        names.library,
+        names.version,
+    )
+}
+
+fn flags(client: &Client) -> &'static str {
+    match (client.no_evict.load(Relaxed), client.no_touch.load(Relaxed)) {
+        (false, false) => "N",
+        (true, false) => "e",
+        (false, true) => "T",
+        (true, true) => "eT",
+    }
+}

@@ -1,0 +1,62 @@
+//! CONFIG: what clients ask for, told truly; nothing can be changed while the proxy runs.
+
+use ringtail_protocol::errors::Error;
+use ringtail_protocol::glob;
+use ringtail_protocol::limits::MAX_BULK;
+
+use super::{Call, Done};
+use crate::limits::DATABASES;
+use crate::settings::Settings;
+
+/// All settings, by Redis's names.
+fn settings(settings: &Settings) -> Vec<(&'static str, String)> {
+    let tls = |port: u16, is_tls: bool| if is_tls { port } else { 0 }.to_string();
+    let port = settings.addr.port();
+    vec![
+        ("appendonly", "no".to_owned()),
+        ("bind", settings.addr.ip().to_string()),
+        ("databases", DATABASES.to_string()),
+        ("maxclients", settings.max_clients.to_string()),
+        ("maxmemory", "0".to_owned()),
+        ("maxmemory-policy", "noeviction".to_owned()),
+        ("port", tls(port, !settings.tls)),
+        ("proto-max-bulk-len", MAX_BULK.to_string()),
+        ("save", String::new()),
+        ("timeout", "0".to_owned()),
+        ("tls-port", tls(port, settings.tls)),
+        ("io-threads", settings.threads.to_string()),
+    ]
+}
+
+pub(super) fn get(call: &mut Call<'_>) -> Done {
+    let patterns: Vec<Vec<u8>> = call.request.args.iter().skip(2).map(<[u8]>::to_ascii_lowercase).collect();
+    let mut found = settings(&call.worker.shared.settings);
+    found.retain(|(name, _)| patterns.iter().any(|pattern| glob::matches(pattern, name.as_bytes())));
+    call.state.reply(call.worker, |reply| {
+        reply.map(found.len());
+        for (name, value) in &found {
+            reply.bulk(name.as_bytes());
+            reply.bulk(value.as_bytes());
+        }
+    });
+    Ok(())
+}
+
+pub(super) fn set(call: &mut Call<'_>) -> Done {
+    let args = call.request.args;
+    let name = args.get(2).map(|name| String::from_utf8_lossy(name).to_lowercase()).unwrap_or_default();
+    let known = settings(&call.worker.shared.settings).iter().any(|(known, _)| *known == name);
+    let name = ringtail_protocol::errors::printable(name.as_bytes(), 128);
+    Err(Error::new(match known && args.len().is_multiple_of(2) {
+        true => format!(
+            "ERR CONFIG SET failed (possibly related to argument '{name}') - can't set immutable config"
+        ),
+        false => format!("ERR Unknown option or number of arguments for CONFIG SET - '{name}'"),
+    }))
+}
+
+pub(super) fn reset_stat(call: &mut Call<'_>) -> Done {
+    call.worker.shared.reset_totals();
+    call.state.reply(call.worker, |reply| reply.ok());
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! A member as one worker sees it: its lanes, its dedicated connections, and what is known of it.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use deadpool::Runtime;
+use deadpool::managed::{Pool, PoolError, TimeoutType};
+use ringtail_protocol::reply::Resp;
+use tokio::time::timeout;
+
+use crate::fault::{self, Fault};
+use crate::lane::{Lane, Refusal};
+use crate::link::Dialer;
+use crate::shared::Shared;
+use crate::worker::Worker;
+
+/// What one worker has seen of one member, for `INFO servers` to read from any thread.
+#[derive(Debug, Default)]
+pub(crate) struct Sight {
+    pub(crate) name: String,
+    pub(crate) addr: String,
+    pub(crate) lanes: AtomicUsize,
+    pub(crate) lanes_up: AtomicUsize,
+    /// Requests in lanes that have no answer yet.
+    pub(crate) in_flight: AtomicU64,
+    /// Error answers that clients got because of it.
+    pub(crate) faults: AtomicU64,
+    /// Connections that broke or could not be made.
+    pub(crate) breaks: AtomicU64,
+    pub(crate) last_error: Mutex<String>,
+}
+
+/// One member of the topology, in one worker.
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) addr: String,
+    /// How errors call it: the name, with the address where it is another.
+    pub(crate) label: String,
+    /// By version of the protocol, because a server's answers depend on it.
+    lanes: [RefCell<Vec<Rc<Lane>>>; 2],
+    /// For what a lane can't serve because it may take long.
+    links: Option<Pool<Dialer>>,
+    timeout: Duration,
+    /// It knows no other database.
+    pub(crate) only_db_0: Cell<bool>,
+    /// It has left the topology: its lanes end when nobody waits for them.
+    pub(crate) retired: Cell<bool>,
+    pub(crate) sight: Arc<Sight>,
+}
+
+impl Member {
+    pub(crate) fn new(shared: &Arc<Shared>, name: &str, addr: &str) -> Rc<Self> {
+        let label = if name == addr { addr.to_owned() } else { format!("{name} ({addr})") };
+        let sight = Sight { name: name.to_owned(), addr: addr.to_owned(), ..Sight::default() };
+        Rc::new(Self {
+            name: name.to_owned(),
+            addr: addr.to_owned(),
+            label,
+            lanes: Default::default(),
+            links: links(shared, addr),
+            timeout: shared.settings.timeout,
+            only_db_0: Cell::new(false),
+            retired: Cell::new(false),
+            sight: Arc::new(sight),
+        })
+    }
+
+    /// The lane at `index` for that version of the protocol, started if it is the first use of it.
+    #[inline]
+    pub(crate) fn lane(self: &Rc<Self>, worker: &Rc<Worker>, resp: Resp, index: usize) -> Rc<Lane> {
+        if let Some(lane) = self.lanes[resp as usize].borrow().get(index) {
+            return Rc::clone(lane);
+        }
+        self.more_lanes(worker, resp, index)
+    }
+
+    #[cold]
+    fn more_lanes(self: &Rc<Self>, worker: &Rc<Worker>, resp: Resp, index: usize) -> Rc<Lane> {
+        let mut lanes = self.lanes[resp as usize].borrow_mut();
+        while lanes.len() <= index {
+            self.sight.lanes.fetch_add(1, Relaxed);
+            lanes.push(Lane::start(worker, self, resp));
+        }
+        Rc::clone(&lanes[index])
+    }
+
+    /// Whether a session that is free to choose should rather not take this lane.
+    pub(crate) fn is_busy(&self, resp: Resp, index: usize) -> bool {
+        self.lanes[resp as usize].borrow().get(index).is_some_and(|lane| lane.is_busy())
+    }
+
+    /// Runs `each` on every lane.
+    pub(crate) fn each_lane(&self, mut each: impl FnMut(&Rc<Lane>)) {
+        for lanes in &self.lanes {
+            let lanes = lanes.borrow().clone();
+            lanes.iter().for_each(&mut each);
+        }
+    }
+
+    /// Lets the lanes end when nobody waits for them any more, and the other connections when they come back.
+    pub(crate) fn retire(&self) {
+        self.retired.set(true);
+        self.each_lane(|lane| lane.look());
+        if let Some(links) = &self.links {
+            links.close();
+        }
+    }
+
+    /// Asks on a dedicated connection: what may take long must not stand before others' requests in a lane.
+    pub(crate) async fn ask(&self, db: u8, request: &[&[u8]]) -> Result<Vec<u8>, Fault> {
+        if let Some(Err(Refusal::Fault(fault))) = self.lanes[0].borrow().first().map(|lane| lane.admits(db)) {
+            return Err(fault);
+        }
+        let links = self.links.as_ref().ok_or_else(|| Fault::Down("no pool".into()))?;
+        let mut link = links.get().await.map_err(|error| self.not_connected(error))?;
+        match timeout(self.timeout, link.ask_in(db, request)).await {
+            Err(_) => Err(Fault::Late(self.timeout)),
+            Ok(Err(error)) => Err(Fault::Lost(error.to_string())),
+            Ok(Ok(answer)) => Ok(answer),
+        }
+    }
+
+    fn not_connected(&self, error: PoolError<io::Error>) -> Fault {
+        match error {
+            PoolError::Timeout(TimeoutType::Wait) => Fault::Busy(self.timeout),
+            PoolError::Backend(error) => Fault::Down(self.without_addr(&error).into()),
+            PoolError::Closed => Fault::Down("it has left the topology".into()),
+            _ => Fault::Down("it does not answer".into()),
+        }
+    }
+
+    /// The error reply for a fault of this member.
+    #[cold]
+    pub(crate) fn fault(&self, fault: &Fault) -> Vec<u8> {
+        self.sight.faults.fetch_add(1, Relaxed);
+        fault::line(&fault.text(&self.label))
+    }
+
+    /// An error's text without the address that the label says already.
+    pub(crate) fn without_addr(&self, error: &io::Error) -> String {
+        let text = error.to_string();
+        let short = text.strip_prefix(&*self.addr).and_then(|rest| rest.strip_prefix(": "));
+        short.unwrap_or(&text).to_owned()
+    }
+
+    pub(crate) fn lane_up(&self) {
+        if self.sight.lanes_up.fetch_add(1, Relaxed) == 0 {
+            tracing::info!(member = self.label, "member is up");
+            self.note("");
+        }
+    }
+
+    pub(crate) fn lane_broke(&self, error: &io::Error) {
+        self.sight.lanes_up.fetch_sub(1, Relaxed);
+        if !self.retired.get() {
+            tracing::warn!(member = self.label, "a connection to the member broke: {error}");
+            self.sight.breaks.fetch_add(1, Relaxed);
+            self.note(&error.to_string());
+        }
+    }
+
+    /// Said once, not at each retry.
+    pub(crate) fn lane_down(&self, why: &str) {
+        self.sight.breaks.fetch_add(1, Relaxed);
+        if !self.retired.get() && self.note(why) {
+            tracing::warn!(member = self.label, "member is down: {why}");
+        }
+    }
+
+    /// Keeps the last error; whether it is another than before.
+    fn note(&self, error: &str) -> bool {
+        let mut last = self.sight.last_error.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = *last != error;
+        error.clone_into(&mut last);
+        new
+    }
+}
+
+/// None only if deadpool refuses its own defaults.
+fn links(shared: &Arc<Shared>, addr: &str) -> Option<Pool<Dialer>> {
+    let limit = Some(shared.settings.timeout);
+    let dialer = Dialer { addr: addr.to_owned(), shared: Arc::clone(shared) };
+    let builder = Pool::builder(dialer).max_size(shared.settings.conns).runtime(Runtime::Tokio1);
+    builder.wait_timeout(limit).create_timeout(limit).recycle_timeout(limit).build().ok()
+}

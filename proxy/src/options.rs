@@ -1,0 +1,76 @@
+//! What the proxy can be told at start, by flag, environment or file.
+
+use std::path::PathBuf;
+
+use ringtail_net::logging::LogLevel;
+use ringtail_net::units::Time;
+use serde::{Deserialize, Serialize};
+
+/// Where the proxy listens unless told otherwise.
+pub const DEFAULT_ADDR: &str = "127.0.0.1:9443";
+/// Which members the pool has unless told otherwise.
+pub const DEFAULT_SERVERS: &str = "cluster/servers.json";
+
+/// Text of `--help` below the flags.
+const EXAMPLES: &str = "Examples:
+  ringtail-proxy --servers servers.json                plaintext on 127.0.0.1:9443, for this machine alone
+  ringtail-proxy --cert proxy.crt --key proxy.key --server-ca ca.crt
+  ringtail-proxy --addr 0.0.0.0:9443 --cert proxy.crt --key proxy.key --requirepass-file password
+  ringtail-proxy --config proxy.toml --check-config
+
+servers.json is watched: edit it to add, remove or move members. SIGHUP has it read at once.";
+
+/// The proxy's settings, all optional; defaults are applied where they are used.
+#[derive(Debug, Default, clap::Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// Address to listen on [default: 127.0.0.1:9443]
+    #[arg(long, value_name = "HOST:PORT", env = "RINGTAIL_ADDR")]
+    pub addr: Option<String>,
+    /// Certificate chain, PEM; with --key the listener speaks TLS alone
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_CERT")]
+    pub cert: Option<PathBuf>,
+    /// Private key of --cert, PEM
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_KEY")]
+    pub key: Option<PathBuf>,
+    /// Clients must show a certificate that this CA signed
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_CLIENT_CA")]
+    pub client_ca: Option<PathBuf>,
+    /// The pool's members, JSON; watched for changes [default: cluster/servers.json]
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_SERVERS")]
+    pub servers: Option<PathBuf>,
+    /// Most connections from each thread to each server: shared lanes (one is used until it is busy), and as many dedicated ones [default: 10]
+    #[arg(long, value_name = "N", env = "RINGTAIL_CONNS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub conns: Option<u16>,
+    /// Speak TLS to the servers; this CA must have signed their certificates, which are verified by the name or address in --servers
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_SERVER_CA")]
+    pub server_ca: Option<PathBuf>,
+    /// Certificate to show to the servers, PEM
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_SERVER_CERT")]
+    pub server_cert: Option<PathBuf>,
+    /// Private key of --server-cert, PEM
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_SERVER_KEY")]
+    pub server_key: Option<PathBuf>,
+    /// File with the password that the servers want
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_SERVER_PASSWORD_FILE")]
+    pub server_password_file: Option<PathBuf>,
+    /// Worker threads [default: one for each core]
+    #[arg(long, value_name = "N", env = "RINGTAIL_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// How long a server may take to answer a request or to take a connection: 250ms, 2s [default: 1s]
+    #[arg(long, value_name = "TIME", env = "RINGTAIL_TIMEOUT")]
+    pub timeout: Option<Time>,
+    /// Most clients at once [default: 10000]
+    #[arg(long, value_name = "N", env = "RINGTAIL_MAXCLIENTS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub maxclients: Option<u32>,
+    /// File with the password that clients must show by AUTH
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_REQUIREPASS_FILE")]
+    pub requirepass_file: Option<PathBuf>,
+    /// Allow plaintext, or no password, beyond this machine: only on a network that is trusted
+    #[arg(long, env = "RINGTAIL_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub insecure: Option<bool>,
+    /// How much is logged [default: info]
+    #[arg(long, value_name = "LEVEL", env = "RINGTAIL_LOG_LEVEL")]
+    pub log_level: Option<LogLevel>,
+}

@@ -1,0 +1,32 @@
+//! What a lane's next answers are for.
+
+use std::rc::Rc;
+
+use crate::gather::Gather;
+use crate::sequence::Ticket;
+use crate::session::Session;
+use crate::worker::Worker;
+
+/// Who waits for one answer of a lane. Lanes answer in the order of their requests.
+pub(crate) enum Target {
+    /// A session: the answer is passed on as it is.
+    Session(Rc<Session>, Ticket),
+    /// One part of a request that was split by member.
+    Part(Rc<Gather>, u32),
+    /// The lane itself: its own `SELECT` must be `+OK`.
+    Select,
+    /// Nobody any more: its deadline has passed, and it has been answered so.
+    Expired,
+}
+
+impl Target {
+    /// Gives the answer, or an error instead of one, to who waits.
+    #[inline]
+    pub(crate) fn answer(&self, worker: &Worker, answer: &[u8]) {
+        match self {
+            Self::Session(session, ticket) => session.answer(worker, *ticket, answer),
+            Self::Part(gather, part) => gather.answer(worker, *part as usize, answer),
+            Self::Select | Self::Expired => {}
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! From a request to where it is run: the proxy itself, one member, or several.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use ringtail_cluster::slot_of;
+use ringtail_protocol::command::{Command, Flags, Found, PoolRule, find, keys};
+use ringtail_protocol::errors::{self, Error};
+use ringtail_protocol::reply::write_request;
+use ringtail_protocol::request::Args;
+
+use crate::alias;
+use crate::gather;
+use crate::lane::{Lane, Refusal};
+use crate::local;
+use crate::pending::Target;
+use crate::session::{Hold, Session, State};
+use crate::worker::Worker;
+
+const STARTING: Error = Error::fixed("ERR the proxy is starting; try again");
+
+/// One request on its way through the proxy.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) command: &'static Command,
+    pub(crate) args: Args<'a>,
+    /// Its bytes as they came, if they can be passed on as they are.
+    pub(crate) raw: Option<&'a [u8]>,
+}
+
+impl Request<'_> {
+    /// Writes it as a member is to get it.
+    #[inline]
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match self.raw {
+            Some(raw) => out.extend_from_slice(raw),
+            None => write_request(out, self.args.iter()),
+        }
+    }
+}
+
+/// Runs the request or sends it on its way; an error when it has to wait, and what for.
+#[inline]
+pub(crate) fn route(
+    worker: &Rc<Worker>,
+    session: &Rc<Session>,
+    state: &mut State,
+    args: Args<'_>,
+    raw: Option<&[u8]>,
+) -> Result<(), Hold> {
+    if !state.has_room() {
+        return Err(Hold::Window);
+    }
+    let command = match allowed(state, args) {
+        Ok(command) => command,
+        Err(error) => {
+            state.reply(worker, |reply| reply.error(&error));
+            return Ok(());
+        }
+    };
+    let request = Request { command, args, raw };
+    if alias::is_meant(&request) {
+        return alias::route(worker, session, state, request);
+    }
+    run(worker, session, state, request)
+}
+
+/// Runs a request that is spelled as Redis spells it.
+#[inline]
+pub(crate) fn run(
+    worker: &Rc<Worker>,
+    session: &Rc<Session>,
+    state: &mut State,
+    request: Request<'_>,
+) -> Result<(), Hold> {
+    match request.command.pool {
+        PoolRule::Keys => to_owner(worker, session, state, request),
+        PoolRule::Split(join) => gather::split(worker, session, state, request, join),
+        PoolRule::Everywhere(_) | PoolRule::Own | PoolRule::Local | PoolRule::Refused => {
+            local::run(worker, state, request)
+        }
+    }
+}
+
+/// The command that is asked for, if there is one and this session may run it.
+#[inline]
+fn allowed(state: &State, args: Args<'_>) -> Result<&'static Command, Error> {
+    let command = match find(&args) {
+        Found::Command(command) => command,
+        Found::NoCommand => return Err(errors::unknown_command(&args[0], args.from(1).iter())),
+        Found::NoSubcommand(parent) => {
+            let name = args.get(1).unwrap_or_default();
+            return Err(errors::unknown_subcommand(&parent.full_name.to_uppercase(), name));
+        }
+    };
+    if !command.arity_ok(args.len()) {
+        return Err(errors::wrong_arity(command.full_name));
+    }
+    if !state.authenticated && !command.flags.contains(Flags::NO_AUTH) {
+        return Err(errors::NO_AUTH);
+    }
+    state.client.command.store(command.id as u16, Relaxed);
+    Ok(command)
+}
+
+/// To the one member that owns all keys.
+#[inline]
+fn to_owner(
+    worker: &Rc<Worker>,
+    session: &Rc<Session>,
+    state: &mut State,
+    request: Request<'_>,
+) -> Result<(), Hold> {
+    match one_slot(&request) {
+        Some(slot) => to_slot(worker, session, state, request, slot),
+        None => {
+            state.reply(worker, |reply| reply.error(&errors::CROSS_SLOT));
+            Ok(())
+        }
+    }
+}
+
+/// The slot of all keys; any slot for a request that names none because it is malformed, since a member says best
+/// what is wrong with it. `None` for keys of several slots.
+#[inline]
+fn one_slot(request: &Request<'_>) -> Option<u16> {
+    let mut keys = keys(request.command, &request.args);
+    let Some(first) = keys.next() else { return Some(0) };
+    let first = slot_of(&request.args[first]);
+    keys.all(|key| slot_of(&request.args[key]) == first).then_some(first)
+}
+
+/// To the owner of the slot.
+#[inline]
+pub(crate) fn to_slot(
+    worker: &Rc<Worker>,
+    session: &Rc<Session>,
+    state: &mut State,
+    request: Request<'_>,
+    slot: u16,
+) -> Result<(), Hold> {
+    match worker.lane_of(slot, state.resp, state.lane) {
+        Some(lane) => to_lane(worker, session, state, request, &lane),
+        None => {
+            state.reply(worker, |reply| reply.error(&STARTING));
+            Ok(())
+        }
+    }
+}
+
+/// To a member's lane, unless that can't take it.
+#[inline]
+pub(crate) fn to_lane(
+    worker: &Worker,
+    session: &Rc<Session>,
+    state: &mut State,
+    request: Request<'_>,
+    lane: &Rc<Lane>,
+) -> Result<(), Hold> {
+    match lane.admits(state.db) {
+        Ok(()) => {
+            let ticket = state.sequence.take(state.muted());
+            let target = Target::Session(Rc::clone(session), ticket);
+            lane.push(worker, state.db, target, |out| request.write(out));
+            Ok(())
+        }
+        Err(refusal) => refused(worker, session, state, lane, refusal),
+    }
+}
+
+#[cold]
+fn refused(
+    worker: &Worker,
+    session: &Rc<Session>,
+    state: &mut State,
+    lane: &Lane,
+    refusal: Refusal,
+) -> Result<(), Hold> {
+    match refusal {
+        Refusal::Full => {
+            lane.wait_for_room(session);
+            Err(Hold::Lane)
+        }
+        Refusal::Fault(fault) => {
+            let error = lane.member.fault(&fault);
+            state.reply(worker, |reply| reply.raw(&error));
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The order of one session's answers: every request takes a ticket, answers come in any order, and leave in the
+//! order of the tickets.
+
+use std::collections::VecDeque;
+
+use crate::limits;
+
+#[cfg(test)]
+mod tests;
+
+/// A request's place in its session's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket(u32);
+
+/// What has become of one request.
+enum Place {
+    /// No answer yet.
+    Waiting,
+    /// Answered before its turn: bytes of the spill buffer.
+    Spilled { start: u32, len: u32 },
+    /// Answered before its turn, at length.
+    Large(Box<[u8]>),
+}
+
+struct Slot {
+    place: Place,
+    /// The client asked for no answer (`CLIENT REPLY`).
+    muted: bool,
+}
+
+/// The requests of one session that are on their way.
+#[derive(Default)]
+pub(crate) struct Sequence {
+    /// The ticket of the first slot.
+    first: u32,
+    slots: VecDeque<Slot>,
+    /// Answers that came before their turn, one after the other, with dead bytes between them.
+    spill: Vec<u8>,
+    /// Bytes of `spill` that are alive.
+    alive: usize,
+    /// Bytes in [`Place::Large`].
+    large: usize,
+}
+
+impl Sequence {
+    /// How many requests are on their way.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether no request is on its way.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Bytes of answers that wait for their turn.
+    pub(crate) fn held(&self) -> usize {
+        self.spill.len() + self.large
+    }
+
+    /// Takes the next place.
+    #[inline]
+    pub(crate) fn take(&mut self, muted: bool) -> Ticket {
+        let ticket = self.first.wrapping_add(self.slots.len() as u32);
+        self.slots.push_back(Slot { place: Place::Waiting, muted });
+        Ticket(ticket)
+    }
+
+    /// The answer to a request: goes to `out` if it is its turn, with all those that waited for it.
+    #[inline]
+    pub(crate) fn answer(&mut self, ticket: Ticket, answer: &[u8], out: &mut Vec<u8>) {
+        let index = ticket.0.wrapping_sub(self.first) as usize;
+        if index > 0 {
+            return self.hold(index, answer);
+        }
+        if let Some(slot) = self.slots.pop_front() {
+            self.first = self.first.wrapping_add(1);
+            if !slot.muted {
+                out.extend_from_slice(answer);
+            }
+            self.release(out);
+        }
+    }
+
+    /// Lets out the answers whose turn has come.
+    #[inline]
+    fn release(&mut self, out: &mut Vec<u8>) {
+        while let Some(slot) = self.slots.front() {
+            match &slot.place {
+                Place::Waiting => break,
+                Place::Spilled { start, len } => {
+                    self.alive -= *len as usize;
+                    out.extend_from_slice(&self.spill[*start as usize..][..*len as usize]);
+                }
+                Place::Large(answer) => {
+                    self.large -= answer.len();
+                    out.extend_from_slice(answer);
+                }
+            }
+            self.slots.pop_front();
+            self.first = self.first.wrapping_add(1);
+        }
+        if self.alive == 0 {
+            self.spill.clear();
+            self.spill.shrink_to(limits::KEEP_BUFFER);
+        }
+    }
+
+    fn hold(&mut self, index: usize, answer: &[u8]) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let answer = if slot.muted { &[] } else { answer };
+        if answer.len() > limits::SPILL_ANSWER {
+            self.large += answer.len();
+            slot.place = Place::Large(answer.into());
+            return;
+        }
+        // An empty answer lives nowhere, so that its place is right whatever becomes of the buffer.
+        let start = if answer.is_empty() { 0 } else { self.spill.len() as u32 };
+        self.spill.extend_from_slice(answer);
+        self.alive += answer.len();
+        slot.place = Place::Spilled { start, len: answer.len() as u32 };
+        if self.spill.len() > limits::SPILL_COMPACT && self.alive * 2 < self.spill.len() {
+            self.compact();
+        }
+    }
+
+    /// Leaves the dead bytes of the spill buffer behind.
+    #[cold]
+    fn compact(&mut self) {
+        let mut spill = Vec::with_capacity(self.alive * 2);
+        for slot in &mut self.slots {
+            if let Place::Spilled { start, len: len @ 1.. } = &mut slot.place {
+                let bytes = &self.spill[*start as usize..][..*len as usize];
+                *start = spill.len() as u32;
+                spill.extend_from_slice(bytes);
+            }
+        }
+        self.spill = spill;
+    }
+
+    /// Gives memory back, if nothing is on its way.
+    pub(crate) fn rest(&mut self) {
+        if self.slots.is_empty() {
+            self.spill = Vec::new();
+            self.slots.shrink_to(64);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! A session: one client's connection, its state, and its turn: one read, every complete request, one write.
+
+mod serve;
+mod window;
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Waker;
+
+use ringtail_net::Stream;
+use ringtail_protocol::limits::RequestLimits;
+use ringtail_protocol::reply::{Reply, Resp};
+use ringtail_protocol::request::Parser;
+
+use crate::clients::Client;
+use crate::limits;
+use crate::sequence::{Sequence, Ticket};
+use crate::shared::Counters;
+use crate::worker::Worker;
+
+pub(crate) use serve::serve;
+use window::Window;
+
+/// One client's connection.
+pub(crate) struct Session {
+    state: RefCell<State>,
+    /// Already among those that the turn's end writes.
+    pub(crate) touched: Cell<bool>,
+    /// A lane that it waited for has room.
+    room: Cell<bool>,
+    task: RefCell<Waker>,
+}
+
+/// What requests of a session wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Until fewer of its requests are on their way, or the client has taken its answers.
+    Window,
+    /// Until a lane has room.
+    Lane,
+    /// Until nothing is on its way: the next request must see the effects of all before it.
+    Drain,
+    /// Until the session's task has asked the members that the next request is about.
+    Pool,
+}
+
+/// What `CLIENT REPLY` said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReplyMode {
+    /// Answers are sent.
+    On,
+    /// None are.
+    Off,
+    /// The next request's answer is not.
+    SkipNext,
+    /// The present request's answer is not.
+    Skip,
+}
+
+/// What a session knows.
+pub(crate) struct State {
+    stream: Option<Stream>,
+    pub(crate) client: Arc<Client>,
+    pub(crate) sequence: Sequence,
+    /// Answers in order; up to `sent` they are written.
+    out: Vec<u8>,
+    sent: usize,
+    /// The socket takes no more for now; the session's task waits until it does.
+    stuck: bool,
+    /// Requests that are incomplete, or on hold.
+    unread: Vec<u8>,
+    parser: Parser,
+    hold: Option<Hold>,
+    window: Window,
+    /// No more will come.
+    ended: bool,
+    /// To be closed once the answers are out.
+    pub(crate) closing: bool,
+    failed: bool,
+    pub(crate) db: u8,
+    pub(crate) resp: Resp,
+    /// Which of each member's lanes it uses while anything is on its way: requests on one key must not overtake each other.
+    pub(crate) lane: usize,
+    pub(crate) authenticated: bool,
+    pub(crate) reply_mode: ReplyMode,
+}
+
+impl Session {
+    /// A session on a connection whose handshake is done.
+    pub(crate) fn new(stream: Option<Stream>, client: Arc<Client>, authenticated: bool) -> Rc<Self> {
+        Rc::new(Self {
+            state: RefCell::new(State::new(stream, client, authenticated)),
+            touched: Cell::new(false),
+            room: Cell::new(false),
+            task: RefCell::new(Waker::noop().clone()),
+        })
+    }
+
+    /// The answer to one of its requests has come.
+    #[inline]
+    pub(crate) fn answer(self: &Rc<Self>, worker: &Worker, ticket: Ticket, answer: &[u8]) {
+        self.state.borrow_mut().answer(worker, ticket, answer);
+        worker.turn.touch_session(self);
+    }
+
+    /// Wakes its task: what it waited for may be there.
+    fn call(&self) {
+        self.task.borrow().wake_by_ref();
+    }
+
+    /// A lane that it waited for has room.
+    pub(crate) fn call_to_lane(&self) {
+        self.room.set(true);
+        self.call();
+    }
+
+    /// Writes what is there, as much as goes, and lets requests that were on hold go on.
+    pub(crate) fn flush(&self, worker: &Worker) {
+        let mut state = self.state.borrow_mut();
+        state.write(worker);
+        if state.stuck || state.can_go_on() || state.is_done() {
+            drop(state);
+            self.call();
+        }
+    }
+}
+
+impl State {
+    fn new(stream: Option<Stream>, client: Arc<Client>, authenticated: bool) -> Self {
+        Self {
+            stream,
+            client,
+            sequence: Sequence::default(),
+            out: Vec::new(),
+            sent: 0,
+            stuck: false,
+            unread: Vec::new(),
+            parser: Parser::default(),
+            hold: None,
+            window: Window::default(),
+            ended: false,
+            closing: false,
+            failed: false,
+            db: 0,
+            resp: Resp::V2,
+            lane: 0,
+            authenticated,
+            reply_mode: ReplyMode::On,
+        }
+    }
+
+    /// What its requests may be.
+    #[inline]
+    fn limits(&self) -> RequestLimits {
+        if self.authenticated { RequestLimits::FULL } else { RequestLimits::UNAUTHENTICATED }
+    }
+
+    /// Whether the answer to the present request is not wanted.
+    #[inline]
+    pub(crate) fn muted(&self) -> bool {
+        self.reply_mode != ReplyMode::On
+    }
+
+    #[inline]
+    fn need_out(&mut self, worker: &Worker) {
+        if self.out.capacity() == 0 {
+            self.out = worker.take_buffer();
+        }
+    }
+
+    /// The answer to one of its requests has come.
+    #[inline]
+    pub(crate) fn answer(&mut self, worker: &Worker, ticket: Ticket, answer: &[u8]) {
+        self.need_out(worker);
+        self.window.note(answer.len());
+        self.sequence.answer(ticket, answer, &mut self.out);
+    }
+
+    /// Answers the present request, in its turn.
+    pub(crate) fn reply(&mut self, worker: &Worker, write: impl FnOnce(&mut Reply<'_>)) {
+        self.need_out(worker);
+        if self.sequence.is_empty() {
+            let before = self.out.len();
+            write(&mut Reply::new(&mut self.out, self.resp));
+            if self.muted() {
+                self.out.truncate(before);
+            }
+            return;
+        }
+        let mut answer = Vec::new();
+        write(&mut Reply::new(&mut answer, self.resp));
+        let ticket = self.sequence.take(self.muted());
+        self.sequence.answer(ticket, &answer, &mut self.out);
+    }
+
+    /// Changes the database.
+    pub(crate) fn select(&mut self, db: u8) {
+        self.db = db;
+        self.client.db.store(db, Relaxed);
+    }
+
+    /// Changes the version of the protocol.
+    pub(crate) fn set_resp(&mut self, resp: Resp) {
+        self.resp = resp;
+        self.client.resp.store(if resp == Resp::V3 { 3 } else { 2 }, Relaxed);
+    }
+
+    /// Whether the next request may be begun now.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.sequence.len() < self.window.most() && self.unsent() <= limits::SESSION_OUTPUT
+    }
+
+    #[inline]
+    fn unsent(&self) -> usize {
+        self.out.len() - self.sent + self.sequence.held()
+    }
+
+    fn can_go_on(&self) -> bool {
+        match self.hold {
+            Some(Hold::Window) => self.has_room(),
+            Some(Hold::Drain) => self.sequence.is_empty(),
+            // The lane calls, or the session's own task goes on by itself.
+            None | Some(Hold::Lane | Hold::Pool) => false,
+        }
+    }
+
+    /// Nothing more will come and everything is out.
+    fn is_done(&self) -> bool {
+        let last = self.closing || (self.ended && self.hold.is_none());
+        self.failed || (last && self.sequence.is_empty() && self.sent == self.out.len() && !self.stuck)
+    }
+
+    /// One write, unless the socket takes only a part.
+    fn write(&mut self, worker: &Worker) {
+        if self.stuck || self.failed {
+            return;
+        }
+        match self.try_write() {
+            Ok(()) => self.rest(worker),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stuck = true,
+            Err(_) => self.failed = true,
+        }
+    }
+
+    fn try_write(&mut self) -> io::Result<()> {
+        let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::NotConnected.into()) };
+        while self.sent < self.out.len() {
+            self.sent += stream.try_write(&self.out[self.sent..])?;
+        }
+        if stream.has_pending() { stream.try_flush() } else { Ok(()) }
+    }
+
+    /// All is written: an idle session holds no buffers.
+    fn rest(&mut self, worker: &Worker) {
+        Counters::add(&worker.counters.bytes_out, self.sent as u64);
+        self.sent = 0;
+        worker.keep_buffer(std::mem::take(&mut self.out));
+        self.sequence.rest();
+    }
+}

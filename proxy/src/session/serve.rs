@@ -1,0 +1,337 @@
+//! A session's task: wait until it is readable, run the turn, and again.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, ready};
+
+use ringtail_net::Stream;
+use ringtail_protocol::errors;
+use ringtail_protocol::request::{Batch, Parser, ProtocolError};
+use tokio::task::yield_now;
+use tokio::time::timeout;
+
+use super::{Hold, ReplyMode, Session, State};
+use crate::limits;
+use crate::route;
+use crate::shared::Counters;
+use crate::whole;
+use crate::worker::{Desk, Worker};
+
+/// What a session's task does next.
+enum Event {
+    Readable,
+    /// Requests that were on hold may be looked at again.
+    GoOn,
+    /// The next request is about several members, to be asked by the task itself.
+    Ask,
+    Done,
+}
+
+/// Serves one client until it leaves.
+pub(crate) async fn serve(worker: Rc<Worker>, stream: Stream, peer: SocketAddr) {
+    let shared = &worker.shared;
+    let local = stream.local_addr().unwrap_or(shared.settings.addr);
+    let now = shared.millis(worker.turn.now());
+    let client = shared.clients.register(peer, local, stream.raw_fd(), now);
+    let registered = Registered(&worker, client.id);
+    Counters::add(&worker.counters.connections, 1);
+    let session = Session::new(Some(stream), client, shared.settings.password.is_none());
+    session.run(&worker).await;
+    drop(registered);
+    let stream = session.state.borrow_mut().close();
+    if let Some(mut stream) = stream {
+        stream.shutdown().await;
+    }
+}
+
+/// Takes a client off the list at its end, even at that of a panic.
+struct Registered<'a>(&'a Worker, u64);
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.0.shared.clients.remove(self.1);
+    }
+}
+
+impl Session {
+    async fn run(self: &Rc<Self>, worker: &Rc<Worker>) {
+        loop {
+            match self.next_event(worker).await {
+                Event::Readable => {
+                    if self.turn(worker) {
+                        // There may be more to read: others first.
+                        yield_now().await;
+                    }
+                }
+                Event::GoOn => self.go_on(worker),
+                Event::Ask => self.ask(worker).await,
+                Event::Done => return,
+            }
+        }
+    }
+
+    async fn next_event(&self, worker: &Worker) -> Event {
+        let event = poll_fn(|cx| self.poll_event(worker, cx));
+        if !self.state.borrow().is_mid_request() {
+            return event.await;
+        }
+        // Only a request that came in part costs a timer.
+        timeout(limits::REQUEST_TIMEOUT, event).await.unwrap_or(Event::Done)
+    }
+
+    fn poll_event(&self, worker: &Worker, cx: &mut Context<'_>) -> Poll<Event> {
+        let mut state = self.state.borrow_mut();
+        self.keep_waker(&state, cx);
+        state.poll_write(worker, cx);
+        if state.is_done() || state.client.is_killed() {
+            return Poll::Ready(Event::Done);
+        }
+        match state.hold {
+            None => {}
+            Some(Hold::Pool) => return Poll::Ready(Event::Ask),
+            Some(Hold::Lane) if self.room.take() => return Poll::Ready(Event::GoOn),
+            Some(_) if state.can_go_on() => return Poll::Ready(Event::GoOn),
+            Some(_) => return Poll::Pending,
+        }
+        if state.ended || state.closing {
+            return Poll::Pending;
+        }
+        if !state.has_room() {
+            state.hold = Some(Hold::Window);
+            return Poll::Pending;
+        }
+        state.poll_readable(cx)
+    }
+
+    fn keep_waker(&self, state: &State, cx: &Context<'_>) {
+        let mut task = self.task.borrow_mut();
+        if !task.will_wake(cx.waker()) {
+            *task = cx.waker().clone();
+            state.client.set_task(cx.waker());
+        }
+    }
+
+    /// One read and what it brings. `true` when there may be more to read.
+    fn turn(self: &Rc<Self>, worker: &Rc<Worker>) -> bool {
+        let Desk { requests, batch } = &mut *worker.desk.borrow_mut();
+        let state = &mut *self.state.borrow_mut();
+        let mut own = std::mem::take(&mut state.unread);
+        let is_own = !own.is_empty();
+        let buf = if is_own { &mut own } else { requests };
+        let full = state.read(worker, buf);
+        let used = self.run_all(worker, state, buf, batch);
+        if is_own {
+            own.drain(..used);
+            state.unread = own;
+        } else {
+            state.unread.extend_from_slice(&buf[used..]);
+            buf.clear();
+        }
+        self.end_turn(worker, state);
+        full
+    }
+
+    /// Looks again at what was on hold.
+    fn go_on(self: &Rc<Self>, worker: &Rc<Worker>) {
+        let batch = &mut worker.desk.borrow_mut().batch;
+        let state = &mut *self.state.borrow_mut();
+        state.hold = None;
+        let mut unread = std::mem::take(&mut state.unread);
+        let used = self.run_all(worker, state, &mut unread, batch);
+        unread.drain(..used);
+        state.unread = unread;
+        self.end_turn(worker, state);
+    }
+
+    /// Runs the one request that is about several members, with nothing else on its way.
+    async fn ask(self: &Rc<Self>, worker: &Rc<Worker>) {
+        let question = self.state.borrow_mut().take_question();
+        if let Some(question) = question {
+            let answer = whole::answer(worker, &question).await;
+            self.state.borrow_mut().answer_question(worker, &answer);
+        }
+        self.go_on(worker);
+    }
+
+    fn end_turn(self: &Rc<Self>, worker: &Worker, state: &mut State) {
+        if state.unread.is_empty() {
+            state.unread = Vec::new();
+        }
+        state.client.unread.store(state.unread.len(), Relaxed);
+        state.client.unsent.store(state.unsent(), Relaxed);
+        if !state.out.is_empty() {
+            worker.turn.touch_session(self);
+        }
+    }
+
+    /// Runs the complete requests at the start of `buf`, up to one that has to wait: how many bytes are dealt with.
+    fn run_all(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        state: &mut State,
+        buf: &mut [u8],
+        batch: &mut Batch,
+    ) -> usize {
+        if state.sequence.is_empty() {
+            state.lane = worker.choose_lane(state.resp, state.db);
+        }
+        let mut at = 0;
+        while at < buf.len() && !state.closing {
+            batch.clear();
+            let limits = state.limits();
+            let parsed = state.parser.parse(&mut buf[at..], limits, batch);
+            if let Some(dealt) = self.run_batch(worker, state, &buf[at..], batch) {
+                // What was parsed after it is parsed again.
+                state.parser = Parser::default();
+                at += dealt;
+                if state.hold.is_some() {
+                    return at;
+                }
+                continue;
+            }
+            if let Some(error) = parsed.error {
+                state.refuse(worker, error);
+                return buf.len();
+            }
+            if parsed.consumed == 0 {
+                break;
+            }
+            at += parsed.consumed;
+        }
+        at
+    }
+
+    /// Runs the batch's requests. Where it stopped, if one has to wait, or the session's state changed what may be parsed.
+    #[inline]
+    fn run_batch(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        state: &mut State,
+        buf: &[u8],
+        batch: &Batch,
+    ) -> Option<usize> {
+        let was_authenticated = state.authenticated;
+        Counters::add(&worker.counters.commands, batch.requests().len() as u64);
+        for (index, request) in batch.requests().iter().enumerate() {
+            let args = batch.args(request, buf);
+            let raw = (!request.inline).then(|| &buf[request.start as usize..request.end as usize]);
+            state.begin_reply();
+            if let Err(hold) = route::route(worker, self, state, args, raw) {
+                let left = batch.requests().len() - index;
+                Counters::add(&worker.counters.commands, (left as u64).wrapping_neg());
+                state.take_back_reply();
+                state.hold = Some(hold);
+                return Some(request.start as usize);
+            }
+            state.end_reply();
+            if state.closing || state.authenticated != was_authenticated {
+                return Some(request.end as usize);
+            }
+        }
+        None
+    }
+}
+
+impl State {
+    fn is_mid_request(&self) -> bool {
+        self.hold.is_none() && !self.unread.is_empty()
+    }
+
+    fn poll_write(&mut self, worker: &Worker, cx: &mut Context<'_>) {
+        while self.stuck {
+            let Some(stream) = &self.stream else { return };
+            match stream.poll_write_ready(cx) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => self.failed = true,
+            }
+            self.stuck = false;
+            self.write(worker);
+        }
+    }
+
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<Event> {
+        let Some(stream) = &self.stream else { return Poll::Ready(Event::Done) };
+        // An error shows at the read.
+        let _ = ready!(stream.poll_read_ready(cx));
+        Poll::Ready(Event::Readable)
+    }
+
+    /// One read; whether there may be more.
+    fn read(&mut self, worker: &Worker, buf: &mut Vec<u8>) -> bool {
+        let Some(stream) = &mut self.stream else { return false };
+        buf.reserve(limits::READ);
+        let read = match stream.try_read(buf, limits::READ) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(_) => {
+                self.failed = true;
+                return false;
+            }
+        };
+        self.ended = read == 0;
+        Counters::add(&worker.counters.bytes_in, read as u64);
+        self.client.active.store(worker.shared.millis(worker.turn.now()), Relaxed);
+        read == limits::READ
+    }
+
+    /// The reply mode of the request that begins.
+    #[inline]
+    fn begin_reply(&mut self) {
+        if self.reply_mode == ReplyMode::SkipNext {
+            self.reply_mode = ReplyMode::Skip;
+        }
+    }
+
+    #[inline]
+    fn end_reply(&mut self) {
+        if self.reply_mode == ReplyMode::Skip {
+            self.reply_mode = ReplyMode::On;
+        }
+    }
+
+    /// The request was not run after all.
+    fn take_back_reply(&mut self) {
+        if self.reply_mode == ReplyMode::Skip {
+            self.reply_mode = ReplyMode::SkipNext;
+        }
+    }
+
+    /// Takes the request that the hold is about off what is unread.
+    fn take_question(&mut self) -> Option<whole::Question> {
+        let (mut parser, mut batch) = (Parser::default(), Batch::default());
+        let limits = self.limits();
+        parser.parse(&mut self.unread, limits, &mut batch);
+        let request = batch.requests().first()?;
+        let args = batch.args(request, &self.unread);
+        let question = whole::Question::new(self, args);
+        self.unread.drain(..request.end as usize);
+        question
+    }
+
+    fn answer_question(&mut self, worker: &Worker, answer: &[u8]) {
+        Counters::add(&worker.counters.commands, 1);
+        self.begin_reply();
+        self.reply(worker, |reply| reply.raw(answer));
+        self.end_reply();
+    }
+
+    #[cold]
+    fn refuse(&mut self, worker: &Worker, error: ProtocolError) {
+        let error = errors::Error::new(error.text());
+        self.reply(worker, |reply| reply.error(&error));
+        self.closing = true;
+    }
+
+    /// Gives everything back; answers that still come go nowhere.
+    fn close(&mut self) -> Option<Stream> {
+        self.unread = Vec::new();
+        self.out = Vec::new();
+        self.sent = 0;
+        self.failed = true;
+        self.stream.take()
+    }
+}

@@ -1,0 +1,232 @@
+//! One worker: everything that its connections share, on one thread and without a lock.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringtail_cluster::Topology;
+use ringtail_net::{Accepted, RateLimited, Stream, TlsServer, WorkerContext};
+use ringtail_protocol::errors;
+use ringtail_protocol::reply::{Reply, Resp};
+use ringtail_protocol::request::Batch;
+use tokio::sync::Notify;
+use tokio::task::spawn_local;
+use tokio::time::{Instant, sleep_until};
+
+use crate::lane::Lane;
+use crate::limits;
+use crate::member::Member;
+use crate::session;
+use crate::shared::{Counters, Shared};
+use crate::turn::{Turn, flush_turns};
+
+/// The buffers that one session's turn works in.
+#[derive(Default)]
+pub(crate) struct Desk {
+    pub(crate) requests: Vec<u8>,
+    pub(crate) batch: Batch,
+}
+
+/// The state of one worker thread.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) turn: Turn,
+    pub(crate) desk: RefCell<Desk>,
+    /// What a lane reads into.
+    pub(crate) answers: RefCell<Vec<u8>>,
+    pool: RefCell<Pool>,
+    spare: RefCell<Vec<Vec<u8>>>,
+    free_lane: Cell<Option<usize>>,
+    /// Wakes the task that looks after deadlines.
+    pub(crate) sweep: Notify,
+    index: usize,
+}
+
+/// The topology and its members, by their index in it.
+struct Pool {
+    topology: Arc<Topology>,
+    members: Vec<Rc<Member>>,
+}
+
+/// A worker thread's work, until shutdown.
+pub(crate) async fn work(context: WorkerContext, shared: Arc<Shared>, tls: Option<TlsServer>) {
+    let worker = Worker::start(shared, context.index);
+    context
+        .serve(limits::SHUTDOWN_GRACE, move |accepted| welcome(Rc::clone(&worker), accepted, tls.clone()))
+        .await;
+}
+
+/// One client, from accept to its end.
+async fn welcome(worker: Rc<Worker>, accepted: Accepted, tls: Option<TlsServer>) {
+    static FAILURES: RateLimited = RateLimited::new();
+    let full = accepted.live_connections() > worker.shared.settings.max_clients;
+    let peer = accepted.peer;
+    match Stream::accept(accepted, tls.as_ref()).await {
+        Ok(stream) if full => refuse(&worker, stream).await,
+        Ok(stream) => session::serve(worker, stream, peer).await,
+        Err(error) => {
+            Counters::add(&worker.counters.handshakes_failed, 1);
+            FAILURES.log(|suppressed| tracing::warn!(%peer, suppressed, "a connection failed: {error}"));
+        }
+    }
+}
+
+async fn refuse(worker: &Worker, mut stream: Stream) {
+    Counters::add(&worker.counters.rejected, 1);
+    let mut out = Vec::new();
+    Reply::new(&mut out, Resp::V2).error(&errors::MAX_CLIENTS);
+    // A client that does not even take this is closed all the same.
+    let _ = stream.try_write(&out);
+    stream.shutdown().await;
+}
+
+impl Worker {
+    /// A worker and its tasks, on the thread's runtime.
+    pub(crate) fn start(shared: Arc<Shared>, index: usize) -> Rc<Self> {
+        let worker = Self::new(shared, index);
+        spawn_local(flush_turns(Rc::clone(&worker)));
+        spawn_local(Rc::clone(&worker).sweep_deadlines());
+        spawn_local(Rc::clone(&worker).follow_topology());
+        worker
+    }
+
+    fn new(shared: Arc<Shared>, index: usize) -> Rc<Self> {
+        let topology = shared.topologies.current();
+        Rc::new(Self {
+            counters: shared.counters(index),
+            shared,
+            turn: Turn::default(),
+            desk: RefCell::default(),
+            answers: RefCell::default(),
+            pool: RefCell::new(Pool { members: Vec::new(), topology }),
+            spare: RefCell::default(),
+            free_lane: Cell::new(None),
+            sweep: Notify::new(),
+            index,
+        })
+    }
+
+    /// Takes each new topology as soon as it is there. Requests that are on their way end on the lanes they began on.
+    async fn follow_topology(self: Rc<Self>) {
+        let mut changes = self.shared.topologies.changes();
+        loop {
+            changes.borrow_and_update();
+            self.adopt(self.shared.topologies.current());
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Replaces the topology. A member of the same name and address keeps its lanes; those of others end when nobody
+    /// waits for them any more.
+    fn adopt(self: &Rc<Self>, topology: Arc<Topology>) {
+        let mut old = std::mem::take(&mut self.pool.borrow_mut().members);
+        let members: Vec<Rc<Member>> = topology
+            .members()
+            .iter()
+            .map(|member| {
+                let addr = member.addr.to_string();
+                let same = old.iter().position(|old| old.name == member.name && old.addr == addr);
+                same.map_or_else(|| Member::new(&self.shared, &member.name, &addr), |at| old.swap_remove(at))
+            })
+            .collect();
+        self.shared.set_sights(self.index, members.iter().map(|member| Arc::clone(&member.sight)).collect());
+        *self.pool.borrow_mut() = Pool { topology, members: members.clone() };
+        old.iter().for_each(|member| member.retire());
+        // Opened before they are needed, so that it is known which members are up.
+        members.iter().for_each(|member| drop(member.lane(self, Resp::V2, 0)));
+    }
+
+    /// The lane that takes requests on `slot`.
+    #[inline]
+    pub(crate) fn lane_of(self: &Rc<Self>, slot: u16, resp: Resp, index: usize) -> Option<Rc<Lane>> {
+        let pool = self.pool.borrow();
+        let member = pool.members.get(pool.topology.owner_index(slot))?;
+        Some(member.lane(self, resp, index))
+    }
+
+    /// The topology that requests are routed by now.
+    pub(crate) fn topology(&self) -> Arc<Topology> {
+        Arc::clone(&self.pool.borrow().topology)
+    }
+
+    /// All members, in the topology's order.
+    pub(crate) fn members(&self) -> Vec<Rc<Member>> {
+        self.pool.borrow().members.clone()
+    }
+
+    /// The first lane that is not busy anywhere: few lanes mean full reads and writes. A session of another
+    /// database begins to look elsewhere, so that lanes seldom have to be switched.
+    #[inline]
+    pub(crate) fn choose_lane(&self, resp: Resp, db: u8) -> usize {
+        if db == 0
+            && resp == Resp::V2
+            && let Some(free) = self.free_lane.get()
+        {
+            return free;
+        }
+        let found = self.look_for_lane(resp, db);
+        if db == 0 && resp == Resp::V2 {
+            self.free_lane.set(Some(found));
+        }
+        found
+    }
+
+    fn look_for_lane(&self, resp: Resp, db: u8) -> usize {
+        let (pool, lanes) = (self.pool.borrow(), self.shared.settings.conns);
+        let from = usize::from(db) % lanes;
+        let free = |index: &usize| !pool.members.iter().any(|member| member.is_busy(resp, *index));
+        (from..lanes).chain(0..from).find(free).unwrap_or_else(|| fastrand::usize(..lanes))
+    }
+
+    /// How long a member may take.
+    #[inline]
+    pub(crate) fn timeout(&self) -> Duration {
+        self.shared.settings.timeout
+    }
+
+    /// An empty buffer with memory, most of the time.
+    #[inline]
+    pub(crate) fn take_buffer(&self) -> Vec<u8> {
+        self.spare.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes an empty buffer back.
+    #[inline]
+    pub(crate) fn keep_buffer(&self, mut buffer: Vec<u8>) {
+        let mut spare = self.spare.borrow_mut();
+        if (1..=limits::KEEP_BUFFER).contains(&buffer.capacity()) && spare.len() < limits::SPARE_BUFFERS {
+            buffer.clear();
+            spare.push(buffer);
+        }
+    }
+
+    /// After all that was touched in a turn is written.
+    pub(crate) fn end_turn(&self) {
+        self.free_lane.set(None);
+    }
+
+    /// Looks after the deadlines of all lanes: one task of each worker, one timer.
+    async fn sweep_deadlines(self: Rc<Self>) {
+        loop {
+            match self.expire(Instant::now()) {
+                None => self.sweep.notified().await,
+                Some(next) => tokio::select! {
+                    () = sleep_until(next) => {}
+                    () = self.sweep.notified() => {}
+                },
+            }
+        }
+    }
+
+    fn expire(&self, now: Instant) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        for member in self.members() {
+            member.each_lane(|lane| next = next.into_iter().chain(lane.expire(self, now)).min());
+        }
+        next
+    }
+}
