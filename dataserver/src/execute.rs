@@ -60,7 +60,18 @@ impl Executor {
     /// Runs the batch's requests, found in `buf`, and appends their replies to `out`. Returns how many ran: fewer than all
     /// when the session is to close, or has more output than [`OUTPUT_HIGH`].
     pub fn run(&mut self, session: &mut Session, batch: &Batch, buf: &[u8], out: &mut Vec<u8>) -> usize {
-        let now = unix_millis();
+        self.run_at(unix_millis(), session, batch, buf, out)
+    }
+
+    /// The same at the time `now`, in milliseconds since 1970.
+    pub fn run_at(
+        &mut self,
+        now: u64,
+        session: &mut Session,
+        batch: &Batch,
+        buf: &[u8],
+        out: &mut Vec<u8>,
+    ) -> usize {
         self.prepare(batch, buf);
         let mut ran = 0;
         for (i, request) in batch.requests().iter().enumerate() {
@@ -222,7 +233,7 @@ fn prepare(store: &Store, args: Args<'_>) -> Prepared {
     let found = find(&args);
     let target = match found {
         Found::Command(command) if command.key_specs.is_empty() => Target::Keyless,
-        Found::Command(command) if command.range.first == 1 && command.range.last == 1 => match args.get(1) {
+        Found::Command(command) if is_first(command, args.len()) => match args.get(1) {
             Some(bytes) => {
                 let key = store.key(bytes);
                 Target::First(key.hash, key.slot)
@@ -233,6 +244,14 @@ fn prepare(store: &Store, args: Args<'_>) -> Prepared {
         _ => Target::Keyless,
     };
     Prepared { found, target }
+}
+
+/// Whether a request of `count` arguments has one key, its first argument: `DEL k` too.
+#[inline]
+fn is_first(command: &Command, count: usize) -> bool {
+    command.range.first == 1
+        && (command.range.last == 1 || count == 2)
+        && !command.flags.contains(Flags::MOVABLEKEYS)
 }
 
 /// Why a request can't run at all.

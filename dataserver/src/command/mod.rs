@@ -1,11 +1,25 @@
 //! The commands: one function each, from a [`Call`] to its reply. No sockets, no clock, no globals.
 
+mod arguments;
 mod client;
 mod config;
 mod connection;
+mod counter;
+mod expire;
+mod generic;
 mod info;
+mod keyspace;
+mod lcs;
+mod object;
+mod range;
+mod scan;
 mod server;
+mod set;
 mod string;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 use crate::server::Server;
 use crate::session::Session;
@@ -42,7 +56,62 @@ pub type Done = Result<(), Error>;
 pub fn run(call: &mut Call<'_, '_>) -> Done {
     match call.command.executes() {
         CommandId::Get => string::get(call),
-        CommandId::Set => string::set(call),
+        CommandId::Set => set::set(call),
+        CommandId::Getdel => string::get_del(call),
+        CommandId::Getex => set::get_ex(call),
+        CommandId::Getrange | CommandId::Substr => string::get_range(call),
+        CommandId::Getset => string::get_set(call),
+        CommandId::Mget => string::mget(call),
+        CommandId::Mset => string::mset(call),
+        CommandId::Msetnx => string::mset_nx(call),
+        CommandId::Psetex => string::pset_ex(call),
+        CommandId::Setex => string::set_ex(call),
+        CommandId::Setnx => set::set_nx(call),
+        CommandId::Strlen => string::strlen(call),
+        CommandId::Append => range::append(call),
+        CommandId::Setrange => range::set_range(call),
+        CommandId::Lcs => lcs::lcs(call),
+        CommandId::Incr => counter::incr(call),
+        CommandId::Decr => counter::decr(call),
+        CommandId::Incrby => counter::incr_by(call),
+        CommandId::Decrby => counter::decr_by(call),
+        CommandId::Incrbyfloat => counter::incr_by_float(call),
+        other => run_on_keys(other, call),
+    }
+}
+
+/// Commands on keys of any type, and on whole databases.
+fn run_on_keys(id: CommandId, call: &mut Call<'_, '_>) -> Done {
+    match id {
+        CommandId::Del | CommandId::Unlink => generic::del(call),
+        CommandId::Exists => generic::exists(call),
+        CommandId::Touch => generic::touch(call),
+        CommandId::Type => generic::type_of(call),
+        CommandId::Rename => generic::rename(call),
+        CommandId::Renamenx => generic::rename_nx(call),
+        CommandId::Move => generic::move_key(call),
+        CommandId::Copy => generic::copy(call),
+        CommandId::Expire => expire::expire(call),
+        CommandId::Pexpire => expire::pexpire(call),
+        CommandId::Expireat => expire::expire_at(call),
+        CommandId::Pexpireat => expire::pexpire_at(call),
+        CommandId::Persist => expire::persist(call),
+        CommandId::Ttl => expire::ttl(call),
+        CommandId::Pttl => expire::pttl(call),
+        CommandId::Expiretime => expire::expire_time(call),
+        CommandId::Pexpiretime => expire::pexpire_time(call),
+        CommandId::Keys => scan::keys(call),
+        CommandId::Scan => scan::scan(call),
+        CommandId::Randomkey => scan::random_key(call),
+        CommandId::Dbsize => keyspace::db_size(call),
+        CommandId::Flushall => keyspace::flush_all(call),
+        CommandId::Flushdb => keyspace::flush_db(call),
+        CommandId::Swapdb => keyspace::swap_db(call),
+        CommandId::ObjectEncoding => object::encoding(call),
+        CommandId::ObjectFreq => object::freq(call),
+        CommandId::ObjectIdletime => object::idle_time(call),
+        CommandId::ObjectRefcount => object::ref_count(call),
+        CommandId::MemoryUsage => object::memory_usage(call),
         other => run_about_server(other, call),
     }
 }

@@ -52,7 +52,9 @@ pub(super) fn shutdown(c: &mut Call<'_, '_>) -> Done {
         match &option.to_ascii_uppercase()[..] {
             b"NOSAVE" | b"NOW" | b"FORCE" => {}
             b"SAVE" => {
-                return Err(Error::fixed("ERR SHUTDOWN SAVE is not possible: this server has no backup file"));
+                return Err(Error::fixed(
+                    "ERR SHUTDOWN SAVE is not possible: this server has no backup file",
+                ));
             }
             b"ABORT" => abort = true,
             _ => return Err(errors::SYNTAX),

@@ -16,6 +16,7 @@
 //! * User space addresses have at most 48 bits on the targets that we build for, checked when a pointer is tagged.
 #![allow(unsafe_code)]
 
+use super::memory::class_size;
 use crate::value::Object;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::ptr::NonNull;
@@ -303,7 +304,10 @@ impl Entry {
         let old = self.bytes()?.len();
         let new = old + more.len();
         match self.object_mut() {
-            Some(Object::Bytes(bytes)) => bytes.extend_from_slice(more),
+            Some(Object::Bytes(bytes)) => {
+                make_room(bytes, more.len());
+                bytes.extend_from_slice(more);
+            }
             _ if new > INLINE_MAX => {
                 let mut bytes = Vec::with_capacity(new);
                 bytes.extend_from_slice(self.bytes()?);
@@ -357,6 +361,9 @@ impl Entry {
         };
         new.set_expiry(self.expiry());
         new.set_used(self.used());
+        if self.is_raw() {
+            new.set_raw();
+        }
         new
     }
 
@@ -367,6 +374,15 @@ impl Entry {
     /// Bytes of the entry's own allocation, without what its object holds.
     pub fn size(&self) -> usize {
         self.header().layout().size()
+    }
+
+    /// Bytes that the allocator gave for the entry and what it holds, estimated for an object of many parts.
+    pub fn full_size(&self) -> usize {
+        let object = match self.value() {
+            Value::Bytes(_) => 0,
+            Value::Object(object) => object.size_estimate(),
+        };
+        class_size(self.size()) + object
     }
 
     /// Asks the processor to bring the entry's first line near.
@@ -397,6 +413,13 @@ impl Drop for Entry {
         }
         // SAFETY: the allocation has the layout that its header says.
         unsafe { dealloc(self.memory(), header.layout()) };
+    }
+}
+
+/// A long string grows by an eighth at a time: `Vec`'s doubling would take the same again from the memory's limit.
+pub fn make_room(bytes: &mut Vec<u8>, more: usize) {
+    if bytes.capacity() - bytes.len() < more {
+        bytes.reserve_exact(more.max(bytes.len() / 8));
     }
 }
 

@@ -37,7 +37,7 @@ impl Group {
 #[repr(C)]
 pub struct Slots {
     dicts: [Dict; SLOTS_PER_GROUP],
-    /// Every entry that expires: when (shifted, with the slot in the lower bits), and its hash.
+    /// Every entry that expires: when (shifted, with the slot in the lower bits), and its hash, see [`item`].
     expiries: BTreeSet<(u64, u64)>,
     keys: [u32; DATABASES as usize],
     expiring: [u32; DATABASES as usize],
@@ -60,6 +60,15 @@ pub enum Found {
 /// The first part of an expiry: when, with the slot in the lower bits. Times beyond any clock are cut.
 fn when(at: u64, slot: u16) -> u64 {
     at.min(u64::MAX >> SLOT_BITS) << SLOT_BITS | index(slot) as u64
+}
+
+/// Bits of a hash that are neither its tag nor choose a part of a dictionary of any size that fits memory.
+const DB_SHIFT: u32 = 40;
+
+/// An entry in the list of expiries. The database is mixed into the hash, so that the same key of two databases, with
+/// the same expiry (after `COPY k k DB 1`), has two items.
+fn item(at: u64, slot: u16, hash: Hash, db: usize) -> (u64, u64) {
+    (when(at, slot), hash.0 ^ (db as u64) << DB_SHIFT)
 }
 
 #[inline]
@@ -131,12 +140,12 @@ impl Slots {
 
     fn note_expiry(&mut self, slot: u16, hash: Hash, db: usize, at: u64) {
         self.expiring[db] += 1;
-        self.expiries.insert((when(at, slot), hash.0));
+        self.expiries.insert(item(at, slot, hash, db));
     }
 
     fn forget_expiry(&mut self, slot: u16, hash: Hash, db: usize, at: u64) {
         self.expiring[db] -= 1;
-        self.expiries.remove(&(when(at, slot), hash.0));
+        self.expiries.remove(&item(at, slot, hash, db));
     }
 
     /// Takes out up to `most` entries whose time is over at `now`, and gives them to `taken`. Whether more are left.
@@ -225,21 +234,30 @@ impl Slots {
     }
 
     /// Exchanges two databases.
-    pub fn swap(&mut self, a: u8, b: u8) {
-        let exchange = |db: u8| {
-            if db == a {
-                b
-            } else if db == b {
-                a
-            } else {
-                db
-            }
+    pub fn swap(&mut self, a: u8, b: u8, hasher: Hasher) {
+        let exchange = |db: u8| match db {
+            _ if db == a => b,
+            _ if db == b => a,
+            other => other,
         };
         if self.keys[usize::from(a)] + self.keys[usize::from(b)] > 0 {
             self.dicts.iter_mut().for_each(|dict| dict.for_each_mut(|e| e.set_db(exchange(e.db()))));
+            if self.expiring[usize::from(a)] + self.expiring[usize::from(b)] > 0 {
+                self.list_expiries(hasher);
+            }
         }
         self.keys.swap(a.into(), b.into());
         self.expiring.swap(a.into(), b.into());
+    }
+
+    /// Makes the list of expiries anew.
+    fn list_expiries(&mut self, hasher: Hasher) {
+        let slots = self.dicts.iter().enumerate();
+        let entries = slots.flat_map(|(slot, dict)| dict.iter().map(move |entry| (slot as u16, entry)));
+        let items = entries.filter_map(|(slot, entry)| {
+            Some(item(entry.expiry()?, slot, hasher.hash(entry.key()), entry.db().into()))
+        });
+        self.expiries = items.collect();
     }
 
     /// Bytes of tables, without entries.

@@ -8,10 +8,13 @@ use std::sync::mpsc::{Sender, channel};
 /// What has this many parts or more is freed lazily.
 const LARGE: usize = 64;
 
+/// Entries whose sizes stand for those of their dictionary.
+const SAMPLED: usize = 4;
+
 /// What is to be freed.
 enum Garbage {
     Entry(Entry, i64),
-    Dicts(Vec<Dict>),
+    Dicts(Vec<Dict>, i64),
     /// The thread's frees are to be published here.
     Count(std::sync::Weak<super::Store>),
 }
@@ -35,9 +38,9 @@ impl Lazy {
                         drop(entry);
                         bytes
                     }
-                    Garbage::Dicts(dicts) => {
+                    Garbage::Dicts(dicts, bytes) => {
                         drop(dicts);
-                        0
+                        bytes
                     }
                 };
                 if let Some(store) = store.upgrade() {
@@ -71,10 +74,22 @@ impl Lazy {
         }
     }
 
-    /// Frees whole dictionaries.
-    pub fn dicts(&self, dicts: Vec<Dict>) {
-        if !dicts.is_empty() {
-            let _ = self.0.send(Garbage::Dicts(dicts));
+    /// Frees whole dictionaries. Their bytes are about to be free, so they don't count against the limit any more.
+    pub fn dicts(&self, dicts: Vec<Dict>, memory: &Memory) {
+        if dicts.is_empty() {
+            return;
+        }
+        let bytes = dicts.iter().map(size_estimate).sum::<usize>() as i64;
+        memory.add_pending(bytes);
+        if self.0.send(Garbage::Dicts(dicts, bytes)).is_err() {
+            memory.add_pending(-bytes);
         }
     }
+}
+
+/// Bytes of a dictionary and its entries, by the size of a few of them.
+fn size_estimate(dict: &Dict) -> usize {
+    let sizes = dict.sample(0, SAMPLED).map(Entry::full_size);
+    let (count, bytes) = sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
+    dict.table_bytes() + bytes * dict.len() / count.max(1)
 }

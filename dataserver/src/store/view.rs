@@ -1,6 +1,6 @@
 //! What a command sees of the store: the groups of its keys, locked, at the time of its batch.
 
-use super::dict::Place;
+use super::dict::{Dict, Place};
 use super::entry::Entry;
 use super::group::{Found, Slots};
 use super::hasher::Hasher;
@@ -100,6 +100,14 @@ impl<'s> View<'s> {
     pub fn peek(&mut self, key: &Key<'_>) -> Option<&mut Entry> {
         let place = self.place(key)?;
         self.slots(key.group()).at_mut(key, place)
+    }
+
+    /// The key's entry for looking at it: counts a hit or a miss, but no use.
+    pub fn look(&mut self, key: &Key<'_>) -> Option<&Entry> {
+        let own = std::mem::replace(&mut self.touch, false);
+        let found = self.read(key).is_some();
+        self.touch = own;
+        if found { self.peek(key).map(|entry| &*entry) } else { None }
     }
 
     /// The key's entry for reading: counts a hit or a miss, and the use.
@@ -265,6 +273,22 @@ impl<'s> View<'s> {
     /// The store, for what concerns all of it.
     pub fn store(&self) -> &'s Store {
         self.store
+    }
+
+    /// The dictionary of the key's slot.
+    pub fn dict(&mut self, key: &Key<'_>) -> &Dict {
+        self.slots(key.group()).dict(key.slot)
+    }
+
+    /// Gives the locks up: for what takes long and needs the store no more.
+    pub fn unlock(&mut self) {
+        self.held = Held::None;
+    }
+
+    /// Locks all groups, in ascending order: for a command without keys that changes all at once.
+    pub fn lock_all(&mut self) {
+        self.unlock();
+        self.held = Held::Many((0..GROUPS).map(|group| (group, self.store.lock(group))).collect());
     }
 
     /// Visits every group, one lock at a time; those that are held already are visited as they are.

@@ -1,0 +1,64 @@
+//! Whole databases: their size, emptying and swapping them.
+
+use super::arguments::{index, is, within};
+use super::{Call, Done};
+use ringtail_protocol::errors::{self, Error};
+
+/// DBSIZE
+pub(super) fn db_size(c: &mut Call<'_, '_>) -> Done {
+    let (db, mut keys) = (c.view.db, 0);
+    c.view.each_group(|_, slots| keys += slots.counts(db).0);
+    c.reply.int(keys as i64);
+    Ok(())
+}
+
+/// FLUSHALL [ASYNC | SYNC]
+pub(super) fn flush_all(c: &mut Call<'_, '_>) -> Done {
+    flush(c, None)
+}
+
+/// FLUSHDB [ASYNC | SYNC]
+pub(super) fn flush_db(c: &mut Call<'_, '_>) -> Done {
+    let db = c.view.db;
+    flush(c, Some(db))
+}
+
+/// Takes out what each group holds, one lock at a time: a key that another client sets meanwhile may stay, as if it had
+/// been set afterwards. The memory is freed off the path of requests unless SYNC is asked for.
+fn flush(c: &mut Call<'_, '_>, db: Option<u8>) -> Done {
+    let here = frees_here(c)?;
+    let (store, hasher) = (c.view.store(), c.view.hasher());
+    for group in 0..crate::store::GROUPS {
+        let dropped = c.view.with_group(group, |slots| slots.clear(db, hasher));
+        if here {
+            drop(dropped);
+        } else {
+            store.lazy.dicts(dropped, &store.memory);
+        }
+    }
+    c.reply.ok();
+    Ok(())
+}
+
+fn frees_here(c: &Call<'_, '_>) -> Result<bool, Error> {
+    match (c.args.len(), c.args.get(1)) {
+        (1, _) => Ok(false),
+        (2, Some(option)) if is(option, "SYNC") => Ok(true),
+        (2, Some(option)) if is(option, "ASYNC") => Ok(false),
+        _ => Err(errors::SYNTAX),
+    }
+}
+
+/// SWAPDB index1 index2, under the locks of all groups, so that nobody sees the one half swapped.
+pub(super) fn swap_db(c: &mut Call<'_, '_>) -> Done {
+    let a = index(&c.args[1], errors::INVALID_FIRST_DB)?;
+    let b = index(&c.args[2], errors::INVALID_SECOND_DB)?;
+    let (a, b) = (within(a)?, within(b)?);
+    if a != b {
+        let hasher = c.view.hasher();
+        c.view.lock_all();
+        c.view.each_group(|_, slots| slots.swap(a, b, hasher));
+    }
+    c.reply.ok();
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! Commands as a client sees them, each compared by hand with what Redis 7 says.
+
+mod generic;
+mod string;
