@@ -35,7 +35,7 @@ async fn open(addr: &str, tls: Option<&TlsClient>) -> io::Result<Stream> {
         return Stream::plain(socket);
     };
     socket.set_nodelay(true)?;
-    let (socket, session) = tls.handshake(server_name(addr)?, socket).await?;
+    let (socket, session) = Box::pin(tls.handshake(server_name(addr)?, socket)).await?;
     Stream::secure(socket, session)
 }
 

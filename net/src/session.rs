@@ -159,7 +159,11 @@ impl Write for Wire<'_> {
     }
 
     fn write_vectored(&mut self, records: &[IoSlice<'_>]) -> io::Result<usize> {
-        let written = self.0.try_write_vectored(records)?;
+        // Mostly there is one record, and send() costs the kernel less than writev().
+        let written = match records {
+            [one] => self.0.try_write(one)?,
+            several => self.0.try_write_vectored(several)?,
+        };
         if written < records.iter().map(|record| record.len()).sum() {
             forget_readiness(self.0, Interest::WRITABLE, written);
         }

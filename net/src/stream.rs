@@ -54,7 +54,8 @@ impl Stream {
         stream.live = Some(live);
         stream.fresh = tls.is_none();
         if let Some(tls) = tls {
-            let (socket, session) = tls.handshake(stream.socket).await?;
+            // Boxed, so that every connection's task is not as large as a handshake for as long as it lives.
+            let (socket, session) = Box::pin(tls.handshake(stream.socket)).await?;
             stream.socket = socket;
             stream.session = Some(Box::new(session));
         }
