@@ -29,9 +29,14 @@ Examples:
   ringtail --addr cache:9443 --cacert ca.crt --user app --password-file pw get k
   ringtail --plaintext --addr 127.0.0.1:6379 ping
 
-Passwords come from --password-file, --ask-password or the environment's RINGTAIL_PASSWORD, never from the command line.
-In raw and CSV output a map is its keys and values in turn. In JSON, bytes that are not UTF-8 become U+FFFD, and an
-error reply is {\"error\": TEXT}.
+Passwords come from --password-file, --ask-password or the environment's RINGTAIL_PASSWORD.
+
+In raw and CSV output a map is its keys and values in turn. In JSON, bytes that are not UTF-8 become U+FFFD, \
+and an error reply is {\"error\": TEXT}.
+
+The REPL's history is kept in ringtail/history below $XDG_STATE_HOME (~/.local/state), or where \
+$RINGTAIL_HISTORY says; lines with passwords are left out. $NO_COLOR turns colours off.
+
 Exit codes: 0 all is well, 1 an error reply or no connection, 2 wrong usage.";
 
 /// Speaks to Ringtail, or to any server of Redis's protocol.
@@ -41,7 +46,7 @@ pub(crate) struct Args {
     /// The server's address
     #[arg(long, value_name = "HOST:PORT", env = "RINGTAIL_ADDR", default_value = "127.0.0.1:9443")]
     addr: String,
-    /// Whether to use TLS; servers are always verified
+    /// Whether to use TLS; the server is always verified
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true,
         default_missing_value = "true", action = clap::ArgAction::Set)]
     tls: bool,
@@ -57,7 +62,7 @@ pub(crate) struct Args {
     /// The key of our certificate
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
-    /// The user's name, with a password from one of the sources below
+    /// The user's name; the password comes from a file, the terminal or RINGTAIL_PASSWORD
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// A file with the password alone in it

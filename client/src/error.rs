@@ -17,8 +17,13 @@ pub enum Error {
     },
     /// The server refuses the user's name or password. The request was not sent.
     Auth(String),
-    /// The options name a file that cannot be used, or values that do not fit.
-    Options(String),
+    /// The options name a file that cannot be used.
+    Options {
+        /// What is wrong, with the file's name.
+        text: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// The connection was lost before the answer came.
     Lost {
         /// The request was not sent, or only reads.
@@ -41,7 +46,7 @@ impl Error {
         match self {
             Self::Connect { .. } => true,
             Self::Lost { safe_to_retry, .. } | Self::Timeout { safe_to_retry } => *safe_to_retry,
-            Self::Reply(_) | Self::Auth(_) | Self::Options(_) | Self::Unsupported(_) => false,
+            Self::Reply(_) | Self::Auth(_) | Self::Options { .. } | Self::Unsupported(_) => false,
         }
     }
 
@@ -57,9 +62,8 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Reply(text) | Self::Options(text) | Self::Auth(text) | Self::Connect { text, .. } => {
-                f.write_str(text)
-            }
+            Self::Reply(text) | Self::Auth(text) | Self::Connect { text, .. } => f.write_str(text),
+            Self::Options { text, hint } => write!(f, "{text}: {hint}"),
             Self::Lost { why, safe_to_retry } => {
                 write!(f, "connection lost: {why}; {}", advice(*safe_to_retry))
             }

@@ -4,16 +4,16 @@ use std::io::{self, Write, stdout};
 use std::process::ExitCode;
 
 use ringtail::{Client, Error, Value};
-use ringtail_net::exit::{RUNTIME, fail};
+use ringtail_net::exit::RUNTIME;
 
 use crate::args::Settings;
-use crate::{PROGRAM, explain};
+use crate::explain;
 
 /// Runs the command of the command line as often as asked.
 pub(crate) async fn run(settings: &Settings) -> ExitCode {
     let client = match Client::connect(settings.options.clone()).await {
         Ok(client) => client,
-        Err(error) => return fail(PROGRAM, RUNTIME, &explain::problem(&error, settings)),
+        Err(error) => return explain::end(&error, settings),
     };
     let mut failed = false;
     for round in 0..settings.repeat {
@@ -27,7 +27,7 @@ pub(crate) async fn run(settings: &Settings) -> ExitCode {
                     return ExitCode::from(RUNTIME);
                 }
             }
-            Err(error) => return fail(PROGRAM, RUNTIME, &explain::problem(&error, settings)),
+            Err(error) => return explain::end(&error, settings),
         }
     }
     ExitCode::from(if failed { RUNTIME } else { 0 })

@@ -35,7 +35,7 @@ struct Done {
 pub(crate) async fn run(settings: &Settings) -> ExitCode {
     let client = match Client::connect(settings.options.clone()).await {
         Ok(client) => client,
-        Err(error) => return fail(PROGRAM, RUNTIME, &explain::problem(&error, settings)),
+        Err(error) => return explain::end(&error, settings),
     };
     let mut summary = Summary::default();
     match exchange(&client, settings.style, &mut summary).await {

@@ -117,7 +117,8 @@ impl Repl {
                 // The reply may come late or never: what is typed next shall not wait for it.
                 self.client.disconnect().await;
                 self.in_transaction = false;
-                return say("(given up: the command may still be running)");
+                say("(given up: the command may still be running)");
+                return self.client.reconnect().await.unwrap_or_else(|error| self.complain(&error));
             }
         };
         match answer {

@@ -17,7 +17,7 @@ impl Certs {
 
     /// Another set, of a CA that trusts nothing of the first's.
     pub fn make_in(dir: &Path) -> Certs {
-        let output = Command::new(ours("ringtail-certs")).arg("--dir").arg(dir).output();
+        let output = Command::new(ours("ringtail-certs")).arg("--out").arg(dir).output();
         let output = output.expect("ringtail-certs starts");
         assert!(output.status.success(), "ringtail-certs: {}", String::from_utf8_lossy(&output.stderr));
         Certs(Arc::new(dir.to_path_buf()))
