@@ -42,6 +42,8 @@ pub struct Report {
     pub commands: usize,
     /// One line for each case that failed.
     pub failures: Vec<String>,
+    /// The target can't be emptied: nothing that follows would tell anything.
+    broken: bool,
 }
 
 impl Report {
@@ -75,6 +77,9 @@ struct Runner<'a> {
 
 impl Runner<'_> {
     fn case(&mut self, case: &Case) {
+        if self.report.broken {
+            return;
+        }
         self.report.cases += 1;
         if let Err(why) = self.try_case(case) {
             let protocol = if self.resp3 { "RESP3" } else { "RESP2" };
@@ -89,7 +94,9 @@ impl Runner<'_> {
         };
         let mut conns = HashMap::from([('a', first)]);
         let mut kept = HashMap::new();
-        self.step_on(&mut conns, &flush(&case.at), &mut kept)?;
+        let flushed = self.step_on(&mut conns, &flush(&case.at), &mut kept);
+        self.report.broken = flushed.is_err();
+        flushed?;
         for step in &case.steps {
             self.step_on(&mut conns, step, &mut kept)?;
         }
