@@ -48,7 +48,7 @@ pub(super) fn set_info(c: &mut Call<'_, '_>) -> Done {
     let attribute = c.args[2].to_ascii_lowercase();
     let value = plain_text(&c.args[3]);
     let refused = || {
-        let name = String::from_utf8_lossy(&attribute).into_owned();
+        let name = printable(&c.args[2], 128);
         Error::new(format!("ERR {name} cannot contain spaces, newlines or special characters."))
     };
     match &attribute[..] {
@@ -243,8 +243,8 @@ fn kill_options(c: &Call<'_, '_>) -> Result<Filter, Error> {
 }
 
 fn kill_id(text: &[u8]) -> Result<u64, Error> {
-    let id = parse_i64(text).ok_or(errors::NOT_AN_INTEGER)?;
-    u64::try_from(id).ok().filter(|&id| id > 0).ok_or(Error::fixed("ERR client-id should be greater than 0"))
+    let id = parse_i64(text).and_then(|id| u64::try_from(id).ok()).filter(|&id| id > 0);
+    id.ok_or(Error::fixed("ERR client-id should be greater than 0"))
 }
 
 /// CLIENT REPLY ON | OFF | SKIP

@@ -4,7 +4,7 @@ use super::{Call, Done};
 use crate::server::Server;
 use crate::store::memory::Policy;
 use ringtail_net::units::ByteSize;
-use ringtail_protocol::errors::{Error, printable, wrong_arity};
+use ringtail_protocol::errors::{self, Error, printable};
 use ringtail_protocol::{glob, limits};
 use std::str::FromStr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -108,21 +108,27 @@ fn set_policy(server: &Server, value: &str) -> Result<(), Refusal> {
 
 /// CONFIG GET pattern …
 pub(super) fn get(c: &mut Call<'_, '_>) -> Done {
-    let patterns: Vec<Vec<u8>> = c.args.from(2).iter().map(<[u8]>::to_ascii_lowercase).collect();
-    let wanted = |p: &&Parameter| patterns.iter().any(|pattern| glob::matches(pattern, p.name.as_bytes()));
-    let found: Vec<&Parameter> = PARAMETERS.iter().filter(wanted).collect();
+    let patterns: Vec<Vec<u8>> = c.args.from(2).iter().map(<[u8]>::to_vec).collect();
+    let found: Vec<_> = PARAMETERS.iter().filter_map(|p| Some((asked_as(&patterns, p.name)?, p))).collect();
     c.reply.map(found.len());
-    for parameter in found {
-        c.reply.bulk(parameter.name.as_bytes());
+    for (name, parameter) in found {
+        c.reply.bulk(&name);
         c.reply.bulk((parameter.get)(c.server).as_bytes());
     }
     Ok(())
 }
 
+/// What a parameter is answered as, if it is asked for: a name as it was written, as in Redis.
+fn asked_as(patterns: &[Vec<u8>], name: &str) -> Option<Vec<u8>> {
+    let written = patterns.iter().find(|text| text.eq_ignore_ascii_case(name.as_bytes()));
+    let matches = |text: &Vec<u8>| glob::matches(&text.to_ascii_lowercase(), name.as_bytes());
+    written.cloned().or_else(|| patterns.iter().any(matches).then(|| name.into()))
+}
+
 /// CONFIG SET name value … All are set, or none.
 pub(super) fn set(c: &mut Call<'_, '_>) -> Done {
     if c.args.len() % 2 != 0 {
-        return Err(wrong_arity("config|set"));
+        return Err(errors::SYNTAX);
     }
     let mut before: Vec<(Setter, String)> = Vec::new();
     let mut named = Vec::new();
