@@ -14,6 +14,7 @@ use ringtail_net::Problem;
 use ringtail_net::secret::{Secret, read_secret};
 
 use crate::format::{Format, Style};
+use crate::help::help;
 use crate::repl::ask_password;
 
 /// Where `make run` puts the CA of the development certificates.
@@ -26,6 +27,7 @@ Examples:
   ringtail --json hgetall user:1            the reply as JSON
   ringtail -x set photo < cat.jpg           the last argument from stdin
   ringtail < commands.txt                   one command a line, pipelined
+  ringtail help set                         what a command does, without a server
   ringtail --addr cache:9443 --cacert ca.crt --user app --password-file pw get k
   ringtail --plaintext --addr 127.0.0.1:6379 ping
 
@@ -51,7 +53,7 @@ pub(crate) struct Args {
         default_missing_value = "true", action = clap::ArgAction::Set)]
     tls: bool,
     /// The same as --tls=false: for plain servers
-    #[arg(long, conflicts_with_all = ["tls", "cacert", "cert", "key"])]
+    #[arg(long, conflicts_with_all = ["tls", "cert", "key"])]
     plaintext: bool,
     /// The CA that signed the server's certificate [default: certs/ca.crt if there is one, else the system's]
     #[arg(long, value_name = "FILE", env = "RINGTAIL_CACERT")]
@@ -132,6 +134,13 @@ impl Args {
             Self::command().error(clap::error::ErrorKind::UnknownArgument, text).exit();
         }
         args
+    }
+
+    /// The page that `ringtail help ...` asks for: the server knows no such command.
+    pub(crate) fn help_page(&self) -> Option<String> {
+        let (name, words) = self.command.split_first()?;
+        let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        name.eq_ignore_ascii_case("help").then(|| help(&words) + "\n")
     }
 
     /// Reads the files and stdin that the flags name.
@@ -277,7 +286,7 @@ mod tests {
     fn flags_that_contradict_are_refused() {
         for words in [
             &["--raw", "--json"][..],
-            &["--plaintext", "--cacert", "x"],
+            &["--plaintext", "--tls"],
             &["--cert", "x"],
             &["-x"],
             &["--password", "secret"],

@@ -17,6 +17,8 @@ use crate::requests::Requests;
 /// A connection that any number of tasks share. Clones are handles to the same connection; it ends, after
 /// the last answer, when the last handle is dropped.
 ///
+/// Answers come in order, so a command that blocks (`BLPOP`) holds up everyone behind it: give those a client of their own.
+///
 /// A future that is dropped before its answer came takes no other request's answer with it. Its request
 /// may have been executed.
 #[derive(Clone, Debug)]

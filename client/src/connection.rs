@@ -96,14 +96,25 @@ impl Connection {
         while self.written < self.output.len() {
             match self.stream.try_write(&self.output[self.written..]) {
                 Ok(n) => self.written += n,
-                Err(error) => return unless_blocked(error),
+                Err(error) => {
+                    self.forget_written();
+                    return unless_blocked(error);
+                }
             }
         }
-        self.written_before += self.output.len() as u64;
-        self.output.clear();
-        self.output.shrink_to(limits::MAX_UNSENT);
-        self.written = 0;
+        self.forget_written();
         self.stream.try_flush().or_else(unless_blocked)
+    }
+
+    /// Gives back the room of what was written: at once when that is all, else when it is worth moving the rest.
+    fn forget_written(&mut self) {
+        if self.written < self.output.len() && self.written < limits::MAX_UNSENT {
+            return;
+        }
+        self.output.drain(..self.written);
+        self.output.shrink_to(limits::MAX_UNSENT);
+        self.written_before += self.written as u64;
+        self.written = 0;
     }
 
     /// Reads what has come.

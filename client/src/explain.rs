@@ -45,7 +45,7 @@ fn connect(kind: ErrorKind, text: &str, settings: &Settings) -> Problem {
             "start the pool with `make run`, or name another server with --addr",
         );
     }
-    let cannot = format!("cannot connect to {text}");
+    let cannot = format!("cannot connect to {}", without_advice(text));
     match &settings.trust {
         _ if has("DB index") => Problem::new(cannot, "give another database with --db"),
         _ if has("the server says") => Problem::new(cannot, "look at the server's log"),
@@ -54,9 +54,7 @@ fn connect(kind: ErrorKind, text: &str, settings: &Settings) -> Problem {
         Some(_) if has("does not speak TLS") || has("UnexpectedMessage") => {
             Problem::new(cannot, "for a server without TLS add --plaintext")
         }
-        Some(trust) if has("certificate") || has("TLS") || has("CA") => {
-            Problem::new(format!("{cannot} (verified by {trust})"), certificate_hint(text))
-        }
+        Some(_) if has("certificate") || has("TLS") || has("CA") => Problem::new(cannot, tls_hint(text)),
         None if has("speaks TLS")
             || kind == ErrorKind::UnexpectedEof
             || kind == ErrorKind::ConnectionReset =>
@@ -71,11 +69,21 @@ fn connect(kind: ErrorKind, text: &str, settings: &Settings) -> Problem {
     }
 }
 
-fn certificate_hint(text: &str) -> &'static str {
-    let about_ours = ["client certificate", "our certificate", "UnknownCA"];
-    if about_ours.iter().any(|part| text.contains(part)) {
-        "give --cert and --key that the server's client CA signed"
+/// What `net` advises is meant for every program; ours names the flags.
+fn without_advice(text: &str) -> &str {
+    let advice = [": give the file", ": connect "].into_iter().filter_map(|advice| text.find(advice)).min();
+    &text[..advice.unwrap_or(text.len())]
+}
+
+fn tls_hint(text: &str) -> &'static str {
+    let has_any = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    if has_any(&["client certificate", "our certificate"]) {
+        "give --cert and --key of a certificate that the server's client CA signed"
+    } else if has_any(&["not signed by"]) {
+        "name the CA that signed it with --cacert"
+    } else if has_any(&["is not for", "another name"]) {
+        "give --addr a name that it is for"
     } else {
-        "name the CA that signed the server's certificate with --cacert"
+        "look at the server's certificate and log"
     }
 }

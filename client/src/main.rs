@@ -3,12 +3,13 @@
 mod args;
 mod explain;
 mod format;
+mod help;
 mod oneshot;
 mod pipe;
 mod repl;
 mod words;
 
-use std::io::{IsTerminal, stdin};
+use std::io::{IsTerminal, Write, stdin, stdout};
 use std::process::ExitCode;
 
 use ringtail_net::Problem;
@@ -34,6 +35,11 @@ fn main() -> ExitCode {
 
 /// The error is one of usage: nothing was tried yet.
 async fn run(args: &Args) -> Result<ExitCode, Problem> {
+    if let Some(page) = args.help_page() {
+        // Whoever asked may have closed the pipe.
+        let _ = stdout().write_all(page.as_bytes());
+        return Ok(ExitCode::SUCCESS);
+    }
     let settings = args.settings()?;
     if !settings.command.is_empty() {
         return Ok(oneshot::run(&settings).await);

@@ -4,7 +4,6 @@
 
 mod complete;
 mod editor;
-mod help;
 mod helper;
 mod hint;
 mod history;
@@ -17,6 +16,7 @@ use ringtail::{Client, Error, Value};
 use ringtail_net::Problem;
 
 use crate::args::Settings;
+use crate::help::help;
 use crate::{explain, oneshot, words};
 
 pub(crate) use editor::ask_password;
@@ -103,7 +103,7 @@ impl Repl {
         match name.to_ascii_lowercase().as_slice() {
             b"exit" | b"quit" => return Next::Leave,
             b"clear" => print(b"\x1b[H\x1b[2J\x1b[3J"),
-            b"help" | b"?" => say(&help::help(&command[1..])),
+            b"help" | b"?" => say(&help(&command[1..])),
             _ => self.run(&command).await,
         }
         Next::Go

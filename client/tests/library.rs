@@ -42,6 +42,27 @@ async fn large_and_odd_values_come_back() {
     }
 }
 
+/// More than the socket takes at once, from all sides: writes are partial, and what was written is let go.
+#[tokio::test]
+async fn large_values_of_many_tasks_do_not_mix() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let client = Client::connect(options(&redis)).await.unwrap();
+    let mut tasks = Vec::new();
+    for task in 0..8_u8 {
+        let client = client.clone();
+        tasks.push(tokio::spawn(async move {
+            for round in 0..8_u8 {
+                let value = vec![task * 8 + round; 700_000];
+                client.cmd([b"SET", &[task][..], &value]).await.unwrap();
+                assert_eq!(client.cmd([b"GET", &[task][..]]).await, Ok(Value::Bulk(value)));
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn many_tasks_share_a_connection_and_some_give_up() {
     let Some(redis) = Redis::start(&[]) else { return };

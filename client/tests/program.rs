@@ -239,6 +239,8 @@ fn help_and_completions_are_printed() {
     let home = scratch("help");
     let help = ringtail(&home, &["--help"], b"");
     assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("ringtail set greeting"));
+    let page = ringtail(&home, &["help", "get"], b"");
+    assert!(page.status.success() && String::from_utf8_lossy(&page.stdout).contains("GET key\n"));
     for shell in ["bash", "zsh", "fish"] {
         let script = ringtail(&home, &["--completions", shell], b"");
         assert!(
