@@ -119,11 +119,11 @@ fn packed(words: &[&[u8]]) -> (Vec<u8>, Vec<Span>) {
     (buf, spans)
 }
 
-/// All members' answers, or the first error with what became of the others.
+/// All members' answers, or the first error with what became of the others, where one did its part.
 fn all_well(told: Vec<Told>) -> Result<Vec<Answered>, Error> {
     let (all, done) = (told.len(), told.iter().filter(|(_, answer)| answer.is_ok()).count());
-    let with_rest = |error: Error| match all {
-        1 => error,
+    let with_rest = |error: Error| match done {
+        0 => error,
         _ => Error::new(format!("{}; {done} of {all} members did their part", error.text())),
     };
     told.into_iter().map(|(member, answer)| Ok((member, answer.map_err(with_rest)?))).collect()

@@ -77,9 +77,10 @@ async fn refuse(worker: &Worker, mut stream: Stream) {
     Counters::add(&worker.counters.rejected, 1);
     let mut out = Vec::new();
     Reply::new(&mut out, Resp::V2).error(&errors::MAX_CLIENTS);
-    // A client that does not even take this is closed all the same.
-    let _ = stream.try_write(&out);
-    stream.shutdown().await;
+    // Not `try_write`, which says `WouldBlock` until the socket has once been seen to be writable.
+    if stream.write_all(&out).await.is_ok() {
+        stream.shutdown().await;
+    }
 }
 
 impl Worker {

@@ -64,14 +64,12 @@ pub(super) fn valid_name(name: &[u8], what: &str) -> Result<String, Error> {
 }
 
 fn set_info(call: &mut Call<'_>) -> Done {
-    let (attribute, value) = (call.request.args[2].to_ascii_lowercase(), &call.request.args[3]);
-    match &attribute[..] {
-        b"lib-name" => call.state.client.names().library = valid_name(value, "lib-name")?,
-        b"lib-ver" => call.state.client.names().version = valid_name(value, "lib-ver")?,
-        _ => {
-            let name = printable(&call.request.args[2], 128);
-            return Err(Error::new(format!("ERR Unrecognized option '{name}'")));
-        }
+    let (attribute, value) = (&call.request.args[2], &call.request.args[3]);
+    let name = printable(attribute, 128);
+    match &attribute.to_ascii_lowercase()[..] {
+        b"lib-name" => call.state.client.names().library = valid_name(value, &name)?,
+        b"lib-ver" => call.state.client.names().version = valid_name(value, &name)?,
+        _ => return Err(Error::new(format!("ERR Unrecognized option '{name}'"))),
     }
     ok(call)
 }

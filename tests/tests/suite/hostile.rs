@@ -123,6 +123,8 @@ fn is_pong(conn: &mut Conn) -> bool {
 fn a_client_that_reads_nothing_is_not_read() {
     const VALUE: usize = 1 << 20;
     const ASKED: usize = 2000;
+    /// The proxy takes the first 128 requests at once, not knowing yet how long answers are.
+    const BOUND: u64 = 200;
     for front in Front::ours(&Options::default()) {
         let mut bystander = front.endpoint().open();
         assert!(bystander.call(&["SET", "big", &"x".repeat(VALUE)]).is_ok());
@@ -143,7 +145,7 @@ fn a_client_that_reads_nothing_is_not_read() {
             most = most.max(front.process().rss());
         }
         let grown = most.saturating_sub(before) >> 20;
-        assert!(grown < 100, "{}: {grown} MiB for replies that nobody reads", front.name);
+        assert!(grown < BOUND, "{}: {grown} MiB for replies that nobody reads", front.name);
         let (mut conn, sent) = greedy.join().expect("the greedy client");
         // It goes on where it was as soon as it reads.
         let first = conn.read().unwrap_or_else(|e| panic!("{}: sent {sent}: {e}", front.name));

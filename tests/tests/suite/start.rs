@@ -54,10 +54,17 @@ fn free() -> String {
 #[test]
 fn flags() {
     let addr = free();
+    let servers = file("servers.json", r#"[{"addr": "127.0.0.1:1"}]"#);
+    let proxy = |args: &[&str], name: &str| {
+        let args: Vec<&str> = ["--servers", text(&servers)].iter().chain(args).copied().collect();
+        wrong("ringtail-proxy", &args, &[name]).check();
+    };
+    proxy(&["--addr", "nonsense"], "nonsense");
+    proxy(&["--addr", "127.0.0.1:99999"], "99999");
+    wrong("ringtail-server", &["--addr", "nonsense"], &["nonsense"]).check();
+    wrong("ringtail-server", &["--addr", "127.0.0.1:99999"], &["99999"]).check();
     for program in ["ringtail-server", "ringtail-proxy"] {
         wrong(program, &["--no-such-flag"], &["--no-such-flag"]).check();
-        wrong(program, &["--addr", "nonsense"], &["nonsense"]).check();
-        wrong(program, &["--addr", "127.0.0.1:99999"], &["99999"]).check();
         wrong(program, &["--addr", &addr, "--threads", "many"], &["many"]).check();
         wrong(program, &["--addr", &addr, "--config", "/nowhere/x.toml"], &["/nowhere/x.toml"]).check();
     }
@@ -131,8 +138,8 @@ fn configuration_files() {
 #[test]
 fn servers_json() {
     let bad = [
-        ("{", "line 1"),
-        ("not JSON", "line 1"),
+        ("{", ":1:1: "),
+        ("not JSON", ":1:2: "),
         ("{}", "array"),
         ("[]", "member"),
         ("[\n  {\"addr\": \"127.0.0.1:3000\"},\n  {\"addr\": \"127.0.0.1:3000\"}\n]", "127.0.0.1:3000"),
