@@ -5,7 +5,7 @@ use std::thread;
 
 use ringtail_net::Problem;
 use ringtail_net::secret::Secret;
-use rustyline::config::{BellStyle, ColorMode};
+use rustyline::config::{Behavior, BellStyle, ColorMode};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config};
@@ -107,9 +107,19 @@ fn remember(editor: &mut LineEditor, line: &str) {
     }
 }
 
-/// Asks for a password, showing nothing of it.
+/// Asks for a password on the terminal, whatever stdin and stdout are, showing nothing of it.
 pub(crate) fn ask_password() -> Result<Secret, Problem> {
-    let config = Config::builder().color_mode(ColorMode::Forced).auto_add_history(false).build();
+    if shows_everything(&std::env::var("TERM").unwrap_or_default()) {
+        return Err(Problem::new(
+            "this terminal would show the password",
+            "use --password-file, or set TERM",
+        ));
+    }
+    let config = Config::builder()
+        .behavior(Behavior::PreferTerm)
+        .color_mode(ColorMode::Forced)
+        .auto_add_history(false)
+        .build();
     let mut editor =
         rustyline::Editor::<Masked, FileHistory>::with_config(config).map_err(|error| unusable(&error))?;
     editor.set_helper(Some(Masked));
@@ -120,6 +130,11 @@ pub(crate) fn ask_password() -> Result<Secret, Problem> {
         }
         Err(error) => Err(unusable(&error)),
     }
+}
+
+/// Terminals that rustyline leaves as they are, with echo.
+fn shows_everything(term: &str) -> bool {
+    ["dumb", "cons25", "emacs"].iter().any(|plain| term.eq_ignore_ascii_case(plain))
 }
 
 fn unusable(error: &ReadlineError) -> Problem {
