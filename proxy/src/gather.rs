@@ -2,6 +2,9 @@
 
 mod join;
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 

@@ -7,6 +7,9 @@ mod deadline;
 mod open;
 mod serve;
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;

@@ -42,6 +42,8 @@ mod session;
 pub mod settings;
 mod shared;
 pub mod start;
+#[cfg(test)]
+mod testing;
 mod turn;
 mod whole;
 mod worker;

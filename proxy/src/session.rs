@@ -3,6 +3,9 @@
 mod serve;
 mod window;
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;

@@ -123,7 +123,7 @@ impl Worker {
 
     /// Replaces the topology. A member of the same name and address keeps its lanes; those of others end when nobody
     /// waits for them any more.
-    fn adopt(self: &Rc<Self>, topology: Arc<Topology>) {
+    pub(crate) fn adopt(self: &Rc<Self>, topology: Arc<Topology>) {
         let mut old = std::mem::take(&mut self.pool.borrow_mut().members);
         let members: Vec<Rc<Member>> = topology
             .members()

@@ -97,7 +97,12 @@ impl Lane {
         let mut core = self.core.borrow_mut();
         let expired = core.take_expired(now, timeout);
         let next = core.next_look(now, timeout);
+        let failed = core.failed.is_some();
         drop(core);
+        if failed {
+            // Its task ends the connection, and answers all that wait.
+            self.look();
+        }
         self.answer_late(worker, &expired);
         next
     }
@@ -111,8 +116,6 @@ impl Lane {
         for target in expired {
             target.answer(worker, &error);
         }
-        // Its task may have to end a connection that hangs.
-        self.look();
     }
 }
 

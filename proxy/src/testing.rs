@@ -1,0 +1,226 @@
+//! What the tests share: members that are functions, a worker in front of them, and clients, all on one thread.
+
+use std::cell::{Cell, RefCell};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringtail_cluster::{Servers, Topologies, Topology};
+use ringtail_net::Stream;
+use ringtail_protocol::frame::Scanner;
+use ringtail_protocol::limits::RequestLimits;
+use ringtail_protocol::reply::write_request;
+use ringtail_protocol::request::{Batch, Parser};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::task::{AbortHandle, JoinHandle, spawn_local, yield_now};
+use tokio::time::timeout;
+
+use crate::session;
+use crate::settings::Settings;
+use crate::shared::Shared;
+use crate::worker::Worker;
+
+/// No test takes this long.
+const WITHIN: Duration = Duration::from_secs(20);
+
+/// Runs a test on a runtime like a worker's.
+pub(crate) fn on_a_worker(test: impl Future<Output = ()>) {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
+    runtime.block_on(async { timeout(WITHIN, test).await.expect("the test takes too long") });
+}
+
+/// What a member answers to a request; `None` is nothing, ever.
+pub(crate) type Answering = Rc<dyn Fn(&[Vec<u8>]) -> Option<Vec<u8>>>;
+
+/// A member: a listener, and connections that answer by a function, in pieces and after random waits.
+pub(crate) struct Fake {
+    pub(crate) addr: String,
+    pub(crate) connections: Rc<Cell<usize>>,
+    tasks: Rc<RefCell<Vec<AbortHandle>>>,
+}
+
+impl Fake {
+    pub(crate) async fn start(answering: Answering) -> Self {
+        Self::start_at("127.0.0.1:0", answering).await
+    }
+
+    pub(crate) async fn start_at(addr: &str, answering: Answering) -> Self {
+        let listener = TcpListener::bind(addr).await.unwrap();
+        let addr = listener.local_addr().unwrap().to_string();
+        let (connections, tasks) = (Rc::new(Cell::new(0)), Rc::new(RefCell::new(Vec::new())));
+        let (count, all) = (Rc::clone(&connections), Rc::clone(&tasks));
+        let accept = spawn_local(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                count.set(count.get() + 1);
+                let task = spawn_local(answer_all(socket, Rc::clone(&answering), count.get() as u64));
+                all.borrow_mut().push(task.abort_handle());
+            }
+        });
+        tasks.borrow_mut().push(accept.abort_handle());
+        Self { addr, connections, tasks }
+    }
+
+    /// Closes its listener and its connections.
+    pub(crate) async fn stop(&self) {
+        self.tasks.borrow_mut().drain(..).for_each(|task| task.abort());
+        // What is aborted is dropped when the runtime comes to it.
+        for _ in 0..4 {
+            yield_now().await;
+        }
+    }
+}
+
+async fn answer_all(mut socket: TcpStream, answering: Answering, seed: u64) {
+    let (mut parser, mut buf, mut rng) = (Parser::default(), Vec::new(), fastrand::Rng::with_seed(seed));
+    while socket.read_buf(&mut buf).await.is_ok_and(|read| read > 0) {
+        let mut batch = Batch::default();
+        let consumed = parser.parse(&mut buf, RequestLimits::FULL, &mut batch).consumed;
+        let mut out = Vec::new();
+        for request in batch.requests() {
+            let words: Vec<Vec<u8>> = batch.args(request, &buf).iter().map(<[u8]>::to_vec).collect();
+            let answer = answering(&words);
+            match words[0] == b"SELECT" {
+                true => out.extend_from_slice(b"+OK\r\n"),
+                false => out.extend(answer.into_iter().flatten()),
+            }
+        }
+        buf.drain(..consumed);
+        while !out.is_empty() {
+            for _ in 0..rng.usize(0..4) {
+                yield_now().await;
+            }
+            let piece: Vec<u8> = out.drain(..rng.usize(1..=out.len())).collect();
+            if socket.write_all(&piece).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// A worker in front of members.
+pub(crate) struct Proxy {
+    pub(crate) worker: Rc<Worker>,
+    listener: TcpListener,
+}
+
+impl Proxy {
+    pub(crate) async fn start(members: &[&Fake], timeout: Duration) -> Self {
+        let shared = Shared::new(settings(timeout), Topologies::new(topology(members, 1)), None);
+        let worker = Worker::start(shared, 0);
+        // Its tasks begin.
+        yield_now().await;
+        Self { worker, listener: TcpListener::bind("127.0.0.1:0").await.unwrap() }
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        let addr = self.listener.local_addr().unwrap().to_string();
+        let stream = Stream::connect(&addr, None, WITHIN).await.unwrap();
+        let (socket, peer) = self.listener.accept().await.unwrap();
+        let task = spawn_local(session::serve(Rc::clone(&self.worker), stream, peer));
+        Client { socket, unread: Vec::new(), task }
+    }
+
+    /// Replaces the topology, as the watcher would.
+    pub(crate) fn adopt(&self, members: &[&Fake]) {
+        self.worker.adopt(Arc::new(topology(members, 2)));
+    }
+}
+
+fn settings(timeout: Duration) -> Settings {
+    Settings {
+        addr: ([127, 0, 0, 1], 9443).into(),
+        timeout,
+        conns: 2,
+        threads: 1,
+        tls: false,
+        max_clients: 100,
+        password: None,
+        server_tls: None,
+        server_password: None,
+        insecure: false,
+    }
+}
+
+/// Members are called a, b, c.
+fn topology(members: &[&Fake], epoch: u64) -> Topology {
+    let entry = |(i, fake): (usize, &&Fake)| format!(r#"{{"name":"{}","addr":"{}"}}"#, name(i), fake.addr);
+    let entries: Vec<String> = members.iter().enumerate().map(entry).collect();
+    let json = format!("[{}]", entries.join(","));
+    Topology::new(Servers::parse(json.as_bytes(), Path::new("servers.json")).unwrap(), epoch)
+}
+
+fn name(index: usize) -> char {
+    char::from(b'a' + index as u8)
+}
+
+/// A client of the proxy.
+pub(crate) struct Client {
+    pub(crate) socket: TcpStream,
+    unread: Vec<u8>,
+    pub(crate) task: JoinHandle<()>,
+}
+
+impl Client {
+    /// Sends requests, one a line, its words between spaces.
+    pub(crate) async fn send(&mut self, lines: &[&str]) {
+        let mut out = Vec::new();
+        for line in lines {
+            let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+            write_request(&mut out, words.into_iter());
+        }
+        self.socket.write_all(&out).await.unwrap();
+    }
+
+    /// The next answer, as it came.
+    pub(crate) async fn answer(&mut self) -> String {
+        let mut scanner = Scanner::default();
+        loop {
+            if let Some(len) = scanner.scan(&self.unread).unwrap() {
+                let rest = self.unread.split_off(len);
+                let answer = std::mem::replace(&mut self.unread, rest);
+                return String::from_utf8(answer).unwrap();
+            }
+            assert!(
+                self.socket.read_buf(&mut self.unread).await.unwrap() > 0,
+                "the proxy closed the connection"
+            );
+        }
+    }
+
+    pub(crate) async fn ask(&mut self, line: &str) -> String {
+        self.send(&[line]).await;
+        self.answer().await
+    }
+}
+
+/// A member that answers `GET key` with the key, and counts what is counted.
+pub(crate) fn echoing() -> Answering {
+    Rc::new(|words| {
+        let keys = &words[1..];
+        Some(match &words[0].to_ascii_uppercase()[..] {
+            b"MGET" => {
+                [format!("*{}\r\n", keys.len()).into_bytes(), keys.iter().flat_map(|key| bulk(key)).collect()]
+                    .concat()
+            }
+            b"DEL" => format!(":{}\r\n", keys.len()).into_bytes(),
+            b"MSET" | b"SET" | b"FLUSHALL" => b"+OK\r\n".to_vec(),
+            b"DBSIZE" => b":7\r\n".to_vec(),
+            _ => keys.first().map_or(b"+PONG\r\n".to_vec(), |key| bulk(key)),
+        })
+    })
+}
+
+pub(crate) fn bulk(bytes: &[u8]) -> Vec<u8> {
+    [format!("${}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
+}
+
+/// Keys that the proxy's topology gives to each of the members, in their order.
+pub(crate) fn keys_of(proxy: &Proxy, members: usize) -> Vec<String> {
+    let topology = proxy.worker.topology();
+    let owned =
+        |at: usize| (0..).map(|n| format!("key{n}")).find(|key| topology.owner_of(key.as_bytes()) == at);
+    (0..members).map(|at| owned(at).unwrap()).collect()
+}
