@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run certs build test lint bench fuzz fuzz-build miri docs clean
+.PHONY: help run certs build test lint bench bench-store fuzz fuzz-build miri docs clean
 
 CARGO ?= cargo
 # How long `make fuzz` runs each target, in seconds.
@@ -25,6 +25,7 @@ test: ## Run all tests, and install what they need where that is allowed
 	@scripts/setup-tests.sh
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace
+	scripts/docs.sh target/debug check
 	python3 -m unittest discover --start-directory scripts/bench --pattern 'test_*.py'
 	@$(MAKE) --no-print-directory fuzz-build
 
@@ -51,6 +52,8 @@ miri: ## Run the unsafe modules' tests under Miri (needs a nightly toolchain wit
 
 docs: ## Make the reference pages from the code
 	$(CARGO) run --quiet --package ringtail-protocol --example reference > docs/commands.md
+	$(CARGO) build --workspace --bins
+	scripts/docs.sh target/debug
 
 clean: ## Remove what was built
 	$(CARGO) clean
