@@ -19,6 +19,22 @@ pub(super) fn int(text: &[u8]) -> Result<i64, Error> {
     parse_i64(text).ok_or(errors::NOT_AN_INTEGER)
 }
 
+/// A whole number whose negative there is, too.
+pub(super) fn signed(text: &[u8]) -> Result<i64, Error> {
+    let number = int(text)?;
+    if number == i64::MIN { Err(OUT_OF_SIGNED) } else { Ok(number) }
+}
+
+const OUT_OF_SIGNED: Error = Error::fixed(
+    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+);
+
+/// A number from `least` on, or else `error`, also for what is no number.
+pub(super) fn at_least(least: i64, text: &[u8], error: Error) -> Result<usize, Error> {
+    let number = parse_i64(text).filter(|&n| n >= least);
+    number.and_then(|n| usize::try_from(n).ok()).ok_or(error)
+}
+
 /// The number of a database, that there is.
 pub(super) fn database(text: &[u8]) -> Result<u8, Error> {
     within(i32::try_from(int(text)?).map_err(|_| NOT_AN_INT)?)

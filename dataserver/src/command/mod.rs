@@ -7,9 +7,11 @@ mod connection;
 mod counter;
 mod expire;
 mod generic;
+mod hash;
 mod info;
 mod keyspace;
 mod lcs;
+mod list;
 mod object;
 mod range;
 mod scan;
@@ -25,6 +27,8 @@ use crate::server::Server;
 use crate::session::Session;
 use crate::store::Key;
 use crate::store::view::View;
+use crate::value::Kind;
+use crate::value::list::End;
 use ringtail_protocol::command::{Command, CommandId};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::Reply;
@@ -46,6 +50,15 @@ pub struct Call<'a, 's> {
     pub server: &'s Server,
     /// Its row.
     pub command: &'static Command,
+}
+
+impl Call<'_, '_> {
+    /// The list or hash under one of the keys, made when the key is missing, with the lifetime that new keys have.
+    #[inline]
+    fn made<T: Kind>(&mut self, key: usize) -> Result<&mut T, Error> {
+        let expiry = self.server.settings.default_expiry(self.view.now);
+        self.view.object_or_insert(&self.keys[key], expiry)
+    }
 }
 
 /// How a command ends; an error takes back what it has replied so far.
@@ -76,6 +89,46 @@ pub fn run(call: &mut Call<'_, '_>) -> Done {
         CommandId::Incrby => counter::incr_by(call),
         CommandId::Decrby => counter::decr_by(call),
         CommandId::Incrbyfloat => counter::incr_by_float(call),
+        other => run_on_lists_and_hashes(other, call),
+    }
+}
+
+/// Commands on lists and on hashes.
+fn run_on_lists_and_hashes(id: CommandId, call: &mut Call<'_, '_>) -> Done {
+    match id {
+        CommandId::Lindex => list::index(call),
+        CommandId::Linsert => list::insert(call),
+        CommandId::Llen => list::len(call),
+        CommandId::Lmove => list::r#move(call),
+        CommandId::Lmpop => list::multi_pop(call),
+        CommandId::Lpop => list::pop(call, End::Head),
+        CommandId::Lpos => list::positions(call),
+        CommandId::Lpush => list::push(call, End::Head),
+        CommandId::Lpushx => list::push_if_there(call, End::Head),
+        CommandId::Lrange => list::range(call),
+        CommandId::Lrem => list::remove(call),
+        CommandId::Lset => list::set(call),
+        CommandId::Ltrim => list::trim(call),
+        CommandId::Rpop => list::pop(call, End::Tail),
+        CommandId::Rpoplpush => list::pop_push(call),
+        CommandId::Rpush => list::push(call, End::Tail),
+        CommandId::Rpushx => list::push_if_there(call, End::Tail),
+        CommandId::Hdel => hash::delete(call),
+        CommandId::Hexists => hash::exists(call),
+        CommandId::Hget => hash::get(call),
+        CommandId::Hgetall => hash::get_all(call),
+        CommandId::Hincrby => hash::increase(call),
+        CommandId::Hincrbyfloat => hash::increase_float(call),
+        CommandId::Hkeys => hash::fields(call),
+        CommandId::Hlen => hash::len(call),
+        CommandId::Hmget => hash::get_many(call),
+        CommandId::Hmset => hash::set_ok(call),
+        CommandId::Hrandfield => hash::random_fields(call),
+        CommandId::Hscan => hash::scan(call),
+        CommandId::Hset => hash::set(call),
+        CommandId::Hsetnx => hash::set_new(call),
+        CommandId::Hstrlen => hash::string_len(call),
+        CommandId::Hvals => hash::values(call),
         other => run_on_keys(other, call),
     }
 }

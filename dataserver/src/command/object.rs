@@ -27,6 +27,7 @@ pub(super) fn encoding(c: &mut Call<'_, '_>) -> Done {
 fn encoding_of(entry: &Entry) -> &'static str {
     match entry.value() {
         Value::Bytes(_) | Value::Object(Object::Bytes(_)) => string_encoding(entry),
+        Value::Object(object) => object.encoding(),
     }
 }
 

@@ -1,12 +1,12 @@
 //! What a command sees of the store: the groups of its keys, locked, at the time of its batch.
 
 use super::dict::{Dict, Place};
-use super::entry::Entry;
+use super::entry::{Entry, Value};
 use super::group::{Found, Slots};
 use super::hasher::Hasher;
 use super::{GROUPS, Key, Store};
 use crate::counters::Counters;
-use crate::value::Object;
+use crate::value::{Kind, Object};
 use ringtail_protocol::errors::{self, Error};
 use std::sync::MutexGuard;
 
@@ -217,22 +217,45 @@ impl<'s> View<'s> {
         self.slots(key.group()).insert(key, entry, hasher)
     }
 
-    /// The object under a key, made by `make` when the key is missing.
+    /// A list or a hash for reading: counts a hit or a miss, and the use.
+    #[inline]
+    pub fn read_as<T: Kind>(&mut self, key: &Key<'_>) -> Typed<&T> {
+        match self.read(key).map(Entry::value) {
+            None => Ok(None),
+            Some(Value::Object(object)) => T::of(object).map(Some).ok_or(errors::WRONG_TYPE),
+            Some(Value::Bytes(_)) => Err(errors::WRONG_TYPE),
+        }
+    }
+
+    /// A list or a hash for writing: counts the use.
+    #[inline]
+    pub fn write_as<T: Kind>(&mut self, key: &Key<'_>) -> Typed<&mut T> {
+        match self.write(key) {
+            None => Ok(None),
+            Some(entry) => entry.object_mut().and_then(T::of_mut).map(Some).ok_or(errors::WRONG_TYPE),
+        }
+    }
+
+    /// A list or a hash for writing. A missing key gets an empty one, which expires at `expiry`.
     ///
     /// # Errors
-    /// What `select` says of an object of another type, and of a string.
-    pub fn object_or_insert<'v, T>(
-        &'v mut self,
-        key: &Key<'_>,
-        make: impl FnOnce() -> Object,
-        select: impl FnOnce(&'v mut Object) -> Option<&'v mut T>,
-    ) -> Result<&'v mut T, Error> {
-        if self.place(key).is_none() {
-            let entry = Entry::object(key.hash.tag(), self.db, key.bytes, make());
-            self.insert(key, entry);
-        }
-        let object = self.write(key).and_then(Entry::object_mut);
-        object.and_then(select).ok_or(errors::WRONG_TYPE)
+    /// The key holds something else.
+    #[inline]
+    pub fn object_or_insert<T: Kind>(&mut self, key: &Key<'_>, expiry: Option<u64>) -> Result<&mut T, Error> {
+        let entry = match self.place(key) {
+            Some(place) => self.used(key, place),
+            None => {
+                let mut entry = Entry::object(key.hash.tag(), self.db, key.bytes, T::default().into_object());
+                entry.set_expiry(expiry);
+                Some(self.insert(key, entry))
+            }
+        };
+        entry.and_then(Entry::object_mut).and_then(T::of_mut).ok_or(errors::WRONG_TYPE)
+    }
+
+    /// Frees a value that has no key any more.
+    pub fn discard_object(&self, object: Object) {
+        self.discard(Entry::object(0, 0, b"", object));
     }
 
     /// Takes a key out. Give what is large to [`discard`](Self::discard).

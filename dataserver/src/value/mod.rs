@@ -1,19 +1,77 @@
 //! Values that are more than a short string.
 
+pub mod fields;
+pub mod list;
+pub mod packed;
+pub mod pairs;
+
 use crate::store::memory::class_size;
+use fields::Fields;
+use list::List;
 
 /// A value with an allocation of its own.
 #[derive(Clone)]
 pub enum Object {
     /// A string too long to stand beside its key.
     Bytes(Vec<u8>),
+    /// A list.
+    List(List),
+    /// A hash.
+    Hash(Fields),
 }
+
+// Each small list and hash pays for it once.
+const _: () = assert!(size_of::<Object>() <= 32);
+
+/// A type of objects, told from the others.
+pub trait Kind: Default {
+    /// This type's value, if the object is one.
+    fn of(object: &Object) -> Option<&Self>;
+    /// The same, to be changed.
+    fn of_mut(object: &mut Object) -> Option<&mut Self>;
+    /// As an object.
+    fn into_object(self) -> Object;
+}
+
+macro_rules! kind {
+    ($type:ty, $variant:ident) => {
+        impl Kind for $type {
+            #[inline]
+            fn of(object: &Object) -> Option<&Self> {
+                if let Object::$variant(value) = object { Some(value) } else { None }
+            }
+
+            #[inline]
+            fn of_mut(object: &mut Object) -> Option<&mut Self> {
+                if let Object::$variant(value) = object { Some(value) } else { None }
+            }
+
+            fn into_object(self) -> Object {
+                Object::$variant(self)
+            }
+        }
+    };
+}
+
+kind!(List, List);
+kind!(Fields, Hash);
 
 impl Object {
     /// Redis's name of the type.
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::Bytes(_) => "string",
+            Self::List(_) => "list",
+            Self::Hash(_) => "hash",
+        }
+    }
+
+    /// Redis's name of the form that the value has, as OBJECT ENCODING tells it.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::Bytes(_) => "raw",
+            Self::List(list) => list.encoding(),
+            Self::Hash(fields) => fields.encoding(),
         }
     }
 
@@ -21,6 +79,8 @@ impl Object {
     pub fn parts(&self) -> usize {
         match self {
             Self::Bytes(_) => 1,
+            Self::List(list) => list.parts(),
+            Self::Hash(fields) => fields.parts(),
         }
     }
 
@@ -29,6 +89,8 @@ impl Object {
         let own = class_size(size_of::<Self>());
         own + match self {
             Self::Bytes(bytes) => class_size(bytes.capacity()),
+            Self::List(list) => list.size(),
+            Self::Hash(fields) => fields.size_estimate(),
         }
     }
 }

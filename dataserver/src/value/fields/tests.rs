@@ -1,0 +1,115 @@
+use super::*;
+use crate::value::packed::tests::element;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, HashSet};
+
+#[derive(Debug, Clone)]
+enum Op {
+    Set(Vec<u8>, Vec<u8>),
+    Remove(Vec<u8>),
+}
+
+/// Few fields, so that they are set again and found; some as long as where a length's form changes.
+fn field() -> impl Strategy<Value = Vec<u8>> {
+    let long =
+        (prop_oneof![Just(63usize), Just(64), Just(65), 253usize..258], 0u8..2).prop_map(|(n, b)| vec![b; n]);
+    prop_oneof![6 => (0u8..40).prop_map(|n| n.to_string().into_bytes()), 1 => Just(Vec::new()), 1 => long]
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let set = (field(), element()).prop_map(|(f, v)| Op::Set(f, v));
+    let op = prop_oneof![3 => set, 1 => field().prop_map(Op::Remove)];
+    proptest::collection::vec(op, 0..200)
+}
+
+fn check(fields: &Fields, model: &BTreeMap<Vec<u8>, Vec<u8>>) {
+    assert_eq!(fields.len(), model.len());
+    let mut all: Vec<_> = fields.all().into_iter().map(|(f, v)| (f.to_vec(), v.to_vec())).collect();
+    all.sort();
+    assert!(all.iter().map(|(f, v)| (f, v)).eq(model.iter()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn behaves_like_a_map(
+        ops in ops(),
+        entries in prop_oneof![Just(128usize), 0usize..20],
+        longest in prop_oneof![Just(64usize), Just(1 << 20)],
+    ) {
+        let (hasher, limit) = (Hasher::default(), Limit { entries, value: longest });
+        let (mut fields, mut model) = (Fields::default(), BTreeMap::new());
+        for op in ops {
+            match op {
+                Op::Set(f, v) => {
+                    fields.make_room(1, f.len().max(v.len()), hasher, limit);
+                    prop_assert_eq!(fields.set(&f, &v, hasher, limit), model.insert(f, v).is_none());
+                }
+                Op::Remove(f) => prop_assert_eq!(fields.remove(&f, hasher), model.remove(&f).is_some()),
+            }
+            check(&fields, &model);
+            if let Fields::Packed(pairs) = &fields {
+                prop_assert!(pairs.count() <= entries);
+            }
+        }
+        for (f, v) in &model {
+            prop_assert_eq!(fields.get(f, hasher), Some(&v[..]));
+        }
+        check(&fields.clone(), &model);
+        prop_assert_eq!(fields.random(&mut fastrand::Rng::with_seed(1)).is_some(), !model.is_empty());
+    }
+}
+
+const LIMIT: Limit = Limit { entries: 128, value: 64 };
+
+fn filled(n: usize) -> Fields {
+    let mut fields = Fields::default();
+    for i in 0..n {
+        fields.set(format!("f{i}").as_bytes(), b"v", Hasher::default(), LIMIT);
+    }
+    fields
+}
+
+#[test]
+fn a_scan_sees_what_stays_while_the_hash_grows() {
+    for start in [10, 128, 129, 3000] {
+        let (mut fields, mut seen, mut cursor, mut next) = (filled(start), HashSet::new(), 0, start);
+        loop {
+            cursor = fields.scan(cursor, 10, |field, _| {
+                seen.insert(field.to_vec());
+            });
+            if cursor == 0 {
+                break;
+            }
+            for _ in 0..if next < 10_000 { 100 } else { 0 } {
+                fields.set(format!("f{next}").as_bytes(), b"v", Hasher::default(), LIMIT);
+                next += 1;
+            }
+        }
+        assert!((0..start).all(|i| seen.contains(format!("f{i}").as_bytes())), "{start}");
+    }
+    assert_eq!(filled(1000).scan(65_536, 10, |_, _| unreachable!()), 0);
+}
+
+#[test]
+fn each_field_is_as_likely() {
+    for n in [20, 500] {
+        let (fields, mut random) = (filled(n), fastrand::Rng::with_seed(7));
+        let mut found = BTreeMap::<Vec<u8>, usize>::new();
+        for _ in 0..n * 400 {
+            let (field, _) = fields.random(&mut random).unwrap();
+            *found.entry(field.to_vec()).or_default() += 1;
+        }
+        assert_eq!(found.len(), n);
+        assert!(found.values().all(|&times| (150..900).contains(&times)), "{:?}", found.values());
+    }
+}
+
+#[test]
+fn a_small_hash_is_one_small_allocation() {
+    let mut fields = Fields::default();
+    for i in 0..20 {
+        fields.set(format!("field{i:03}").as_bytes(), b"value---", Hasher::default(), LIMIT);
+    }
+    assert!(matches!(&fields, Fields::Packed(pairs) if pairs.size() < 20 * 18 * 5 / 4));
+}
