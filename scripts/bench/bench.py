@@ -24,7 +24,7 @@ from processes import StartError, rss_bytes
 from scenarios import MEMORY_KEYS, MEMORY_VALUE, all_scenarios
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARIES = ("ringtail-load", "ringtail-server", "ringtail-proxy")
+BINARIES = ("ringtail-load", "ringtail-server", "ringtail-proxy", "ringtail-certs")
 NAMES = ("server", "proxy", "tls", "threads", "memory", "store")
 
 

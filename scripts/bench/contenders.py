@@ -115,27 +115,17 @@ def haproxy_and_nutcracker(lab):
 def certificates(lab):
     """Paths of a CA and of a certificate and key for 127.0.0.1, made once for each bench and gone after it."""
     if not lab.certs:
-        lab.certs = make_certificates(lab.directory)
+        lab.certs = make_certificates(lab)
     return lab.certs
 
 
-def make_certificates(directory):
-    openssl = tool("openssl")
-    paths = {name: str(directory / f"bench-{name}.pem") for name in ("ca", "cakey", "cert", "key", "csr", "ext")}
-    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    Path(paths["ext"]).write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
-    run_quietly([openssl, "req", "-x509", *new_key, "-keyout", paths["cakey"], "-out", paths["ca"], "-days", "2",
-                 "-subj", "/CN=bench CA"])
-    run_quietly([openssl, "req", *new_key, "-keyout", paths["key"], "-out", paths["csr"], "-subj", "/CN=bench"])
-    run_quietly([openssl, "x509", "-req", "-in", paths["csr"], "-CA", paths["ca"], "-CAkey", paths["cakey"],
-                 "-CAcreateserial", "-out", paths["cert"], "-days", "2", "-extfile", paths["ext"]])
-    paths["pem"] = str(directory / "bench-both.pem")
-    Path(paths["pem"]).write_text(Path(paths["cert"]).read_text() + Path(paths["key"]).read_text())
-    return paths
-
-
-def run_quietly(command):
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def make_certificates(lab):
+    subprocess.run([built(lab, "ringtail-certs"), "--out", str(lab.directory)], check=True, capture_output=True)
+    paths = {"ca": lab.directory / "ca.crt", "cert": lab.directory / "server.crt", "key": lab.directory / "server.key"}
+    # haproxy wants both in one file.
+    paths["pem"] = lab.directory / "server.pem"
+    paths["pem"].write_bytes(paths["cert"].read_bytes() + paths["key"].read_bytes())
+    return {name: str(path) for name, path in paths.items()}
 
 
 NUTCRACKER = """\

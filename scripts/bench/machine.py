@@ -8,7 +8,7 @@ from pathlib import Path
 
 from contenders import Missing, tool
 
-PEERS = {"redis-server": "--version", "nutcracker": "--version", "haproxy": "-v", "openssl": "version"}
+PEERS = {"redis-server": "--version", "nutcracker": "--version", "haproxy": "-v"}
 
 
 def describe(root, binaries):
