@@ -11,6 +11,7 @@ pub mod session;
 pub mod settings;
 pub mod start;
 pub mod store;
+pub mod sweep;
 pub mod value;
 pub mod worker;
 

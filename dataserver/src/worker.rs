@@ -4,7 +4,7 @@ use crate::connection::{Connection, Scratch};
 use crate::execute::Executor;
 use crate::server::{Server, unix_millis};
 use crate::session::{Client, Session};
-use crate::store::{GROUPS, Store};
+use crate::sweep::Sweep;
 use ringtail_net::{Accepted, RateLimited, Stream, TlsServer, WorkerContext};
 use ringtail_protocol::errors;
 use ringtail_protocol::reply::{Reply, Resp};
@@ -12,14 +12,15 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often expired keys are looked for, and idle clients.
 const TICK: Duration = Duration::from_millis(100);
-/// Expired entries that are removed under one lock at a time.
-const EXPIRE_AT_ONCE: usize = 64;
 /// Time that one tick gives to expiry before it lets requests run.
-const EXPIRE_BUDGET: Duration = Duration::from_millis(5);
+const EXPIRE_BUDGET: Duration = Duration::from_millis(2);
+/// When that was not enough, the next tick comes after this time: expiry then has half of the thread, so that a million keys
+/// that expire together are gone within a second or so.
+const EXPIRE_PAUSE: Duration = Duration::from_millis(2);
 /// A request that makes no progress for this long ends its connection.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Connections may finish what they are at for this long when the server stops.
@@ -90,12 +91,14 @@ impl Drop for Registered<'_> {
 async fn tick(server: Arc<Server>, worker: usize) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let workers = server.counters.len();
-    let mut group = worker;
+    let mut sweep = Sweep::new(worker, server.counters.len());
     for turn in 0_u32.. {
         interval.tick().await;
         if server.expires.load(Relaxed) {
-            group = expire(&server.store, &server, worker, workers, group);
+            let start = Instant::now();
+            if !sweep.run(&server, unix_millis(), || start.elapsed() < EXPIRE_BUDGET) {
+                interval.reset_after(EXPIRE_PAUSE);
+            }
         }
         server.store.memory.publish();
         if server.shutdown.is_triggered() {
@@ -106,27 +109,6 @@ async fn tick(server: Arc<Server>, worker: usize) {
             close_idle(&server);
         }
     }
-}
-
-/// Removes what has expired in this worker's share of the groups, from `group` on, within its budget. Where to go on.
-fn expire(store: &Store, server: &Server, worker: usize, workers: usize, mut group: usize) -> usize {
-    let (now, deadline) = (unix_millis(), std::time::Instant::now() + EXPIRE_BUDGET);
-    let mut garbage = Vec::with_capacity(EXPIRE_AT_ONCE);
-    for _ in 0..GROUPS.div_ceil(workers) {
-        loop {
-            let more = store.lock(group).expire(now, EXPIRE_AT_ONCE, |entry| garbage.push(entry));
-            server.counters[worker].expired.add(garbage.len() as u64);
-            garbage.drain(..).for_each(|entry| store.lazy.entry(entry, &store.memory));
-            if !more {
-                break;
-            }
-            if std::time::Instant::now() > deadline {
-                return group;
-            }
-        }
-        group = if group + workers < GROUPS { group + workers } else { worker };
-    }
-    group
 }
 
 /// Closes clients whose request makes no progress, and idle ones when `timeout` is set.

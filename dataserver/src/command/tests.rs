@@ -3,4 +3,7 @@
 mod generic;
 mod hash;
 mod list;
+mod memory;
+mod model;
+mod scan;
 mod string;

@@ -3,6 +3,9 @@
 //! Each eviction looks at a few random keys and keeps the best candidates seen so far in a small pool, as Redis does. The
 //! pool remembers a candidate by its slot, hash and time of use, so one that was used since is recognised and passed over.
 
+#[cfg(test)]
+mod tests;
+
 use super::dict::Hash;
 use super::entry::Entry;
 use super::memory::Policy;

@@ -1,5 +1,8 @@
 //! One group of slots: what one lock guards.
 
+#[cfg(test)]
+mod check;
+
 use super::dict::{Dict, Hash, Place};
 use super::entry::{Entry, prefetch};
 use super::hasher::Hasher;
