@@ -221,7 +221,7 @@ pub(super) fn kill(c: &mut Call<'_, '_>) -> Done {
 
 fn kill_options(c: &Call<'_, '_>) -> Result<Filter, Error> {
     let mut filter = Filter::default();
-    if c.args.len() % 2 != 0 {
+    if !c.args.len().is_multiple_of(2) {
         return Err(errors::SYNTAX);
     }
     for i in (2..c.args.len()).step_by(2) {

@@ -127,7 +127,7 @@ fn asked_as(patterns: &[Vec<u8>], name: &str) -> Option<Vec<u8>> {
 
 /// CONFIG SET name value … All are set, or none.
 pub(super) fn set(c: &mut Call<'_, '_>) -> Done {
-    if c.args.len() % 2 != 0 {
+    if !c.args.len().is_multiple_of(2) {
         return Err(errors::SYNTAX);
     }
     let mut before: Vec<(Setter, String)> = Vec::new();

@@ -23,6 +23,11 @@ impl Table {
         self.len as usize
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// The entry with this tag for which `is` says yes.
     #[inline]
     pub fn find(&self, tag: u16, is: impl Fn(&Entry) -> bool) -> Option<&Entry> {
