@@ -9,7 +9,7 @@ servers=(127.0.0.1:3000 127.0.0.1:3001 127.0.0.1:3002)
 tls=(--cert certs/server.crt --key certs/server.key)
 pids=()
 
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' dim=$'\e[2m' off=$'\e[0m'; else bold='' dim='' off=''; fi
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' off=$'\e[0m'; else bold='' off=''; fi
 
 stop() {
     trap '' INT TERM
@@ -24,30 +24,31 @@ interrupted() {
 trap interrupted INT TERM
 
 # Each program in a session of its own: Ctrl-C reaches this script alone, which ends them in order.
-for addr in "${servers[@]}"; do
-    setsid "$bin/ringtail-server" --addr "$addr" --threads 1 "${tls[@]}" --log-level warn &
+start() {
+    setsid "$@" --log-level warn &
     pids+=("$!")
-done
-setsid "$bin/ringtail-proxy" --addr "$proxy" "${tls[@]}" --servers cluster/servers.json --server-ca certs/ca.crt --log-level warn &
-pids+=("$!")
-
-# Ready when the proxy answers for all three; a program that ends meanwhile has said why.
-answer() { "$bin/ringtail" --addr "$proxy" --cacert certs/ca.crt dbsize >/dev/null 2>&1; }
-for _ in $(seq 100); do
-    for pid in "${pids[@]}"; do
-        if ! kill -0 "$pid" 2>/dev/null; then
-            stop
-            exit 1
-        fi
+}
+# Waits until a program answers at an address; one that ended meanwhile has said why.
+await() {
+    for _ in $(seq 100); do
+        "$bin/ringtail" --addr "$1" --cacert certs/ca.crt "${@:2}" >/dev/null 2>&1 && return
+        for pid in "${pids[@]}"; do
+            if ! kill -0 "$pid" 2>/dev/null; then
+                stop
+                exit 1
+            fi
+        done
+        sleep 0.1
     done
-    answer && break
-    sleep 0.1
-done
-if ! answer; then
-    echo "run.sh: error: the proxy at $proxy does not answer: see the lines above" >&2
+    echo "run.sh: error: nothing answers at $1: see the lines above" >&2
     stop
     exit 1
-fi
+}
+
+for addr in "${servers[@]}"; do start "$bin/ringtail-server" --addr "$addr" --threads 1 "${tls[@]}"; done
+for addr in "${servers[@]}"; do await "$addr" ping; done
+start "$bin/ringtail-proxy" --addr "$proxy" "${tls[@]}" --servers cluster/servers.json --server-ca certs/ca.crt
+await "$proxy" dbsize
 
 cat <<TEXT
 ${bold}Ringtail is up${off}: a proxy at $proxy, data servers at ${servers[*]}, TLS on both hops.
