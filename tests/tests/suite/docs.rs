@@ -2,9 +2,11 @@
 //!
 //! A block fenced as `sh run` is run by bash at the root of a scratch directory
 //! with `certs/` in it, beside a pool with TLS; a block fenced as `text output`
-//! right behind it is what it must print. Only the port 9443 is another.
+//! right behind it is what it must print. Only the port 9443 is another, for
+//! `ringtail` too, by its environment.
 
 use ringtail_tests::harness::{Certs, Options, Pool, ours, repo_file, say, scratch};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -56,6 +58,7 @@ fn check(block: &Block, dir: &Path, port: u16) {
     let mut command = Command::new("bash");
     command.args(["-euo", "pipefail", "-c", &block.script.replace("9443", &port.to_string())]);
     command.current_dir(dir).env("PATH", format!("{programs}:{path}"));
+    command.env("RINGTAIL_ADDR", format!("127.0.0.1:{port}"));
     let output = command.output().expect("bash");
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}:\n{stdout}{stderr}", block.at);
@@ -73,6 +76,48 @@ fn what_the_docs_show_runs() {
     let dir = scratch("docs");
     std::os::unix::fs::symlink(certs.ca().parent().expect("a directory"), dir.join("certs")).expect("a link");
     blocks.iter().for_each(|block| check(block, &dir, pool.endpoint.port));
+}
+
+fn read(page: &str) -> String {
+    std::fs::read_to_string(repo_file(page)).unwrap_or_else(|e| panic!("{page}: {e}"))
+}
+
+/// The words of a text that begin with `start` and go on with letters and dashes.
+fn words<'a>(text: &'a str, start: &str) -> BTreeSet<&'a str> {
+    let end = |rest: &str| rest.find(|c: char| !(c.is_ascii_lowercase() || c == '-')).unwrap_or(rest.len());
+    let found = text.match_indices(start).map(|(at, _)| &text[at + start.len()..]);
+    found.map(|rest| &rest[..end(rest)]).filter(|word| !word.is_empty() && !word.starts_with('-')).collect()
+}
+
+#[test]
+fn the_page_of_flags_is_what_the_programs_say() {
+    let programs = ours("ringtail").parent().expect("a directory").to_path_buf();
+    let check = Command::new(repo_file("scripts/docs.sh")).arg(programs).arg("check").output();
+    let check = check.expect("scripts/docs.sh starts");
+    let (difference, why) = (String::from_utf8_lossy(&check.stdout), String::from_utf8_lossy(&check.stderr));
+    assert!(check.status.success(), "{why}\n{difference}");
+}
+
+#[test]
+fn flags_that_the_docs_name_exist() {
+    let known = read("docs/flags.md");
+    let known = words(&known, "--");
+    for page in ["README.md", "ARCHITECTURE.md", "docs/operating.md"] {
+        let text = read(page);
+        let unknown: Vec<_> = words(&text, "--").into_iter().filter(|flag| !known.contains(flag)).collect();
+        assert!(unknown.is_empty(), "{page} names flags that no program has: {unknown:?}");
+    }
+}
+
+#[test]
+fn make_targets_that_the_docs_name_exist() {
+    let makefile = read("Makefile");
+    for page in ["README.md", "ARCHITECTURE.md", "docs/operating.md", "docs/benchmarks.md"] {
+        for target in words(&read(page), "`make ") {
+            let rule = format!("\n{target}:");
+            assert!(makefile.contains(&rule), "{page} names `make {target}`");
+        }
+    }
 }
 
 #[test]

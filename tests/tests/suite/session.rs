@@ -201,3 +201,23 @@ fn client_list_shows_every_connection() {
         assert_eq!(one.lines().count(), 2, "{}:\n{one}", front.name);
     }
 }
+
+#[test]
+fn neither_values_nor_passwords_are_logged() {
+    let value = "a value nobody may see";
+    let options = Options { password: Some(PASSWORD.into()), ..Options::args(&["--log-level", "debug"]) };
+    for front in Front::ours(&options) {
+        let mut conn = front.endpoint().open();
+        assert!(conn.call(&["SET", "k", value]).is_ok());
+        conn.call(&["SET", "k", value, "BADOPTION"]);
+        conn.call(&["NOSUCH", value]);
+        conn.call(&["AUTH", "a wrong password"]);
+        conn.send(format!("*1\r\n{value}\r\n").as_bytes()).expect("sent");
+        assert!(conn.read().is_ok() && conn.closes());
+        let logged = front.process().output();
+        assert!(!logged.is_empty(), "{}: nothing is logged", front.name);
+        for secret in [value, PASSWORD, "a wrong password"] {
+            assert!(!logged.contains(secret), "{}: {secret:?} in the log:\n{logged}", front.name);
+        }
+    }
+}
