@@ -19,8 +19,9 @@ import bars
 import machine
 import report
 from contenders import Lab, Missing
-from measure import LoadError, Plan, measure, medians, preload
+from measure import RATIOS, LoadError, Plan, measure, medians, preload
 from processes import StartError, rss_bytes
+from quiet import Patience
 from scenarios import MEMORY_KEYS, MEMORY_VALUE, all_scenarios
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +46,8 @@ def parse():
     parser.add_argument("--seconds", type=float, help="length of each measurement (default 2)")
     parser.add_argument("--keys", type=int, default=100_000, help="different keys (default 100000)")
     parser.add_argument("--connections", type=int, default=50, help="client connections (default 50)")
+    parser.add_argument("--patience", type=float, default=0, metavar="SECONDS",
+                        help="on a machine with others: how long, in all, to wait for quiet and repeat (default 0)")
     parser.add_argument("--only", action="append", choices=NAMES, metavar="SCENARIO",
                         help=f"measure this alone, may be repeated: {', '.join(NAMES)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to save (default bench-results/DATE.json)")
@@ -75,7 +78,7 @@ class Bench:
         self.options = options
         self.lab = Lab(directory, binaries)
         self.plan = Plan(str(binaries / "ringtail-load"), options.seconds, 0.2 if options.quick else 0.5,
-                         options.connections, options.keys)
+                         options.connections, options.keys, Patience(options.patience))
         self.results = {"machine": machine.describe(ROOT, binaries), "settings": settings(options), "scenarios": {}}
         self.bars, self.skipped, self.failed = [], [], []
 
@@ -190,7 +193,7 @@ def summarize(scenario, load, rounds):
             result[key] = {"name": side.name, "median": medians(rounds[side, load]), "rounds": rounds[side, load]}
     if len(result) == 2:
         ours, peer = result["ours"]["median"], result["peer"]["median"]
-        result["ratios"] = {name: ours[name] / peer[name] for name in ours if peer[name] and "generator" not in name}
+        result["ratios"] = {name: ours[name] / peer[name] for name in RATIOS if peer[name]}
     return result
 
 

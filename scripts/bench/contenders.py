@@ -28,6 +28,8 @@ class Target:
     port: int
     pids: list
     cacert: str | None = None
+    # The servers behind a proxy, which belong to the bench but not to what is measured.
+    behind: list = field(default_factory=list)
 
 
 @dataclass
@@ -71,15 +73,15 @@ def ringtail_server(lab, threads=1, cores=TESTED):
 
 @contextmanager
 def backends(lab, count=3):
-    """Redis servers behind a proxy; yields their addresses."""
+    """Redis servers behind a proxy; yields their addresses and processes."""
     with ExitStack() as stack:
         servers = [stack.enter_context(redis_server(lab, OTHERS)) for _ in range(count)]
-        yield [f"127.0.0.1:{server.port}" for server in servers]
+        yield [f"127.0.0.1:{server.port}" for server in servers], [pid for server in servers for pid in server.pids]
 
 
 @contextmanager
 def ringtail_proxy(lab, tls=False):
-    with backends(lab) as addresses:
+    with backends(lab) as (addresses, behind):
         port = free_port()
         servers = lab.directory / f"servers-{port}.json"
         servers.write_text(json.dumps([{"addr": address} for address in addresses]))
@@ -88,28 +90,28 @@ def ringtail_proxy(lab, tls=False):
         if tls:
             command += ["--cert", certificates(lab)["cert"], "--key", certificates(lab)["key"]]
         with running(command, port, TESTED, lab.directory) as process:
-            yield Target(port, [process.pid], certificates(lab)["ca"] if tls else None)
+            yield Target(port, [process.pid], certificates(lab)["ca"] if tls else None, behind)
 
 
 @contextmanager
 def nutcracker(lab):
-    with backends(lab) as addresses:
+    with backends(lab) as (addresses, behind):
         port = free_port()
         config = lab.directory / f"nutcracker-{port}.yml"
         config.write_text(NUTCRACKER.format(port=port, servers="".join(f"   - {a}:1\n" for a in addresses)))
         command = [tool("nutcracker"), "-c", str(config), "-a", "127.0.0.1", "-s", str(free_port())]
         with running(command, port, TESTED, lab.directory) as process:
-            yield Target(port, [process.pid])
+            yield Target(port, [process.pid], behind=behind)
 
 
 @contextmanager
 def haproxy_and_nutcracker(lab):
-    with nutcracker(lab) as behind:
+    with nutcracker(lab) as plain:
         port = free_port()
         config = lab.directory / f"haproxy-{port}.cfg"
-        config.write_text(HAPROXY.format(port=port, behind=behind.port, pem=certificates(lab)["pem"]))
+        config.write_text(HAPROXY.format(port=port, behind=plain.port, pem=certificates(lab)["pem"]))
         with running([tool("haproxy"), "-db", "-f", str(config)], port, TESTED, lab.directory) as process:
-            yield Target(port, [process.pid, *behind.pids], certificates(lab)["ca"])
+            yield Target(port, [process.pid, *plain.pids], certificates(lab)["ca"], plain.behind)
 
 
 def certificates(lab):

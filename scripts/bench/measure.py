@@ -3,13 +3,16 @@
 import json
 import os
 import subprocess
+import time
 from dataclasses import dataclass
 from statistics import median
 
 from processes import rss_bytes
+from quiet import Others, Patience
 
-METRICS = ("ops_per_second", "p50_us", "p99_us", "p99_9_us", "cpu_us_per_op", "busy", "generator_us_per_op",
-           "generator_busy", "rss_bytes")
+# Those that are compared with the peer's.
+RATIOS = ("ops_per_second", "p50_us", "p99_us", "p99_9_us", "cpu_us_per_op", "busy", "rss_bytes")
+METRICS = (*RATIOS, "generator_us_per_op", "generator_busy", "others_share")
 
 # A virtual machine that was paused charges the pause to whoever ran: such a measurement is made again.
 ATTEMPTS = 3
@@ -28,6 +31,7 @@ class Plan:
     warmup: float
     connections: int
     keys: int
+    patience: Patience
 
 
 def measure(plan, side, target, load):
@@ -41,10 +45,21 @@ def measure(plan, side, target, load):
              "--warmup", str(plan.warmup), "--watch", ",".join(map(str, target.pids)),
              "--connections", str(plan.connections // len(side.generators))]
     for _ in range(ATTEMPTS):
-        reports = run_generators(base + timed, side.generators)
+        reports, others = run_quietly(plan.patience, target, base + timed, side.generators)
         if all(report["seconds"] < plan.seconds * 1.25 + 0.25 for report in reports):
-            return combine(reports, rss_bytes(target.pids))
+            return combine(reports, rss_bytes(target.pids), others)
     raise LoadError(f"took {reports[0]['seconds']:.1f} s instead of {plan.seconds} s: this machine does not keep time")
+
+
+def run_quietly(patience, target, command, cores_of_each):
+    """Reports of the generators, and the share of the machine that others used meanwhile."""
+    while True:
+        patience.wait()
+        since, others = time.monotonic(), Others(target.pids + target.behind)
+        reports = run_generators(command, cores_of_each)
+        share = others.share()
+        if patience.accepts(share, since):
+            return reports, share
 
 
 def run_generators(command, cores_of_each):
@@ -75,15 +90,15 @@ def finish(generator):
     return report
 
 
-def combine(reports, rss):
+def combine(reports, rss, others):
     """One result of generators that ran at the same time. CPU time per operation is the share of a core that was
     used, over all operations per second: exact for one generator, and right for several whose windows differ a bit."""
     rate = sum(report["ops_per_second"] for report in reports)
     busy = median(sum(process["busy"] for process in report["watched"]) for report in reports)
     latency = {name: max(report["latency_us"][name] for report in reports) for name in ("p50", "p99", "p99_9")}
     own = sum(report["generator"]["busy"] for report in reports)
-    values = (rate, latency["p50"], latency["p99"], latency["p99_9"], busy * 1e6 / rate, busy, own * 1e6 / rate,
-              own / len(reports), rss)
+    values = (rate, latency["p50"], latency["p99"], latency["p99_9"], busy * 1e6 / rate, busy, rss,
+              own * 1e6 / rate, own / len(reports), others)
     return dict(zip(METRICS, values))
 
 

@@ -14,6 +14,7 @@ COLUMNS = (
     ("busy", "busy", "{:.2f}", 1),
     ("RSS MB", "rss_bytes", "{:.1f}", 1e-6),
     ("gen. µs/op", "generator_us_per_op", "{:.3f}", 1),
+    ("others", "others_share", "{:.0%}", 1),
 )
 NAME_WIDTH = 19
 WIDTH = 10
@@ -65,6 +66,7 @@ def print_notes():
     print("\nMedians of the rounds. CPU µs/op: user and system time of all processes under test together.")
     print(f"* used less than {SATURATED:.0%} of its core: the generator, or the servers behind, were the limit;")
     print("  then compare CPU µs/op rather than ops/s and latencies.")
+    print("others: the share of the machine that other processes used meanwhile; theirs is the noise in all columns.")
 
 
 def print_memory(result):

@@ -1,11 +1,13 @@
 """Tests of what the bench computes: `python3 -m unittest discover scripts/bench`."""
 
+import time
 import unittest
 from unittest.mock import patch
 
 import bars
 from bench import summarize
 from measure import LoadError, combine, finish, start
+from quiet import Others, Patience
 from scenarios import Load, Scenario, Side
 
 
@@ -15,7 +17,7 @@ def report(rate, busy, p99=100.0):
 
 
 def result(**changes):
-    return combine([report(100_000, 0.5)], 1_000_000) | changes
+    return combine([report(100_000, 0.5)], 1_000_000, 0.0) | changes
 
 
 def scenario(name, load):
@@ -31,10 +33,10 @@ def both_sides(name, ours, peer, bar=0.5):
 
 class Measurements(unittest.TestCase):
     def test_processes_under_test_and_generators_are_summed(self):
-        one = combine([report(100_000, 0.5)], 7)
+        one = combine([report(100_000, 0.5)], 7, 0.0)
         self.assertAlmostEqual(one["cpu_us_per_op"], 5.0)
         self.assertAlmostEqual(one["generator_us_per_op"], 5.0)
-        two = combine([report(100_000, 1.0, p99=300.0), report(100_000, 1.0)], 7)
+        two = combine([report(100_000, 1.0, p99=300.0), report(100_000, 1.0)], 7, 0.0)
         self.assertAlmostEqual(two["ops_per_second"], 200_000)
         self.assertAlmostEqual(two["cpu_us_per_op"], 5.0)
         self.assertEqual((two["p99_us"], two["rss_bytes"]), (300.0, 7))
@@ -44,6 +46,21 @@ class Measurements(unittest.TestCase):
             finish(start(["sh", "-c", "echo no such thing >&2; exit 2"], {0}))
         with self.assertRaisesRegex(LoadError, "missed a key"):
             finish(start(["echo", '{"misses": 1, "ops": 2}'], {0}))
+
+
+class Quiet(unittest.TestCase):
+    def test_own_processes_are_not_others(self):
+        others = Others([])
+        finish(start(["sh", "-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo '{\"misses\": 0}'"], {0}))
+        child = others.own_seconds() - others.own
+        self.assertGreater(child, 0.05)
+        self.assertLessEqual(others.share(), 1.0)
+
+    def test_patience_ends(self):
+        patience = Patience(10)
+        self.assertTrue(patience.accepts(0.0, time.monotonic()))
+        self.assertFalse(patience.accepts(0.5, time.monotonic() - 20))
+        self.assertTrue(patience.accepts(0.5, time.monotonic()))
 
 
 class Bars(unittest.TestCase):
