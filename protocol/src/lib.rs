@@ -7,7 +7,7 @@
 //! * [`command`] is the table of commands.
 //! * [`reply`] writes replies straight into an output buffer, in RESP2 or RESP3.
 //! * [`frame`] finds where a reply ends without decoding it, [`value`] decodes it.
-//! * [`number`], [`glob`]: Redis's number formats and patterns.
+//! * [`number`], [`long_double`], [`glob`]: Redis's number formats and patterns.
 //! * [`limits`] and [`errors`] are the one place for every bound and every error text.
 
 pub mod command;
@@ -15,6 +15,7 @@ pub mod errors;
 pub mod frame;
 pub mod glob;
 pub mod limits;
+pub mod long_double;
 pub mod number;
 pub mod reply;
 pub mod request;

@@ -2,8 +2,9 @@
 
 use super::arguments::int;
 use super::{Call, Done};
-use ringtail_protocol::errors;
-use ringtail_protocol::number::{add_decimal, parse_f64, parse_i64};
+use ringtail_protocol::errors::{self, Error};
+use ringtail_protocol::long_double::LongDouble;
+use ringtail_protocol::number::parse_i64;
 
 /// INCR key
 pub(super) fn incr(c: &mut Call<'_, '_>) -> Done {
@@ -52,19 +53,18 @@ pub(super) fn incr_by_float(c: &mut Call<'_, '_>) -> Done {
         None => sum(b"0", &c.args[2])?,
         Some(entry) => {
             let sum = sum(entry.bytes().ok_or(errors::WRONG_TYPE)?, &c.args[2])?;
-            entry.set_bytes(&sum);
-            c.reply.bulk(&sum);
+            entry.set_bytes(sum.as_bytes());
+            c.reply.bulk(sum.as_bytes());
             return Ok(());
         }
     };
-    put_new(c, &sum);
-    c.reply.bulk(&sum);
+    put_new(c, sum.as_bytes());
+    c.reply.bulk(sum.as_bytes());
     Ok(())
 }
 
-fn sum(value: &[u8], by: &[u8]) -> Result<Vec<u8>, errors::Error> {
-    if parse_f64(value).is_none() || parse_f64(by).is_none() {
-        return Err(errors::NOT_A_FLOAT);
-    }
-    add_decimal(value, by).ok_or(errors::NAN_OR_INFINITY)
+fn sum(value: &[u8], by: &[u8]) -> Result<String, Error> {
+    let (value, by) = (LongDouble::parse(value), LongDouble::parse(by));
+    let (value, by) = value.zip(by).ok_or(errors::NOT_A_FLOAT)?;
+    value.plus(by).map(LongDouble::text).ok_or(errors::NAN_OR_INFINITY)
 }

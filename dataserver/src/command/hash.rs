@@ -8,7 +8,8 @@ use super::{Call, Done};
 use crate::store::hasher::Hasher;
 use crate::value::fields::{Fields, Limit};
 use ringtail_protocol::errors::{self, Error};
-use ringtail_protocol::number::{add_decimal, parse_f64, parse_i64};
+use ringtail_protocol::long_double::LongDouble;
+use ringtail_protocol::number::parse_i64;
 use ringtail_protocol::request::Args;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -144,16 +145,16 @@ pub(super) fn increase(c: &mut Call<'_, '_>) -> Done {
 
 /// HINCRBYFLOAT key field increment
 pub(super) fn increase_float(c: &mut Call<'_, '_>) -> Done {
-    let increment = parse_f64(&c.args[3]).ok_or(errors::NOT_A_FLOAT)?;
+    let increment = LongDouble::parse(&c.args[3]).ok_or(errors::NOT_A_FLOAT)?;
     if increment.is_infinite() {
         return Err(Error::fixed("ERR value is NaN or Infinity"));
     }
     let (limit, hasher, args) = (limit(c), c.view.hasher(), c.args);
     let hash = c.made::<Fields>(0)?;
     let old = hash.get(&args[2], hasher).unwrap_or(b"0");
-    parse_f64(old).ok_or(errors::HASH_VALUE_NOT_A_FLOAT)?;
-    let new = add_decimal(old, &args[3]).ok_or(errors::NAN_OR_INFINITY)?;
-    put(hash, &args[2], &new, hasher, limit);
-    c.reply.bulk(&new);
+    let old = LongDouble::parse(old).ok_or(errors::HASH_VALUE_NOT_A_FLOAT)?;
+    let new = old.plus(increment).ok_or(errors::NAN_OR_INFINITY)?.text();
+    put(hash, &args[2], new.as_bytes(), hasher, limit);
+    c.reply.bulk(new.as_bytes());
     Ok(())
 }

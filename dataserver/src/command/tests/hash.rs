@@ -56,7 +56,7 @@ fn increments() {
         ("HINCRBY h m 1", "-ERR increment or decrement would overflow"),
         ("HINCRBYFLOAT h n 0.5", "'-1.5'"),
         ("HINCRBYFLOAT h f 3.0e3", "'3000'"),
-        ("HINCRBYFLOAT h f 0.1", "'3000.1'"),
+        ("HINCRBYFLOAT h f 0.1", "'3000.10000000000000009'"),
         ("HINCRBYFLOAT h f x", "-ERR value is not a valid float"),
         ("HINCRBYFLOAT h f nan", "-ERR value is not a valid float"),
         ("HINCRBYFLOAT h f inf", "-ERR value is NaN or Infinity"),
