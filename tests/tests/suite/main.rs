@@ -1,15 +1,20 @@
 //! Ringtail's programs from outside, beside the real ones.
 
 mod bad_input;
+mod cli;
 mod clients;
 mod docs;
 mod failure;
 mod front;
+mod garbage;
 mod hostile;
 mod memory;
+mod model;
 mod scan;
+mod secured;
 mod session;
 mod start;
+mod stop;
 mod table;
 mod topology;
 mod traffic;
