@@ -1,5 +1,4 @@
 //! The store alone, in process: `make bench-store`. One operation is hashing the key, locking its group, and the change.
-#![expect(missing_docs, reason = "a bench is a program")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ringtail_dataserver::counters::Counters;
