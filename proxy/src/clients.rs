@@ -62,6 +62,11 @@ impl Client {
     /// Closes its connection, from any thread.
     pub(crate) fn kill(&self) {
         self.killed.store(true, Relaxed);
+        self.wake();
+    }
+
+    /// Has its session look about.
+    pub(crate) fn wake(&self) {
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(task) = task {
             task.wake();

@@ -15,8 +15,8 @@ pub const SESSION_OUTPUT: usize = 1 << 20;
 /// recent one; fewer are begun at once when answers are long. One answer alone may always be longer.
 pub const SESSION_EXPECTED: usize = 4 << 20;
 
-/// How long an answer is taken to be before a session has had any.
-pub const FIRST_GUESS: usize = 32 << 10;
+/// Requests of a session that may be on their way before any was answered; each answer adds one.
+pub const SESSION_FIRST: usize = 16;
 
 /// Unsent bytes on one lane above which requests wait in their clients' sockets.
 pub const LANE_BACKLOG: usize = 4 << 20;
@@ -60,7 +60,7 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 /// Highest cursor that a server may answer to SCAN: the bits above hold which member it is of.
 pub const MEMBER_CURSOR: u64 = (1 << 48) - 1;
 
-const _: () = assert!(SESSION_OUTPUT <= SESSION_EXPECTED);
+const _: () = assert!(SESSION_OUTPUT <= SESSION_EXPECTED && SESSION_FIRST <= SESSION_IN_FLIGHT);
 // Offsets of answers that came before their turn are u32.
 const _: () = assert!(SESSION_IN_FLIGHT * SPILL_ANSWER * 2 + SPILL_COMPACT < u32::MAX as usize);
 const _: () = assert!(SPILL_ANSWER < KEEP_BUFFER && LANE_BUSY < LANE_PENDING);

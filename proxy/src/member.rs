@@ -144,7 +144,9 @@ impl Member {
     pub(crate) fn without_addr(&self, error: &io::Error) -> String {
         let text = error.to_string();
         let short = text.strip_prefix(&*self.addr).and_then(|rest| rest.strip_prefix(": "));
-        short.unwrap_or(&text).to_owned()
+        let short = short.unwrap_or(&text);
+        // "Connection refused (os error 111)": the number says nothing more.
+        short.split(" (os error ").next().unwrap_or(short).to_owned()
     }
 
     pub(crate) fn lane_up(&self) {

@@ -124,7 +124,7 @@ impl Session {
     pub(crate) fn flush(&self, worker: &Worker) {
         let mut state = self.state.borrow_mut();
         state.write(worker);
-        if state.stuck || state.can_go_on() || state.is_done() {
+        if state.stuck || state.can_go_on() || state.is_done() || worker.stopping.get() {
             drop(state);
             self.call();
         }
@@ -235,6 +235,11 @@ impl State {
     fn is_done(&self) -> bool {
         let last = self.closing || (self.ended && self.hold.is_none());
         self.failed || (last && self.sequence.is_empty() && self.sent == self.out.len() && !self.stuck)
+    }
+
+    /// Nothing has been begun that is not finished.
+    fn is_idle(&self) -> bool {
+        self.sequence.is_empty() && self.sent == self.out.len() && !self.stuck && self.unread.is_empty()
     }
 
     /// One write, unless the socket takes only a part.

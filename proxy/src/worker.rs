@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringtail_cluster::Topology;
-use ringtail_net::{Accepted, RateLimited, Stream, TlsServer, WorkerContext};
+use ringtail_net::{Accepted, RateLimited, Shutdown, Stream, TlsServer, WorkerContext};
 use ringtail_protocol::errors;
 use ringtail_protocol::reply::{Reply, Resp};
 use ringtail_protocol::request::Batch;
@@ -41,6 +41,8 @@ pub(crate) struct Worker {
     free_lane: Cell<Option<usize>>,
     /// Wakes the task that looks after deadlines.
     pub(crate) sweep: Notify,
+    /// The program ends.
+    pub(crate) stopping: Cell<bool>,
     index: usize,
 }
 
@@ -53,6 +55,7 @@ struct Pool {
 /// A worker thread's work, until shutdown.
 pub(crate) async fn work(context: WorkerContext, shared: Arc<Shared>, tls: Option<TlsServer>) {
     let worker = Worker::start(shared, context.index);
+    spawn_local(Rc::clone(&worker).stop_at(context.shutdown.clone()));
     context
         .serve(limits::SHUTDOWN_GRACE, move |accepted| welcome(Rc::clone(&worker), accepted, tls.clone()))
         .await;
@@ -105,8 +108,16 @@ impl Worker {
             spare: RefCell::default(),
             free_lane: Cell::new(None),
             sweep: Notify::new(),
+            stopping: Cell::new(false),
             index,
         })
+    }
+
+    /// At shutdown, clients leave as soon as nothing of theirs is on its way.
+    async fn stop_at(self: Rc<Self>, shutdown: Shutdown) {
+        shutdown.wait().await;
+        self.stopping.set(true);
+        self.shared.clients.list().iter().for_each(|client| client.wake());
     }
 
     /// Takes each new topology as soon as it is there. Requests that are on their way end on the lanes they began on.

@@ -1,6 +1,6 @@
 //! CONFIG: what clients ask for, told truly; nothing can be changed while the proxy runs.
 
-use ringtail_protocol::errors::Error;
+use ringtail_protocol::errors::{Error, SYNTAX};
 use ringtail_protocol::glob;
 use ringtail_protocol::limits::MAX_BULK;
 
@@ -29,25 +29,35 @@ fn settings(settings: &Settings) -> Vec<(&'static str, String)> {
 }
 
 pub(super) fn get(call: &mut Call<'_>) -> Done {
-    let patterns: Vec<Vec<u8>> = call.request.args.iter().skip(2).map(<[u8]>::to_ascii_lowercase).collect();
-    let mut found = settings(&call.worker.shared.settings);
-    found.retain(|(name, _)| patterns.iter().any(|pattern| glob::matches(pattern, name.as_bytes())));
+    let patterns: Vec<&[u8]> = call.request.args.iter().skip(2).collect();
+    let all = settings(&call.worker.shared.settings).into_iter();
+    let found: Vec<_> = all.filter_map(|(name, value)| Some((asked_as(&patterns, name)?, value))).collect();
     call.state.reply(call.worker, |reply| {
         reply.map(found.len());
         for (name, value) in &found {
-            reply.bulk(name.as_bytes());
+            reply.bulk(name);
             reply.bulk(value.as_bytes());
         }
     });
     Ok(())
 }
 
+/// What a setting is answered as, if it is asked for: a name as it was written, as in Redis.
+fn asked_as<'a>(patterns: &[&'a [u8]], name: &'static str) -> Option<&'a [u8]> {
+    let written = patterns.iter().find(|text| text.eq_ignore_ascii_case(name.as_bytes()));
+    let matches = |text: &&[u8]| glob::matches(&text.to_ascii_lowercase(), name.as_bytes());
+    written.copied().or_else(|| patterns.iter().any(matches).then_some(name.as_bytes()))
+}
+
 pub(super) fn set(call: &mut Call<'_>) -> Done {
     let args = call.request.args;
+    if !args.len().is_multiple_of(2) {
+        return Err(SYNTAX);
+    }
     let name = args.get(2).map(|name| String::from_utf8_lossy(name).to_lowercase()).unwrap_or_default();
     let known = settings(&call.worker.shared.settings).iter().any(|(known, _)| *known == name);
     let name = ringtail_protocol::errors::printable(name.as_bytes(), 128);
-    Err(Error::new(match known && args.len().is_multiple_of(2) {
+    Err(Error::new(match known {
         true => format!(
             "ERR CONFIG SET failed (possibly related to argument '{name}') - can't set immutable config"
         ),

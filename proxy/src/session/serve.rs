@@ -86,7 +86,7 @@ impl Session {
         let mut state = self.state.borrow_mut();
         self.keep_waker(&state, cx);
         state.poll_write(worker, cx);
-        if state.is_done() || state.client.is_killed() {
+        if state.is_done() || state.client.is_killed() || (worker.stopping.get() && state.is_idle()) {
             return Poll::Ready(Event::Done);
         }
         match state.hold {
