@@ -68,7 +68,7 @@ fn lists(c: &mut Criterion) {
     let mut group = c.benchmark_group("1000 lists");
     group.bench_function("LPUSH", |b| b.iter(|| push(&keys[random.usize(..keys.len())])));
     let mut random = fastrand::Rng::with_seed(8);
-    group.bench_function("LINDEX 0", |b| {
+    group.bench_function("LINDEX", |b| {
         b.iter(|| {
             let key = keys[random.usize(..keys.len())].as_bytes();
             with(&store, &counters, key, |view, key| {
