@@ -5,12 +5,10 @@ mod walking;
 
 use super::arguments::int;
 use super::{Call, Done};
-use crate::store::hasher::Hasher;
 use crate::value::fields::{Fields, Limit};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::long_double::LongDouble;
 use ringtail_protocol::number::parse_i64;
-use ringtail_protocol::request::Args;
 use std::sync::atomic::Ordering::Relaxed;
 
 pub(super) use random::random_fields;
@@ -44,20 +42,8 @@ fn set_all(c: &mut Call<'_, '_>) -> Result<usize, Error> {
     }
     let (limit, hasher, pairs) = (limit(c), c.view.hasher(), c.args.from(2));
     let hash = c.made::<Fields>(0)?;
-    hash.make_room(pairs.len() / 2, longest(pairs), hasher, limit);
     let set = |i: usize| hash.set(&pairs[i], &pairs[i + 1], hasher, limit);
     Ok((0..pairs.len()).step_by(2).map(set).filter(|&new| new).count())
-}
-
-#[inline]
-fn longest(args: Args<'_>) -> usize {
-    args.iter().map(<[u8]>::len).max().unwrap_or(0)
-}
-
-/// Sets one field.
-fn put(hash: &mut Fields, field: &[u8], value: &[u8], hasher: Hasher, limit: Limit) -> bool {
-    hash.make_room(1, field.len().max(value.len()), hasher, limit);
-    hash.set(field, value, hasher, limit)
 }
 
 /// HSETNX key field value
@@ -66,7 +52,7 @@ pub(super) fn set_new(c: &mut Call<'_, '_>) -> Done {
     let hash = c.made::<Fields>(0)?;
     let new = hash.get(&args[2], hasher).is_none();
     if new {
-        put(hash, &args[2], &args[3], hasher, limit);
+        hash.set(&args[2], &args[3], hasher, limit);
     }
     c.reply.flag(new);
     Ok(())
@@ -138,7 +124,7 @@ pub(super) fn increase(c: &mut Call<'_, '_>) -> Done {
         None => 0,
     };
     let new = old.checked_add(increment).ok_or(errors::OVERFLOW)?;
-    put(hash, &args[2], itoa::Buffer::new().format(new).as_bytes(), hasher, limit);
+    hash.set(&args[2], itoa::Buffer::new().format(new).as_bytes(), hasher, limit);
     c.reply.int(new);
     Ok(())
 }
@@ -154,7 +140,7 @@ pub(super) fn increase_float(c: &mut Call<'_, '_>) -> Done {
     let old = hash.get(&args[2], hasher).unwrap_or(b"0");
     let old = LongDouble::parse(old).ok_or(errors::HASH_VALUE_NOT_A_FLOAT)?;
     let new = old.plus(increment).ok_or(errors::NAN_OR_INFINITY)?.text();
-    put(hash, &args[2], new.as_bytes(), hasher, limit);
+    hash.set(&args[2], new.as_bytes(), hasher, limit);
     c.reply.bulk(new.as_bytes());
     Ok(())
 }

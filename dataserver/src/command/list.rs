@@ -5,7 +5,8 @@ mod searching;
 
 use super::arguments::{at_least, int};
 use super::{Call, Done};
-use crate::value::list::{End, Limit, List, element_size};
+use crate::value::Object;
+use crate::value::list::{End, Limit, List};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::Reply;
 use std::ops::Range;
@@ -40,13 +41,7 @@ pub(super) fn push_if_there(c: &mut Call<'_, '_>, end: End) -> Done {
 }
 
 #[inline]
-fn push_all<'a>(
-    list: &mut List,
-    values: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
-    end: End,
-    limit: Limit,
-) -> usize {
-    list.make_room(values.clone().map(|value| element_size(value.len())).sum(), values.len(), limit);
+fn push_all<'a>(list: &mut List, values: impl Iterator<Item = &'a [u8]>, end: End, limit: Limit) -> usize {
     values.for_each(|value| list.push(end, value, limit));
     list.len()
 }
@@ -162,7 +157,9 @@ pub(super) fn trim(c: &mut Call<'_, '_>) -> Done {
             c.view.delete(&c.keys[0]);
         } else if part.len() < list.len() {
             let cut = list.trim(part.start, part.end, limit);
-            c.view.discard_object(crate::value::Object::List(cut));
+            if !cut.is_empty() {
+                c.view.discard_object(Object::List(cut));
+            }
         }
     }
     c.reply.ok();

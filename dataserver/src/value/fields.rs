@@ -89,19 +89,13 @@ impl Fields {
         }
     }
 
-    /// Before so many fields are added, the longest of them or of their values `longest` bytes long: what they don't fit
-    /// becomes a table.
-    #[inline]
-    pub fn make_room(&mut self, more: usize, longest: usize, hasher: Hasher, limit: Limit) {
+    /// Sets a field's value. Whether the field is new.
+    pub fn set(&mut self, field: &[u8], value: &[u8], hasher: Hasher, limit: Limit) -> bool {
         if let Self::Packed(pairs) = self
-            && (more > limit.entries || longest > limit.value)
+            && field.len().max(value.len()) > limit.value
         {
             *self = Self::Table(Box::new(spread(pairs, hasher)));
         }
-    }
-
-    /// Sets a field's value, after [`make_room`](Self::make_room). Whether the field is new.
-    pub fn set(&mut self, field: &[u8], value: &[u8], hasher: Hasher, limit: Limit) -> bool {
         match self {
             Self::Packed(pairs) => {
                 let new = pairs.set(field, value);

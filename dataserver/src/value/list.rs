@@ -5,11 +5,11 @@
 
 mod chunks;
 
-use super::packed::{Iter, Packed};
+use super::packed::{Iter, Packed, element_size};
 use crate::store::memory::class_size;
 use chunks::Chunks;
 
-pub use super::packed::{End, element_size};
+pub use super::packed::End;
 
 /// How large a chunk may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,12 +160,11 @@ impl List {
         first.chain(rest.flat_map(Packed::iter))
     }
 
-    /// Before elements are added whose [`element_size`]s come to so many bytes: a run that they don't fit becomes the
-    /// first chunk.
+    /// Before an element is added: a run that has no room for it becomes the first chunk.
     #[inline]
-    pub fn make_room(&mut self, bytes: usize, count: usize, limit: Limit) {
+    fn make_room(&mut self, value: &[u8], limit: Limit) {
         if let Self::One(run) = self
-            && !limit.allows(run.bytes() + bytes, run.count() + count)
+            && !limit.has_room(run, value)
         {
             *self = Self::Many(Box::new(Chunks::of(std::mem::take(run))));
         }
@@ -182,9 +181,10 @@ impl List {
         }
     }
 
-    /// Adds an element at an end, after [`make_room`](Self::make_room).
+    /// Adds an element at an end.
     #[inline]
     pub fn push(&mut self, end: End, value: &[u8], limit: Limit) {
+        self.make_room(value, limit);
         match self {
             Self::One(run) => run.push(end, value, limit.most()),
             Self::Many(chunks) => chunks.push(end, value, limit),
@@ -208,7 +208,7 @@ impl List {
         if index >= self.len() {
             return false;
         }
-        self.make_room(element_size(value.len()), 1, limit);
+        self.make_room(value, limit);
         match self {
             Self::One(run) => run.replace(index, value, limit.most()),
             Self::Many(chunks) => {
@@ -221,7 +221,7 @@ impl List {
 
     /// Adds an element on the side of the first one that equals `pivot`. Whether there is such a one.
     pub fn insert(&mut self, pivot: &[u8], side: End, value: &[u8], limit: Limit) -> bool {
-        self.make_room(element_size(value.len()), 1, limit);
+        self.make_room(value, limit);
         let after = usize::from(side == End::Tail);
         match self {
             Self::One(run) => {

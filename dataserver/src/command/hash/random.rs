@@ -69,11 +69,12 @@ impl Answer<'_, '_> {
 /// Fields that may be the same. How many is for the client to say, but not beyond any bound.
 fn repeated(hash: &Fields, count: usize, answer: &mut Answer<'_, '_>) -> Done {
     answer.start(count);
-    let (mut random, all) = (fastrand::Rng::new(), hash.all());
+    let mut random = fastrand::Rng::new();
+    // Of a packed hash, each draw would walk from its start.
+    let packed = if matches!(hash, Fields::Packed(_)) { hash.all() } else { Vec::new() };
     for _ in 0..count {
-        if let Some(&pair) = random.choice(&all) {
-            answer.add(pair);
-        }
+        let pair = random.choice(&packed).copied().or_else(|| hash.random(&mut random));
+        pair.into_iter().for_each(|pair| answer.add(pair));
         if answer.reply.len() > MAX_REQUEST {
             return Err(TOO_LARGE);
         }

@@ -28,7 +28,6 @@ fn apply(list: &mut List, model: &mut VecDeque<Vec<u8>>, op: Op, limit: Limit) {
     let len = model.len();
     match op {
         Op::Push(end, v) => {
-            list.make_room(element_size(v.len()), 1, limit);
             list.push(end, &v, limit);
             if end == End::Head { model.push_front(v) } else { model.push_back(v) }
         }
@@ -110,7 +109,6 @@ fn changes_form_both_ways() {
     let mut list = List::default();
     let mut forms = Vec::new();
     for _ in 0..5 {
-        list.make_room(1, 1, limit);
         list.push(End::Tail, b"x", limit);
         forms.push(list.encoding());
     }
@@ -128,7 +126,6 @@ fn inserting_at_one_place_fills_chunks() {
     let limit = Limit::new(-1);
     let mut list = List::default();
     for i in 0..2000 {
-        list.make_room(22, 1, limit);
         list.push(End::Tail, format!("{i:020}").as_bytes(), limit);
     }
     for i in 2000..12_000 {
@@ -143,7 +140,6 @@ fn long_lists_have_little_beside_their_elements() {
     for end in [End::Head, End::Tail] {
         let (mut list, limit) = (List::default(), Limit::new(-2));
         for _ in 0..100_000 {
-            list.make_room(12, 1, limit);
             list.push(end, b"0123456789", limit);
         }
         assert!(list.size() < 100_000 * 12 * 103 / 100, "{}", list.size());
