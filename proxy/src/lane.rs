@@ -96,7 +96,7 @@ impl Lane {
             touched: Cell::new(false),
             task: RefCell::new(Waker::noop().clone()),
         });
-        tokio::task::spawn_local(serve::run(Rc::clone(&lane), Rc::clone(worker)));
+        tokio::task::spawn_local(serve::supervise(Rc::clone(&lane), Rc::clone(worker)));
         lane
     }
 

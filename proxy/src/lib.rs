@@ -22,7 +22,7 @@
 //! what may take long and must not stand before others' requests. `lane::deadline` answers what is late in its place;
 //! `fault` says whose fault it was and whether a retry is safe. `limits` bounds everything.
 //!
-//! Measured on one core before three redis-servers (GET:SET 10:1, 256 B, 50 clients; see docs/bench.md), this costs mostly what the
+//! Measured on one core before three redis-servers (GET:SET 10:1, 256 B, 50 clients; see docs/benchmarks.md), this costs mostly what the
 //! kernel takes for two reads and writes a batch; that is why everything above is about fewer and fuller ones.
 
 mod alias;

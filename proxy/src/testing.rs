@@ -12,10 +12,11 @@ use ringtail_protocol::frame::Scanner;
 use ringtail_protocol::limits::RequestLimits;
 use ringtail_protocol::reply::write_request;
 use ringtail_protocol::request::{Batch, Parser};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::task::{AbortHandle, JoinHandle, spawn_local, yield_now};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet, spawn_local, yield_now};
 use tokio::time::timeout;
 
 use crate::session;
@@ -63,6 +64,24 @@ impl Fake {
         Self { addr, connections, tasks }
     }
 
+    /// A member that lets lanes be opened, and then reads nothing more.
+    pub(crate) async fn deaf() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap().to_string();
+        let task = spawn_local(async move {
+            let mut kept = Vec::new();
+            while let Ok((mut socket, _)) = listener.accept().await {
+                for _ in 0..2 {
+                    let mut greeting = [0; 64];
+                    let _ = socket.read(&mut greeting).await;
+                    let _ = socket.write_all(b"+OK\r\n").await;
+                }
+                kept.push(socket);
+            }
+        });
+        Self { addr, connections: Rc::default(), tasks: Rc::new(RefCell::new(vec![task.abort_handle()])) }
+    }
+
     /// Closes its listener and its connections.
     pub(crate) async fn stop(&self) {
         self.tasks.borrow_mut().drain(..).for_each(|task| task.abort());
@@ -103,16 +122,17 @@ async fn answer_all(mut socket: TcpStream, answering: Answering, seed: u64) {
 /// A worker in front of members.
 pub(crate) struct Proxy {
     pub(crate) worker: Rc<Worker>,
+    _tasks: JoinSet<()>,
     listener: TcpListener,
 }
 
 impl Proxy {
     pub(crate) async fn start(members: &[&Fake], timeout: Duration) -> Self {
         let shared = Shared::new(settings(timeout), Topologies::new(topology(members, 1)), None);
-        let worker = Worker::start(shared, 0);
+        let (worker, tasks) = Worker::start(shared, 0);
         // Its tasks begin.
         yield_now().await;
-        Self { worker, listener: TcpListener::bind("127.0.0.1:0").await.unwrap() }
+        Self { worker, _tasks: tasks, listener: TcpListener::bind("127.0.0.1:0").await.unwrap() }
     }
 
     pub(crate) async fn client(&self) -> Client {
@@ -163,7 +183,44 @@ pub(crate) struct Client {
     pub(crate) task: JoinHandle<()>,
 }
 
+/// The reading half of a client.
+pub(crate) struct Answers {
+    socket: OwnedReadHalf,
+    unread: Vec<u8>,
+}
+
+impl Answers {
+    pub(crate) async fn answer(&mut self) -> String {
+        next_answer(&mut self.socket, &mut self.unread).await
+    }
+}
+
+/// Sends one request, its words between spaces.
+pub(crate) async fn write_line(socket: &mut (impl AsyncWrite + Unpin), line: &str) {
+    let mut out = Vec::new();
+    let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+    write_request(&mut out, words.into_iter());
+    socket.write_all(&out).await.unwrap();
+}
+
+async fn next_answer(socket: &mut (impl AsyncRead + Unpin), unread: &mut Vec<u8>) -> String {
+    let mut scanner = Scanner::default();
+    loop {
+        if let Some(len) = scanner.scan(unread).unwrap() {
+            let rest = unread.split_off(len);
+            return String::from_utf8(std::mem::replace(unread, rest)).unwrap();
+        }
+        assert!(socket.read_buf(unread).await.unwrap() > 0, "the proxy closed the connection");
+    }
+}
+
 impl Client {
+    /// To write and to read at the same time.
+    pub(crate) fn split(self) -> (Answers, OwnedWriteHalf) {
+        let (reader, writer) = self.socket.into_split();
+        (Answers { socket: reader, unread: self.unread }, writer)
+    }
+
     /// Sends requests, one a line, its words between spaces.
     pub(crate) async fn send(&mut self, lines: &[&str]) {
         let mut out = Vec::new();
@@ -176,18 +233,7 @@ impl Client {
 
     /// The next answer, as it came.
     pub(crate) async fn answer(&mut self) -> String {
-        let mut scanner = Scanner::default();
-        loop {
-            if let Some(len) = scanner.scan(&self.unread).unwrap() {
-                let rest = self.unread.split_off(len);
-                let answer = std::mem::replace(&mut self.unread, rest);
-                return String::from_utf8(answer).unwrap();
-            }
-            assert!(
-                self.socket.read_buf(&mut self.unread).await.unwrap() > 0,
-                "the proxy closed the connection"
-            );
-        }
+        next_answer(&mut self.socket, &mut self.unread).await
     }
 
     pub(crate) async fn ask(&mut self, line: &str) -> String {

@@ -11,7 +11,7 @@ use ringtail_protocol::errors;
 use ringtail_protocol::reply::{Reply, Resp};
 use ringtail_protocol::request::Batch;
 use tokio::sync::Notify;
-use tokio::task::spawn_local;
+use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{Instant, sleep_until};
 
 use crate::lane::Lane;
@@ -54,11 +54,15 @@ struct Pool {
 
 /// A worker thread's work, until shutdown.
 pub(crate) async fn work(context: WorkerContext, shared: Arc<Shared>, tls: Option<TlsServer>) {
-    let worker = Worker::start(shared, context.index);
+    let (worker, mut tasks) = Worker::start(shared, context.index);
     spawn_local(Rc::clone(&worker).stop_at(context.shutdown.clone()));
-    context
-        .serve(limits::SHUTDOWN_GRACE, move |accepted| welcome(Rc::clone(&worker), accepted, tls.clone()))
-        .await;
+    let serving = context
+        .serve(limits::SHUTDOWN_GRACE, move |accepted| welcome(Rc::clone(&worker), accepted, tls.clone()));
+    tokio::select! {
+        () = serving => {}
+        // They run for ever. Without one of them every client would wait for ever, so the program ends instead.
+        ended = tasks.join_next() => tracing::error!("a task of the worker's own ended: {ended:?}"),
+    }
 }
 
 /// One client, from accept to its end.
@@ -87,13 +91,13 @@ async fn refuse(worker: &Worker, mut stream: Stream) {
 }
 
 impl Worker {
-    /// A worker and its tasks, on the thread's runtime.
-    pub(crate) fn start(shared: Arc<Shared>, index: usize) -> Rc<Self> {
-        let worker = Self::new(shared, index);
-        spawn_local(flush_turns(Rc::clone(&worker)));
-        spawn_local(Rc::clone(&worker).sweep_deadlines());
-        spawn_local(Rc::clone(&worker).follow_topology());
-        worker
+    /// A worker and its own tasks, on the thread's runtime.
+    pub(crate) fn start(shared: Arc<Shared>, index: usize) -> (Rc<Self>, JoinSet<()>) {
+        let (worker, mut tasks) = (Self::new(shared, index), JoinSet::new());
+        tasks.spawn_local(flush_turns(Rc::clone(&worker)));
+        tasks.spawn_local(Rc::clone(&worker).sweep_deadlines());
+        tasks.spawn_local(Rc::clone(&worker).follow_topology());
+        (worker, tasks)
     }
 
     fn new(shared: Arc<Shared>, index: usize) -> Rc<Self> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ringtail_net::Stream;
 use ringtail_protocol::frame::{NotAReply, Scanner};
+use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 
 use super::{Core, Lane, Phase, open};
@@ -19,8 +20,17 @@ use crate::link::closed;
 use crate::pending::Target;
 use crate::worker::Worker;
 
+/// Runs the lane's task, and again if it panics: the lane's sessions go on, with an error for what they wait for.
+pub(super) async fn supervise(lane: Rc<Lane>, worker: Rc<Worker>) {
+    while let Err(error) = spawn_local(run(Rc::clone(&lane), Rc::clone(&worker))).await {
+        tracing::error!(member = lane.member.label, "a lane failed: {error}");
+        lane.broke(&worker, &io::Error::other("an error of the proxy"));
+        sleep(limits::RECONNECT_MOST).await;
+    }
+}
+
 /// Runs until the lane's member has left the topology and nobody waits any more.
-pub(super) async fn run(lane: Rc<Lane>, worker: Rc<Worker>) {
+async fn run(lane: Rc<Lane>, worker: Rc<Worker>) {
     let mut failures = 0;
     while !lane.is_over() {
         match open::open(&lane, &worker).await {

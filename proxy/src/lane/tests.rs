@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::testing::{Answering, Fake, Proxy, bulk, echoing, keys_of, on_a_worker};
+use crate::testing::{Answering, Fake, Proxy, bulk, echoing, keys_of, on_a_worker, write_line};
 
 const TIMEOUT: Duration = Duration::from_millis(150);
 
@@ -139,5 +139,32 @@ fn the_database_is_switched_only_when_it_must_be() {
         // The first two are the lane's own, from when it was opened.
         let wanted = ["SELECT 15", "SELECT 0", "GET a", "SELECT 1", "GET b", "GET c", "SELECT 0", "GET d"];
         assert_eq!(*seen.borrow(), wanted);
+    });
+}
+
+/// A server that takes the connection and then reads nothing: what is sent to it is bounded, and answered for.
+#[test]
+fn a_member_that_does_not_read_holds_up_only_those_who_ask_it() {
+    on_a_worker(async {
+        let well = Fake::start(echoing()).await;
+        let deaf = Fake::deaf().await;
+        let proxy = Proxy::start(&[&well, &deaf], TIMEOUT).await;
+        let [good, bad] = &keys_of(&proxy, 2)[..] else { panic!("two keys") };
+        let (client, mut other) = (proxy.client().await, proxy.client().await);
+        let request = format!("SET {bad} {}", "x".repeat(1 << 20));
+        let (mut answers, mut socket) = client.split();
+        let sent = tokio::task::spawn_local(async move {
+            for _ in 0..32 {
+                write_line(&mut socket, &request).await;
+            }
+        });
+        for _ in 0..100 {
+            assert!(other.ask(&format!("GET {good}")).await.contains(good));
+        }
+        for _ in 0..32 {
+            let error = answers.answer().await;
+            assert!(error.starts_with("-TIMEOUT") || error.starts_with("-MEMBER"), "{error}");
+        }
+        sent.await.unwrap();
     });
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 
-use ringtail_net::Stream;
+use ringtail_net::{RateLimited, Stream};
 use ringtail_protocol::errors;
 use ringtail_protocol::request::{Batch, Parser, ProtocolError};
 use tokio::task::yield_now;
@@ -79,7 +79,17 @@ impl Session {
             return event.await;
         }
         // Only a request that came in part costs a timer.
-        timeout(limits::REQUEST_TIMEOUT, event).await.unwrap_or(Event::Done)
+        timeout(limits::REQUEST_TIMEOUT, event).await.unwrap_or_else(|_| self.give_up())
+    }
+
+    /// Half a request, and nothing more for long.
+    #[cold]
+    fn give_up(&self) -> Event {
+        static STUCK: RateLimited = RateLimited::new();
+        let peer = self.state.borrow().client.peer;
+        STUCK
+            .log(|suppressed| tracing::warn!(%peer, suppressed, "closed: a request was begun and not ended"));
+        Event::Done
     }
 
     fn poll_event(&self, worker: &Worker, cx: &mut Context<'_>) -> Poll<Event> {
