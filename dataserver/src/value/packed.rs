@@ -120,6 +120,13 @@ impl Packed {
         run
     }
 
+    /// An empty run with room for so many bytes at one end, for one that is about to grow.
+    pub fn with_room(end: End, bytes: usize) -> Self {
+        let mut run = Self::default();
+        run.reallocate(if end == End::Head { bytes } else { 0 }, class_size(bytes));
+        run
+    }
+
     /// Elements in it.
     #[inline]
     pub fn count(&self) -> usize {

@@ -111,10 +111,14 @@ impl Pairs {
     /// Where a field's pair begins, and its head.
     #[inline]
     fn find(&self, field: &[u8]) -> Option<(usize, Head)> {
-        let mut rest = self.pairs();
+        let (mut rest, last) = (self.pairs(), field.last());
         while let Some(head) = Head::read(rest) {
-            if head.field == field.len() && rest[head.size..head.value_at()] == *field {
-                return Some((self.0.len() - rest.len(), head));
+            // Fields of one length mostly differ at their ends: most others need no call to compare them.
+            if head.field == field.len() {
+                let other = &rest[head.size..head.value_at()];
+                if other.last() == last && other == field {
+                    return Some((self.0.len() - rest.len(), head));
+                }
             }
             rest = &rest[head.pair()..];
         }

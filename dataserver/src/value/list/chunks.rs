@@ -2,7 +2,7 @@
 
 use super::{End, Limit};
 use crate::store::memory::class_size;
-use crate::value::packed::Packed;
+use crate::value::packed::{Packed, element_size};
 use std::collections::VecDeque;
 
 /// Runs of elements, in order.
@@ -97,14 +97,15 @@ impl Chunks {
             Some(chunk) if limit.has_room(chunk, value) => chunk.push(end, value, limit.most()),
             Some(full) => {
                 full.fit();
-                self.add(end, value);
+                self.add(end, value, limit);
             }
-            None => self.add(end, value),
+            None => self.add(end, value, limit),
         }
     }
 
-    fn add(&mut self, end: End, value: &[u8]) {
-        let chunk = Packed::of(value);
+    fn add(&mut self, end: End, value: &[u8], limit: Limit) {
+        let mut chunk = Packed::with_room(end, element_size(value.len()).max(limit.most() / 8));
+        chunk.push(end, value, limit.most());
         if end == End::Head { self.all.push_front(chunk) } else { self.all.push_back(chunk) }
     }
 
