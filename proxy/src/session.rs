@@ -1,6 +1,7 @@
 //! A session: one client's connection, its state, and its turn: one read, every complete request, one write.
 
 mod serve;
+mod steps;
 mod window;
 
 #[cfg(test)]

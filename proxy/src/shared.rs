@@ -14,7 +14,9 @@ use crate::member::Sight;
 use crate::settings::Settings;
 
 /// What one worker has done. Only its worker writes, so that no two threads contend for the numbers.
+/// On cache lines of their own, for the same reason.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(crate) struct Counters {
     /// Requests begun.
     pub(crate) commands: AtomicU64,

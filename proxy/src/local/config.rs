@@ -21,6 +21,8 @@ fn settings(settings: &Settings) -> Vec<(&'static str, String)> {
         ("maxmemory-policy", "noeviction".to_owned()),
         ("port", tls(port, !settings.tls)),
         ("proto-max-bulk-len", MAX_BULK.to_string()),
+        // Never the password itself.
+        ("requirepass", if settings.password.is_some() { "(set)" } else { "" }.to_owned()),
         ("save", String::new()),
         ("timeout", "0".to_owned()),
         ("tls-port", tls(port, settings.tls)),

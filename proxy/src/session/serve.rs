@@ -1,19 +1,17 @@
 //! A session's task: wait until it is readable, run the turn, and again.
 
 use std::future::poll_fn;
-use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use ringtail_net::{RateLimited, Stream};
-use ringtail_protocol::errors;
-use ringtail_protocol::request::{Batch, Parser, ProtocolError};
+use ringtail_protocol::request::{Batch, Parser};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use super::{Hold, ReplyMode, Session, State};
+use super::{Hold, Session, State};
 use crate::limits;
 use crate::route;
 use crate::shared::Counters;
@@ -113,7 +111,7 @@ impl Session {
             state.hold = Some(Hold::Window);
             return Poll::Pending;
         }
-        state.poll_readable(cx)
+        state.poll_readable(cx).map(|()| Event::Readable)
     }
 
     fn keep_waker(&self, state: &State, cx: &Context<'_>) {
@@ -242,106 +240,5 @@ impl Session {
             }
         }
         None
-    }
-}
-
-impl State {
-    fn is_mid_request(&self) -> bool {
-        self.hold.is_none() && !self.unread.is_empty()
-    }
-
-    fn poll_write(&mut self, worker: &Worker, cx: &mut Context<'_>) {
-        while self.stuck {
-            let Some(stream) = &self.stream else { return };
-            match stream.poll_write_ready(cx) {
-                Poll::Pending => return,
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) => self.failed = true,
-            }
-            self.stuck = false;
-            self.write(worker);
-        }
-    }
-
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<Event> {
-        let Some(stream) = &self.stream else { return Poll::Ready(Event::Done) };
-        // An error shows at the read.
-        let _ = ready!(stream.poll_read_ready(cx));
-        Poll::Ready(Event::Readable)
-    }
-
-    /// One read; whether there may be more.
-    fn read(&mut self, worker: &Worker, buf: &mut Vec<u8>) -> bool {
-        let Some(stream) = &mut self.stream else { return false };
-        buf.reserve(limits::READ);
-        let read = match stream.try_read(buf, limits::READ) {
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-            Err(_) => {
-                self.failed = true;
-                return false;
-            }
-        };
-        self.ended = read == 0;
-        Counters::add(&worker.counters.bytes_in, read as u64);
-        self.client.active.store(worker.shared.millis(worker.turn.now()), Relaxed);
-        read == limits::READ
-    }
-
-    /// The reply mode of the request that begins.
-    #[inline]
-    fn begin_reply(&mut self) {
-        if self.reply_mode == ReplyMode::SkipNext {
-            self.reply_mode = ReplyMode::Skip;
-        }
-    }
-
-    #[inline]
-    fn end_reply(&mut self) {
-        if self.reply_mode == ReplyMode::Skip {
-            self.reply_mode = ReplyMode::On;
-        }
-    }
-
-    /// The request was not run after all.
-    fn take_back_reply(&mut self) {
-        if self.reply_mode == ReplyMode::Skip {
-            self.reply_mode = ReplyMode::SkipNext;
-        }
-    }
-
-    /// Takes the request that the hold is about off what is unread.
-    fn take_question(&mut self) -> Option<whole::Question> {
-        let (mut parser, mut batch) = (Parser::default(), Batch::default());
-        let limits = self.limits();
-        parser.parse(&mut self.unread, limits, &mut batch);
-        let request = batch.requests().first()?;
-        let args = batch.args(request, &self.unread);
-        let question = whole::Question::new(self, args);
-        self.unread.drain(..request.end as usize);
-        question
-    }
-
-    fn answer_question(&mut self, worker: &Worker, answer: &[u8]) {
-        Counters::add(&worker.counters.commands, 1);
-        self.begin_reply();
-        self.reply(worker, |reply| reply.raw(answer));
-        self.end_reply();
-    }
-
-    #[cold]
-    fn refuse(&mut self, worker: &Worker, error: ProtocolError) {
-        let error = errors::Error::new(error.text());
-        self.reply(worker, |reply| reply.error(&error));
-        self.closing = true;
-    }
-
-    /// Gives everything back; answers that still come go nowhere.
-    fn close(&mut self) -> Option<Stream> {
-        self.unread = Vec::new();
-        self.out = Vec::new();
-        self.sent = 0;
-        self.failed = true;
-        self.stream.take()
     }
 }

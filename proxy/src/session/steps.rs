@@ -1,0 +1,119 @@
+//! What a session's task does to its state between two waits: read, write, begin and end a request.
+
+use std::io;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, ready};
+
+use ringtail_net::Stream;
+use ringtail_protocol::errors;
+use ringtail_protocol::request::{Batch, Parser, ProtocolError};
+
+use super::{ReplyMode, State};
+use crate::limits;
+use crate::shared::Counters;
+use crate::whole;
+use crate::worker::Worker;
+
+impl State {
+    pub(super) fn is_mid_request(&self) -> bool {
+        self.hold.is_none() && !self.unread.is_empty()
+    }
+
+    pub(super) fn poll_write(&mut self, worker: &Worker, cx: &mut Context<'_>) {
+        while self.stuck {
+            let Some(stream) = &self.stream else { return };
+            match stream.poll_write_ready(cx) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => self.failed = true,
+            }
+            self.stuck = false;
+            self.write(worker);
+        }
+    }
+
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(stream) = &self.stream else { return Poll::Ready(()) };
+        // An error, or that there is no stream any more, shows at the read.
+        let _ = ready!(stream.poll_read_ready(cx));
+        Poll::Ready(())
+    }
+
+    /// One read; whether there may be more.
+    pub(super) fn read(&mut self, worker: &Worker, buf: &mut Vec<u8>) -> bool {
+        let Some(stream) = &mut self.stream else {
+            self.ended = true;
+            return false;
+        };
+        buf.reserve(limits::READ);
+        let read = match stream.try_read(buf, limits::READ) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(_) => {
+                self.failed = true;
+                return false;
+            }
+        };
+        self.ended = read == 0;
+        Counters::add(&worker.counters.bytes_in, read as u64);
+        self.client.active.store(worker.shared.millis(worker.turn.now()), Relaxed);
+        read == limits::READ
+    }
+
+    /// The reply mode of the request that begins.
+    #[inline]
+    pub(super) fn begin_reply(&mut self) {
+        if self.reply_mode == ReplyMode::SkipNext {
+            self.reply_mode = ReplyMode::Skip;
+        }
+    }
+
+    #[inline]
+    pub(super) fn end_reply(&mut self) {
+        if self.reply_mode == ReplyMode::Skip {
+            self.reply_mode = ReplyMode::On;
+        }
+    }
+
+    /// The request was not run after all.
+    pub(super) fn take_back_reply(&mut self) {
+        if self.reply_mode == ReplyMode::Skip {
+            self.reply_mode = ReplyMode::SkipNext;
+        }
+    }
+
+    /// Takes the request that the hold is about off what is unread.
+    pub(super) fn take_question(&mut self) -> Option<whole::Question> {
+        let (mut parser, mut batch) = (Parser::default(), Batch::default());
+        let limits = self.limits();
+        parser.parse(&mut self.unread, limits, &mut batch);
+        let request = batch.requests().first()?;
+        let args = batch.args(request, &self.unread);
+        let question = whole::Question::new(self, args);
+        self.unread.drain(..request.end as usize);
+        question
+    }
+
+    pub(super) fn answer_question(&mut self, worker: &Worker, answer: &[u8]) {
+        Counters::add(&worker.counters.commands, 1);
+        self.begin_reply();
+        self.reply(worker, |reply| reply.raw(answer));
+        self.end_reply();
+    }
+
+    #[cold]
+    pub(super) fn refuse(&mut self, worker: &Worker, error: ProtocolError) {
+        let error = errors::Error::new(error.text());
+        self.reply(worker, |reply| reply.error(&error));
+        self.closing = true;
+    }
+
+    /// Gives everything back; answers that still come go nowhere.
+    pub(super) fn close(&mut self) -> Option<Stream> {
+        self.unread = Vec::new();
+        self.out = Vec::new();
+        self.sent = 0;
+        self.failed = true;
+        self.stream.take()
+    }
+}
