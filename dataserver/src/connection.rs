@@ -3,7 +3,7 @@
 //! The buffers of a turn are the worker's and shared by its connections; a connection keeps bytes of its own only while
 //! a request is incomplete or the client does not take its replies.
 
-use crate::execute::{Executor, OUTPUT_HIGH, unparsed};
+use crate::execute::{Executor, OUTPUT_HIGH};
 use crate::server::{Server, unix_millis};
 use crate::session::Session;
 use ringtail_net::Stream;
@@ -159,6 +159,7 @@ impl Connection {
         loop {
             scratch.batch.clear();
             let rest = &mut input[done..];
+            let was_authenticated = self.session.authenticated;
             let parsed = self.parser.parse(rest, self.session.limits(), &mut scratch.batch);
             let count = scratch.batch.requests().len();
             let ran = scratch.executor.run(&mut self.session, &scratch.batch, rest, &mut scratch.output);
@@ -166,9 +167,17 @@ impl Connection {
                 return input.len();
             }
             if ran < count {
-                let left = unparsed(&scratch.batch, ran, rest, &rest[parsed.consumed..]);
-                self.put_back(left, input);
-                return 0;
+                // The client has to take output before the rest of its requests run.
+                scratch.batch.put_back(ran, input, done);
+                self.parser = Parser::default();
+                self.backlog = true;
+                return done + scratch.batch.end_of(ran);
+            }
+            if self.session.authenticated != was_authenticated {
+                // What was parsed within other bounds is looked at again.
+                self.parser = Parser::default();
+                done += scratch.batch.end_of(ran);
+                continue;
             }
             if let Some(error) = parsed.error {
                 self.broken(error, &mut scratch.output);
@@ -182,15 +191,7 @@ impl Connection {
                 self.backlog = true;
                 return done;
             }
-            // Authentication lifts the bounds: what the parser noted under the small ones is looked at again.
         }
-    }
-
-    /// The client has to take output before the rest of its requests run.
-    fn put_back(&mut self, left: Vec<u8>, input: &mut Vec<u8>) {
-        *input = left;
-        self.parser = Parser::default();
-        self.backlog = true;
     }
 
     /// Answers what broke the protocol, and ends the connection.

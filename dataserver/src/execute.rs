@@ -265,22 +265,3 @@ fn refusal(found: Found, args: Args<'_>) -> Error {
         Found::NoCommand => errors::unknown_command(&args[0], args.from(1).iter()),
     }
 }
-
-/// The requests from `first` on as bytes to be parsed again, followed by `tail`.
-pub fn unparsed(batch: &Batch, first: usize, buf: &[u8], tail: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for request in &batch.requests()[first..] {
-        write_back(batch, request, buf, &mut bytes);
-    }
-    bytes.extend_from_slice(tail);
-    bytes
-}
-
-/// An inline line was unquoted in place, so it goes back as an array.
-fn write_back(batch: &Batch, request: &Request, buf: &[u8], bytes: &mut Vec<u8>) {
-    if request.inline {
-        ringtail_protocol::reply::write_request(bytes, batch.args(request, buf).iter());
-    } else {
-        bytes.extend_from_slice(&buf[request.start as usize..request.end as usize]);
-    }
-}

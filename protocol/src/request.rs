@@ -4,6 +4,7 @@
 //! looked at once. One [`Batch`] per thread takes the spans of all the complete requests of a read.
 
 use crate::limits::{MAX_BATCH, MAX_LINE, MAX_REQUEST, RequestLimits};
+use crate::reply::write_request;
 use memchr::memchr;
 
 /// One argument: `len` bytes of the buffer from `start`.
@@ -63,6 +64,26 @@ impl Batch {
     #[inline]
     pub fn spans(&self, request: &Request) -> &[Span] {
         &self.spans[request.first as usize..(request.first + request.count) as usize]
+    }
+
+    /// Where the requests before `count` end: what follows is yet to be dealt with.
+    pub fn end_of(&self, count: usize) -> usize {
+        self.requests[..count].last().map_or(0, |request| request.end as usize)
+    }
+
+    /// Makes the requests from `first` on fit to be parsed again from `buf`, where they were parsed from offset `at` on: an inline
+    /// line was unquoted in place, so it goes back as an array.
+    pub fn put_back(&self, first: usize, buf: &mut Vec<u8>, at: usize) {
+        let rest = &self.requests[first..];
+        let Some(last) = rest.iter().rposition(|request| request.inline) else { return };
+        let mut bytes = Vec::new();
+        for request in &rest[..=last] {
+            match request.inline {
+                true => write_request(&mut bytes, self.args(request, &buf[at..]).iter()),
+                false => bytes.extend_from_slice(&buf[at..][request.start as usize..request.end as usize]),
+            }
+        }
+        buf.splice(at + self.end_of(first)..at + self.end_of(first + last + 1), bytes);
     }
 
     /// The arguments of one request as the command sees them.
@@ -388,7 +409,10 @@ fn inline(buf: &mut [u8], start: usize, batch: &mut Batch) -> Result<Option<usiz
     let end = start + newline + 1;
     let line_end = if newline > 0 && buf[end - 2] == b'\r' { end - 2 } else { end - 1 };
     let first = batch.spans.len();
-    split_words(buf, start, line_end, &mut batch.spans)?;
+    // A line that turns out to be broken stays as it is: it may have to be looked at again.
+    let mut line = buf[start..line_end].to_vec();
+    split_words(&mut line, start as u32, &mut batch.spans)?;
+    buf[start..line_end].copy_from_slice(&line);
     let count = batch.spans.len() - first;
     if count > 0 {
         batch.requests.push(Request {
@@ -402,17 +426,18 @@ fn inline(buf: &mut [u8], start: usize, batch: &mut Batch) -> Result<Option<usiz
     Ok(Some(end))
 }
 
-fn split_words(buf: &mut [u8], start: usize, end: usize, spans: &mut Vec<Span>) -> Result<(), ProtocolError> {
-    let mut at = start;
+/// The words of `line`, unquoted inside it, as spans of a buffer in which it is at `offset`.
+fn split_words(line: &mut [u8], offset: u32, spans: &mut Vec<Span>) -> Result<(), ProtocolError> {
+    let (mut at, end) = (0, line.len());
     loop {
-        while at < end && is_space(buf[at]) {
+        while at < end && is_space(line[at]) {
             at += 1;
         }
         if at == end {
             return Ok(());
         }
-        let (len, after) = unquote(buf, at, end).ok_or(ProtocolError::UnbalancedQuotes)?;
-        spans.push(Span { start: at as u32, len: len as u32 });
+        let (len, after) = unquote(line, at, end).ok_or(ProtocolError::UnbalancedQuotes)?;
+        spans.push(Span { start: offset + at as u32, len: len as u32 });
         at = after;
     }
 }

@@ -121,3 +121,19 @@ proptest! {
         prop_assert_eq!(whole.0, pieces.0);
     }
 }
+
+#[test]
+fn what_was_put_back_is_parsed_again() {
+    let data = b"\r\nGET \"a b\"\r\n*1\r\n$4\r\nPING\r\n\n'set' '\"' \"x y\"\r\n*1\r\n$1\r\nq\r\nECHO \"a\" \"b\r\n";
+    let (all, error) = exercise(data, usize::MAX);
+    assert_eq!((all.len(), error), (4, Some(ProtocolError::UnbalancedQuotes)));
+    for first in 0..=all.len() {
+        // Parsed from an offset on, as when requests before it are dealt with.
+        let (mut buf, mut batch) = ([b"PING\n", &data[..]].concat(), Batch::default());
+        Parser::default().parse(&mut buf[5..], RequestLimits::FULL, &mut batch);
+        batch.put_back(first, &mut buf, 5);
+        let (again, error) = exercise(&buf[5 + batch.end_of(first)..], usize::MAX);
+        assert_eq!(again, all[first..]);
+        assert_eq!(error, Some(ProtocolError::UnbalancedQuotes));
+    }
+}

@@ -180,7 +180,7 @@ impl Session {
         self: &Rc<Self>,
         worker: &Rc<Worker>,
         state: &mut State,
-        buf: &mut [u8],
+        buf: &mut Vec<u8>,
         batch: &mut Batch,
     ) -> usize {
         if state.sequence.is_empty() {
@@ -194,7 +194,8 @@ impl Session {
             if let Some(dealt) = self.run_batch(worker, state, &buf[at..], batch) {
                 // What was parsed after it is parsed again.
                 state.parser = Parser::default();
-                at += dealt;
+                batch.put_back(dealt, buf, at);
+                at += batch.end_of(dealt);
                 if state.hold.is_some() {
                     return at;
                 }
@@ -212,7 +213,7 @@ impl Session {
         at
     }
 
-    /// Runs the batch's requests. Where it stopped, if one has to wait, or the session's state changed what may be parsed.
+    /// Runs the batch's requests. How many are dealt with, if one has to wait, or the session's state changed what may be parsed.
     #[inline]
     fn run_batch(
         self: &Rc<Self>,
@@ -232,11 +233,11 @@ impl Session {
                 Counters::add(&worker.counters.commands, (left as u64).wrapping_neg());
                 state.take_back_reply();
                 state.hold = Some(hold);
-                return Some(request.start as usize);
+                return Some(index);
             }
             state.end_reply();
             if state.closing || state.authenticated != was_authenticated {
-                return Some(request.end as usize);
+                return Some(index + 1);
             }
         }
         None

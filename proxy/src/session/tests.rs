@@ -145,3 +145,18 @@ fn requests_that_break_the_protocol_are_answered_and_closed() {
         client.task.await.unwrap();
     });
 }
+
+#[test]
+fn inline_requests_that_had_to_wait_keep_their_quotes() {
+    on_a_worker(async {
+        let members = three().await;
+        let proxy = Proxy::start(&members.each_ref(), TIMEOUT).await;
+        let mut client = proxy.client().await;
+        let lines = b"DBSIZE \r\nGET \"a b\"\r\n\"DBSIZE\"\r\nGET 'c d'\r\nGET \"e";
+        tokio::io::AsyncWriteExt::write_all(&mut client.socket, lines).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut client.socket, b" f\"\r\n").await.unwrap();
+        for answer in [":21\r\n", "$3\r\na b\r\n", ":21\r\n", "$3\r\nc d\r\n", "$3\r\ne f\r\n"] {
+            assert_eq!(client.answer().await, answer);
+        }
+    });
+}
