@@ -11,7 +11,7 @@ use crate::store::{Key, Store};
 use ringtail_protocol::command::{Command, Flags, Found, find, keys};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::Reply;
-use ringtail_protocol::request::{Args, Batch, Request};
+use ringtail_protocol::request::{Args, Batch};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 

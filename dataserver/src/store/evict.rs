@@ -108,8 +108,10 @@ impl Evictor {
     /// Puts a candidate into the pool if it is better than the worst there.
     fn consider(&mut self, candidate: Candidate, now: u32) {
         let idle = |c: &Candidate| now.wrapping_sub(c.used);
-        if self.pool.iter().any(|c| c.hash == candidate.hash && c.slot == candidate.slot) {
-            return;
+        let same = |c: &Candidate| c.hash == candidate.hash && c.slot == candidate.slot;
+        if let Some(known) = self.pool.iter().position(same) {
+            // One that was used since it was seen would be passed over, though it may be the only key there is.
+            self.pool.remove(known);
         }
         let at = self.pool.partition_point(|c| idle(c) < idle(&candidate));
         self.pool.insert(at, candidate);

@@ -124,7 +124,8 @@ proptest! {
 
 #[test]
 fn what_was_put_back_is_parsed_again() {
-    let data = b"\r\nGET \"a b\"\r\n*1\r\n$4\r\nPING\r\n\n'set' '\"' \"x y\"\r\n*1\r\n$1\r\nq\r\nECHO \"a\" \"b\r\n";
+    let data =
+        b"\r\nGET \"a b\"\r\n*1\r\n$4\r\nPING\r\n\n'set' '\"' \"x y\"\r\n*1\r\n$1\r\nq\r\nECHO \"a\" \"b\r\n";
     let (all, error) = exercise(data, usize::MAX);
     assert_eq!((all.len(), error), (4, Some(ProtocolError::UnbalancedQuotes)));
     for first in 0..=all.len() {

@@ -229,3 +229,19 @@ fn many_arguments_pass() {
         assert_eq!(got.items().len(), 20_000);
     }
 }
+
+#[test]
+fn what_waits_behind_long_replies_is_taken_as_it_came() {
+    for front in Front::all() {
+        let mut conn = front.endpoint().open();
+        assert!(conn.call(&["SET", "long", &"x".repeat(700_000)]).is_ok(), "{}", front.name);
+        conn.send(b"GET long\r\nGET long\r\nGET long\r\nECHO \"a b\"\r\n*x\r\n").expect("sent");
+        for _ in 0..3 {
+            assert_eq!(conn.read().expect("a reply").text().len(), 700_000, "{}", front.name);
+        }
+        assert_eq!(conn.read().expect("a reply"), bulk("a b"), "{}", front.name);
+        let error = conn.read().expect("a reply");
+        assert_eq!(error.error(), Some("ERR Protocol error: invalid multibulk length"), "{}", front.name);
+        assert!(conn.closes(), "{}: the connection stays open", front.name);
+    }
+}

@@ -221,3 +221,17 @@ fn neither_values_nor_passwords_are_logged() {
         }
     }
 }
+
+#[test]
+fn what_follows_the_password_in_a_pipeline_has_no_strangers_bounds() {
+    for front in with_password() {
+        let mut conn = stranger(&front);
+        let long = "v".repeat(20_000);
+        let requests =
+            [request(&["AUTH", PASSWORD]), request(&["SET", "k", &long]), request(&["STRLEN", "k"])];
+        conn.send(&requests.concat()).expect("sent");
+        for want in ["OK", "OK", "20000"] {
+            assert_eq!(conn.read().expect("a reply").to_string(), want, "{}", front.name);
+        }
+    }
+}

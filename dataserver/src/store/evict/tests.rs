@@ -87,3 +87,17 @@ fn hits_are_within_a_hundredth_of_an_exact_lru() {
         }
     }
 }
+
+#[test]
+fn the_only_key_goes_though_it_was_used_since_it_was_seen() {
+    let mut client = crate::command::testing::Harness::new();
+    assert_eq!(client.run("SET k v"), "OK");
+    let (server, mut evictor) = (std::sync::Arc::clone(&client.server), Evictor::default());
+    for group in 0..GROUPS {
+        evictor.sample(&server.store, Policy::AllKeysLru, group, 5, client.now as u32);
+    }
+    client.advance(1000);
+    assert_eq!(client.run("GET k"), "'v'");
+    assert!(evictor.evict_one(&server.store, Policy::AllKeysLru, client.now as u32));
+    assert_eq!(client.run("DBSIZE"), "0");
+}
