@@ -11,7 +11,7 @@ use crate::store::{Key, Store};
 use ringtail_protocol::command::{Command, Flags, Found, find, keys};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::Reply;
-use ringtail_protocol::request::{Args, Batch};
+use ringtail_protocol::request::{Args, Batch, is_http};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -150,7 +150,7 @@ impl Executor {
     ) -> Result<(), Error> {
         let command = match prepared.found {
             Found::Command(command) if command.arity_ok(args.len()) => command,
-            _ => return Err(refusal(prepared.found, args)),
+            _ => return Err(refusal(prepared.found, session, args)),
         };
         if !session.authenticated && !command.flags.contains(Flags::NO_AUTH) {
             return Err(errors::NO_AUTH);
@@ -193,7 +193,9 @@ impl Executor {
         let counters = &server.counters[self.worker];
         let view = View::lock(&server.store, counters, now, session.db, !session.no_touch, keys);
         let reply = Reply::new(out, session.resp);
-        command::run(&mut Call { view, keys, args, reply, session, server, command })
+        let mut call = Call { view, keys, args, reply, session, server, command };
+        let done = command::run(&mut call);
+        if call.reply.is_too_long() { Err(errors::REPLY_TOO_LONG) } else { done }
     }
 
     /// Before a command that may need memory.
@@ -216,9 +218,13 @@ impl Executor {
 
     /// Notes what happened, once for the batch.
     #[inline]
-    fn note(&self, session: &Session, ran: usize, now: u64) {
+    fn note(&mut self, session: &Session, ran: usize, now: u64) {
         self.counters().commands.add(ran as u64);
         self.server.store.memory.publish();
+        if self.server.store.memory.is_over() {
+            // A command that grew one key by much: the limit holds again before the next batch.
+            let _ = self.make_room(now);
+        }
         session.client.active.store(now, Relaxed);
         if let Some(Prepared { found: Found::Command(command), .. }) =
             ran.checked_sub(1).map(|i| self.prepared[i])
@@ -256,12 +262,15 @@ fn is_first(command: &Command, count: usize) -> bool {
 
 /// Why a request can't run at all.
 #[cold]
-fn refusal(found: Found, args: Args<'_>) -> Error {
+fn refusal(found: Found, session: &mut Session, args: Args<'_>) -> Error {
     match found {
         Found::Command(command) => errors::wrong_arity(command.full_name),
         Found::NoSubcommand(parent) => {
             errors::unknown_subcommand(&parent.full_name.to_uppercase(), args.get(1).unwrap_or_default())
         }
-        Found::NoCommand => errors::unknown_command(&args[0], args.from(1).iter()),
+        Found::NoCommand => {
+            session.closing |= is_http(&args[0]);
+            errors::unknown_command(&args[0], args.from(1).iter())
+        }
     }
 }

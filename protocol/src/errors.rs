@@ -67,6 +67,7 @@ errors! {
     HELLO_NO_AUTH = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time";
     MAX_CLIENTS = "ERR max number of clients reached";
     CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
+    REPLY_TOO_LONG = "ERR the reply is longer than 576 MB: ask for less at once";
     INTERNAL = "ERR internal error: this command failed and was given up; please report it";
 }
 

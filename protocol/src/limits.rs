@@ -12,6 +12,9 @@ pub const MAX_REQUEST: usize = 1024 * 1024 * 1024;
 pub const MAX_BULK_UNAUTHENTICATED: usize = 16 * 1024;
 /// Most arguments before authentication.
 pub const MAX_ARGS_UNAUTHENTICATED: usize = 10;
+/// Longest reply that is built for one request, in bytes, so that no request (an MGET of one long value a thousand times) makes
+/// us hold more. A longer one is an error instead.
+pub const MAX_REPLY: usize = MAX_BULK + 64 * 1024 * 1024;
 /// Deepest nesting of a reply that a client of ours accepts.
 pub const MAX_REPLY_DEPTH: usize = 32;
 /// Most requests parsed, and looked up together, before the first of them runs.

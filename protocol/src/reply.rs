@@ -1,6 +1,7 @@
 //! Writes replies straight into an output buffer. Types that RESP2 has not fall back to what Redis sends there.
 
 use crate::errors::Error;
+use crate::limits::MAX_REPLY;
 use crate::number::write_f64;
 
 /// Which version of the protocol a session speaks.
@@ -21,13 +22,17 @@ pub struct Open(usize);
 pub struct Reply<'o> {
     out: &'o mut Vec<u8>,
     resp: Resp,
+    /// Strings that would make the output longer than this are left out, and `too_long` is set.
+    most: usize,
+    too_long: bool,
 }
 
 impl<'o> Reply<'o> {
     /// Appends to `out` for a session that speaks `resp`.
     #[inline]
     pub fn new(out: &'o mut Vec<u8>, resp: Resp) -> Self {
-        Self { out, resp }
+        let most = out.len() + MAX_REPLY;
+        Self { out, resp, most, too_long: false }
     }
 
     /// The version that the session speaks.
@@ -38,6 +43,12 @@ impl<'o> Reply<'o> {
     /// Changes the version from the next reply on (HELLO).
     pub fn set_resp(&mut self, resp: Resp) {
         self.resp = resp;
+    }
+
+    /// Whether the reply grew beyond [`MAX_REPLY`]: it is not whole, and an error is to be sent in its place.
+    #[inline]
+    pub fn is_too_long(&self) -> bool {
+        self.too_long
     }
 
     /// Bytes in the output buffer, those of earlier replies included.
@@ -95,6 +106,10 @@ impl<'o> Reply<'o> {
     /// A string of bytes.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
+        if self.out.len() + bytes.len() > self.most {
+            self.too_long = true;
+            return;
+        }
         self.out.reserve(bytes.len() + 24);
         self.header(b'$', bytes.len() as i64);
         self.out.extend_from_slice(bytes);
@@ -267,6 +282,16 @@ mod tests {
             assert_eq!(written(Resp::V2, write), v2);
             assert_eq!(written(Resp::V3, write), v3);
         }
+    }
+
+    #[test]
+    fn a_reply_is_bounded() {
+        let (mut out, value) = (Vec::new(), vec![b'x'; MAX_REPLY / 2]);
+        let mut reply = Reply::new(&mut out, Resp::V2);
+        reply.bulk(&value);
+        assert!(!reply.is_too_long());
+        reply.bulk(&value);
+        assert!(reply.is_too_long() && reply.len() < MAX_REPLY);
     }
 
     #[test]

@@ -282,12 +282,10 @@ impl Parser {
         limits: RequestLimits,
         batch: &mut Batch,
     ) -> Result<Option<usize>, ProtocolError> {
-        let first = batch.spans.len();
         if !self.partial.is_empty() {
-            let base = start as u32;
-            batch.spans.extend(self.partial.drain(..).map(|s| Span { start: s.start + base, len: s.len }));
-            self.partial = Vec::new();
+            return self.resume(buf, start, limits, batch);
         }
+        let first = batch.spans.len();
         let mut at = start + self.at;
         while self.missing > 0 {
             match argument(buf, at, limits)? {
@@ -298,11 +296,39 @@ impl Parser {
                 }
                 None => {
                     self.suspend(start, at, first, batch);
-                    let long = buf.len() - start > MAX_REQUEST;
-                    return if long { Err(ProtocolError::RequestTooLong) } else { Ok(None) };
+                    return incomplete(buf, start);
                 }
             }
         }
+        Ok(Some(self.complete(start, at, first, batch)))
+    }
+
+    /// Goes on with a request of which some arguments are there. They stay in `partial` until it is complete, so that a
+    /// request of many reads is not copied once for each of them.
+    #[cold]
+    fn resume(
+        &mut self,
+        buf: &[u8],
+        start: usize,
+        limits: RequestLimits,
+        batch: &mut Batch,
+    ) -> Result<Option<usize>, ProtocolError> {
+        let base = start as u32;
+        while self.missing > 0 {
+            let Some(span) = argument(buf, start + self.at, limits)? else { return incomplete(buf, start) };
+            self.partial.push(Span { start: span.start - base, len: span.len });
+            self.at = (span.start - base + span.len) as usize + 2;
+            self.missing -= 1;
+        }
+        let first = batch.spans.len();
+        let partial = std::mem::take(&mut self.partial);
+        batch.spans.extend(partial.iter().map(|s| Span { start: s.start + base, len: s.len }));
+        Ok(Some(self.complete(start, start + self.at, first, batch)))
+    }
+
+    /// Adds the request whose arguments are the batch's last spans; where it ends.
+    #[inline]
+    fn complete(&mut self, start: usize, at: usize, first: usize, batch: &mut Batch) -> usize {
         self.at = 0;
         let count = (batch.spans.len() - first) as u32;
         batch.requests.push(Request {
@@ -312,7 +338,7 @@ impl Parser {
             end: at as u32,
             inline: false,
         });
-        Ok(Some(at))
+        at
     }
 
     /// Keeps what is known of the incomplete request that starts at `start`, until more bytes come.
@@ -322,6 +348,12 @@ impl Parser {
         let base = start as u32;
         self.partial.extend(batch.spans.drain(first..).map(|s| Span { start: s.start - base, len: s.len }));
     }
+}
+
+/// A request that is not all there, unless it is longer than any may be.
+#[cold]
+fn incomplete(buf: &[u8], start: usize) -> Result<Option<usize>, ProtocolError> {
+    if buf.len() - start > MAX_REQUEST { Err(ProtocolError::RequestTooLong) } else { Ok(None) }
 }
 
 /// `*0` and `*-1` are empty requests, which Redis skips.
@@ -505,6 +537,12 @@ fn escape(text: &[u8], quote: u8) -> (u8, usize) {
         (_, Some(b'a')) => (7, 2),
         (_, Some(&other)) => (other, 2),
     }
+}
+
+/// Whether this command's name is the start of an HTTP request's line: somebody's browser was made to talk to this port, and
+/// what follows must not be run as commands. Redis closes such connections too.
+pub fn is_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:")
 }
 
 /// Parses `data` in pieces of `piece` bytes and checks what must hold of any input; the fuzz target's body.

@@ -7,7 +7,7 @@ use ringtail_cluster::slot_of;
 use ringtail_protocol::command::{Command, Flags, Found, PoolRule, find, keys};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::write_request;
-use ringtail_protocol::request::Args;
+use ringtail_protocol::request::{Args, is_http};
 
 use crate::alias;
 use crate::gather;
@@ -54,6 +54,7 @@ pub(crate) fn route(
     let command = match allowed(state, args) {
         Ok(command) => command,
         Err(error) => {
+            state.closing |= is_http(&args[0]);
             state.reply(worker, |reply| reply.error(&error));
             return Ok(());
         }
