@@ -18,6 +18,9 @@ pub const SESSION_EXPECTED: usize = 4 << 20;
 /// Requests of a session that may be on their way before any was answered; each answer adds one.
 pub const SESSION_FIRST: usize = 16;
 
+/// How often the event loop looks for more requests before those that it has are sent on, while there are more.
+pub const TURN_ROUNDS: usize = 4;
+
 /// Unsent bytes on one lane above which requests wait in their clients' sockets.
 pub const LANE_BACKLOG: usize = 4 << 20;
 

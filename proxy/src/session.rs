@@ -110,6 +110,11 @@ impl Session {
         worker.turn.touch_session(self);
     }
 
+    /// Whether nothing of it is on its way.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.state.borrow().sequence.is_empty()
+    }
+
     /// Wakes its task: what it waited for may be there.
     fn call(&self) {
         self.task.borrow().wake_by_ref();

@@ -1,7 +1,7 @@
 //! The turn of a worker's event loop: everything that woke together writes together.
 //!
 //! Tasks that run in a turn only append to the output of lanes and sessions, and touch them. The flusher is woken by the first touch,
-//! so the runtime polls it after all the tasks that were ready then, and writes each touched lane and session once. With many
+//! so the runtime polls it after all the tasks that were ready then, and it writes each touched lane and session once. With many
 //! clients that send one request each, that is one write to a server for all of them instead of one each.
 
 use std::cell::{Cell, RefCell};
@@ -9,9 +9,11 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use crate::lane::Lane;
+use crate::limits;
 use crate::session::Session;
 use crate::worker::Worker;
 
@@ -21,6 +23,8 @@ pub(crate) struct Turn {
     sessions: RefCell<Vec<Rc<Session>>>,
     flusher: RefCell<Waker>,
     woken: Cell<bool>,
+    /// How many requests were pushed to lanes, ever.
+    requests: Cell<u64>,
     now: Cell<Option<Instant>>,
 }
 
@@ -31,6 +35,7 @@ impl Default for Turn {
             sessions: RefCell::default(),
             flusher: RefCell::new(Waker::noop().clone()),
             woken: Cell::new(false),
+            requests: Cell::new(0),
             now: Cell::new(None),
         }
     }
@@ -51,6 +56,7 @@ impl Turn {
     /// Writes the lane's output when the turn ends.
     #[inline]
     pub(crate) fn touch_lane(&self, lane: &Rc<Lane>) {
+        self.requests.set(self.requests.get().wrapping_add(1));
         if !lane.touched.replace(true) {
             self.lanes.borrow_mut().push(Rc::clone(lane));
             self.wake();
@@ -66,6 +72,17 @@ impl Turn {
         }
     }
 
+    /// Waits until something is touched; ready when the tasks that were ready by then have run.
+    async fn ended(&self) {
+        poll_fn(|cx| {
+            if !self.flusher.borrow().will_wake(cx.waker()) {
+                *self.flusher.borrow_mut() = cx.waker().clone();
+            }
+            if self.woken.get() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
     #[inline]
     fn wake(&self) {
         if !self.woken.replace(true) {
@@ -75,22 +92,38 @@ impl Turn {
 }
 
 /// Ends turns for ever: one task of each worker.
+///
+/// A turn ends in two steps. First the answers of sessions that wait for nothing more are written. Then the runtime looks for
+/// events again, a few times at most while they bring requests, and only then lanes are written: a client that has its
+/// answer sends its next request at once, and that still goes with this turn's. At pipeline 1 that made 1.20 writes of 1.31 for each
+/// request (50 clients, three servers).
 pub(crate) async fn flush_turns(worker: Rc<Worker>) {
-    poll_fn(|cx| {
-        let turn = &worker.turn;
-        if !turn.flusher.borrow().will_wake(cx.waker()) {
-            *turn.flusher.borrow_mut() = cx.waker().clone();
+    loop {
+        worker.turn.ended().await;
+        for _ in 0..limits::TURN_ROUNDS {
+            flush_answered(&worker);
+            let before = worker.turn.requests.get();
+            yield_now().await;
+            if worker.turn.requests.get() == before {
+                break;
+            }
         }
-        if turn.woken.replace(false) {
-            flush(&worker);
-        }
-        Poll::<()>::Pending
-    })
-    .await;
+        worker.turn.woken.set(false);
+        flush_rest(&worker);
+    }
+}
+
+fn flush_answered(worker: &Worker) {
+    let answered = |session: &mut Rc<Session>| session.is_answered();
+    let mut sessions = worker.turn.sessions.borrow_mut();
+    for session in sessions.extract_if(.., answered) {
+        session.touched.set(false);
+        session.flush(worker);
+    }
 }
 
 /// Lanes first: servers work while the clients' answers are written.
-fn flush(worker: &Worker) {
+fn flush_rest(worker: &Worker) {
     let turn = &worker.turn;
     for lane in turn.lanes.borrow_mut().drain(..) {
         lane.touched.set(false);
