@@ -95,8 +95,8 @@ impl Turn {
 ///
 /// A turn ends in two steps. First the answers of sessions that wait for nothing more are written. Then the runtime looks for
 /// events again, a few times at most while they bring requests, and only then lanes are written: a client that has its
-/// answer sends its next request at once, and that still goes with this turn's. At pipeline 1 that made 1.20 writes of 1.31 for each
-/// request (50 clients, three servers).
+/// answer sends its next request at once, and that still goes with this turn's. At pipeline 1 that took the proxy's CPU from 9.9 µs a
+/// request to 8.4 (50 clients, three servers, `make bench` on a quiet machine).
 pub(crate) async fn flush_turns(worker: Rc<Worker>) {
     loop {
         worker.turn.ended().await;
