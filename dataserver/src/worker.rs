@@ -127,3 +127,27 @@ fn close_idle(server: &Server) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringtail_net::Shutdown;
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    #[test]
+    fn a_request_without_progress_ends_its_connection_and_no_other() {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = Server::new(address, 1, Shutdown::new());
+        let [stuck, slow, idle] =
+            std::array::from_fn(|fd| server.clients.register(address, address, fd as i32));
+        let timeout = REQUEST_TIMEOUT.as_millis() as u64;
+        stuck.mid_request.store(unix_millis() - timeout - 1000, Relaxed);
+        slow.mid_request.store(unix_millis() - timeout + 10_000, Relaxed);
+        idle.active.store(1, Relaxed);
+        close_idle(&server);
+        assert_eq!([&stuck, &slow, &idle].map(|client| client.is_killed()), [true, false, false]);
+        server.settings.idle_timeout.store(10, Relaxed);
+        close_idle(&server);
+        assert_eq!([&slow, &idle].map(|client| client.is_killed()), [false, true]);
+    }
+}
