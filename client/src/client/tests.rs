@@ -138,7 +138,12 @@ async fn a_request_that_nobody_answers_ends_in_time() {
     let late = client.cmd(["DEL", "k"]).await.unwrap_err();
     assert_eq!(late, Error::Timeout { safe_to_retry: false });
     let longer = client.with_timeout(Some(Duration::from_secs(5)));
-    assert_eq!(longer.cmd(["DEL", "k"]).await.unwrap().as_str(), Some("k"), "on a new connection");
+    // Sent in the moment before the driver gives the old connection up, a request is lost with it.
+    let answer = match longer.cmd(["DEL", "k"]).await {
+        Err(Error::Lost { .. }) => longer.cmd(["DEL", "k"]).await,
+        answer => answer,
+    };
+    assert_eq!(answer.unwrap().as_str(), Some("k"), "on a new connection");
 }
 
 #[tokio::test]
