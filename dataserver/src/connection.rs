@@ -159,7 +159,7 @@ impl Connection {
         loop {
             scratch.batch.clear();
             let rest = &mut input[done..];
-            let was_authenticated = self.session.authenticated;
+            let was_authenticated = self.session.is_authenticated();
             let parsed = self.parser.parse(rest, self.session.limits(), &mut scratch.batch);
             let count = scratch.batch.requests().len();
             let ran = scratch.executor.run(&mut self.session, &scratch.batch, rest, &mut scratch.output);
@@ -173,7 +173,7 @@ impl Connection {
                 self.backlog = true;
                 return done + scratch.batch.end_of(ran);
             }
-            if self.session.authenticated != was_authenticated {
+            if self.session.is_authenticated() != was_authenticated {
                 // What was parsed within other bounds is looked at again.
                 self.parser = Parser::default();
                 done += scratch.batch.end_of(ran);

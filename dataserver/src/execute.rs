@@ -152,8 +152,8 @@ impl Executor {
             Found::Command(command) if command.arity_ok(args.len()) => command,
             _ => return Err(refusal(prepared.found, session, args)),
         };
-        if !session.authenticated && !command.flags.contains(Flags::NO_AUTH) {
-            return Err(errors::NO_AUTH);
+        if !session.gates.is_empty() {
+            may_run(session, command)?;
         }
         if command.flags.contains(Flags::DENYOOM) {
             self.make_room(now)?;
@@ -258,6 +258,15 @@ fn is_first(command: &Command, count: usize) -> bool {
     command.range.first == 1
         && (command.range.last == 1 || count == 2)
         && !command.flags.contains(Flags::MOVABLEKEYS)
+}
+
+/// Whether the session's state lets this command run.
+#[cold]
+fn may_run(session: &Session, command: &Command) -> Result<(), Error> {
+    if !session.is_authenticated() && !command.flags.contains(Flags::NO_AUTH) {
+        return Err(errors::NO_AUTH);
+    }
+    Ok(())
 }
 
 /// Why a request can't run at all.

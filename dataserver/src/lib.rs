@@ -4,6 +4,7 @@
 pub mod command;
 pub mod connection;
 pub mod counters;
+pub mod event;
 pub mod execute;
 pub mod options;
 pub mod server;

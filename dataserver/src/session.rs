@@ -155,6 +155,22 @@ impl Clients {
     }
 }
 
+bitflags::bitflags! {
+    /// Why a session's commands may need a second look before they run. Most sessions have none of these, so that the
+    /// way of a request asks one question for all of them.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Gates: u8 {
+        /// It has not shown a password yet.
+        const UNAUTHENTICATED = 1;
+        /// It is between MULTI and EXEC.
+        const MULTI = 1 << 1;
+        /// It has subscriptions and speaks RESP2: few commands are allowed.
+        const SUBSCRIBER = 1 << 2;
+        /// Its user may not do everything.
+        const RESTRICTED = 1 << 3;
+    }
+}
+
 /// One connection's state, owned by its task.
 pub struct Session {
     /// What other threads see of it.
@@ -163,8 +179,8 @@ pub struct Session {
     pub db: u8,
     /// Its version of the protocol.
     pub resp: Resp,
-    /// It showed the password, or none is wanted.
-    pub authenticated: bool,
+    /// What stands before its commands.
+    pub gates: Gates,
     /// CLIENT NO-TOUCH
     pub no_touch: bool,
     /// CLIENT REPLY
@@ -176,21 +192,33 @@ pub struct Session {
 impl Session {
     /// The state of a client that just came.
     pub fn new(client: Arc<Client>, authenticated: bool) -> Self {
+        let gates = if authenticated { Gates::empty() } else { Gates::UNAUTHENTICATED };
         Self {
             client,
             db: 0,
             resp: Resp::V2,
-            authenticated,
+            gates,
             no_touch: false,
             reply_mode: ReplyMode::On,
             closing: false,
         }
     }
 
+    /// Whether it showed the password, or none is wanted.
+    #[inline]
+    pub fn is_authenticated(&self) -> bool {
+        !self.gates.contains(Gates::UNAUTHENTICATED)
+    }
+
+    /// Notes that it showed the password, or that it has to show one again.
+    pub fn set_authenticated(&mut self, is: bool) {
+        self.gates.set(Gates::UNAUTHENTICATED, !is);
+    }
+
     /// What its requests may be.
     #[inline]
     pub fn limits(&self) -> RequestLimits {
-        if self.authenticated { RequestLimits::FULL } else { RequestLimits::UNAUTHENTICATED }
+        if self.is_authenticated() { RequestLimits::FULL } else { RequestLimits::UNAUTHENTICATED }
     }
 
     /// Changes the database.

@@ -40,7 +40,7 @@ pub(super) fn reset(c: &mut Call<'_, '_>) -> Done {
     c.session.select(0);
     c.session.set_resp(Resp::V2);
     c.session.reply_mode = ReplyMode::On;
-    c.session.authenticated = !c.server.wants_password();
+    c.session.set_authenticated(!c.server.wants_password());
     client::set_no_touch(c.session, false);
     client::set_no_evict(c.session, false);
     c.session.client.names().name.clear();
@@ -78,7 +78,7 @@ pub(super) fn auth(c: &mut Call<'_, '_>) -> Done {
         3 => check_password(c, &c.args[1], &c.args[2])?,
         _ => return Err(errors::SYNTAX),
     }
-    c.session.authenticated = true;
+    c.session.set_authenticated(true);
     c.reply.ok();
     Ok(())
 }
@@ -108,9 +108,9 @@ pub(super) fn hello(c: &mut Call<'_, '_>) -> Done {
     let asked = hello_options(c)?;
     if let Some((user, password)) = asked.auth {
         check_password(c, user, password)?;
-        c.session.authenticated = true;
+        c.session.set_authenticated(true);
     }
-    if !c.session.authenticated {
+    if !c.session.is_authenticated() {
         return Err(errors::HELLO_NO_AUTH);
     }
     if let Some(name) = asked.name {

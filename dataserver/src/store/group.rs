@@ -6,6 +6,7 @@ mod check;
 use super::dict::{Dict, Hash, Place};
 use super::entry::{Entry, prefetch};
 use super::hasher::Hasher;
+use super::interest::Interest;
 use super::{DATABASES, Key, SLOTS_PER_GROUP};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -30,8 +31,8 @@ impl Group {
     pub fn prefetch(&self, slot: usize) {
         let start = (&raw const self.0).cast::<u8>();
         prefetch(start);
-        // Tables stand at the start of Slots; a line more or less is only a lost hint.
-        prefetch(start.wrapping_add(16 + slot * size_of::<Dict>()));
+        // Tables stand near the start of Slots; a line more or less is only a lost hint.
+        prefetch(start.wrapping_add(16 + size_of::<usize>() + slot * size_of::<Dict>()));
     }
 }
 
@@ -39,6 +40,8 @@ impl Group {
 #[derive(Default)]
 #[repr(C)]
 pub struct Slots {
+    /// Who wants to know of changes. On the lock's own line, since every change asks.
+    interest: Option<Box<Interest>>,
     dicts: [Dict; SLOTS_PER_GROUP],
     /// Every entry that expires: when (shifted, with the slot in the lower bits), and its hash, see [`item`].
     expiries: BTreeSet<(u64, u64)>,
@@ -206,7 +209,7 @@ impl Slots {
     /// Takes all entries of a database (or of all) out.
     pub fn clear(&mut self, db: Option<u8>, hasher: Hasher) -> Vec<Dict> {
         let Some(db) = db else {
-            let all = std::mem::take(self);
+            let all = self.take();
             return all.dicts.into_iter().filter(|dict| !dict.is_empty()).collect();
         };
         if self.keys[usize::from(db)] == 0 {
@@ -218,9 +221,15 @@ impl Slots {
         self.clear_one(db, hasher)
     }
 
+    /// All entries; the notes of who wants to know of changes stay.
+    fn take(&mut self) -> Self {
+        let interest = self.interest.take();
+        std::mem::replace(self, Self { interest, ..Self::default() })
+    }
+
     /// The rare case: other databases have keys in this group, so the database's entries are picked out.
     fn clear_one(&mut self, db: u8, hasher: Hasher) -> Vec<Dict> {
-        let all = std::mem::take(self);
+        let all = self.take();
         let mut dropped = Dict::default();
         for (slot, dict) in all.dicts.into_iter().enumerate() {
             for entry in dict.drain() {
@@ -261,6 +270,27 @@ impl Slots {
             Some(item(entry.expiry()?, slot, hasher.hash(entry.key()), entry.db().into()))
         });
         self.expiries = items.collect();
+    }
+
+    /// Whether anybody wants to know of changes.
+    #[inline]
+    pub fn has_interest(&self) -> bool {
+        self.interest.is_some()
+    }
+
+    /// Who wants to know of changes; made when there is none.
+    pub fn interest(&mut self) -> &mut Interest {
+        self.interest.get_or_insert_default()
+    }
+
+    /// Who wants to know of changes, if anybody does.
+    pub fn interest_if_any(&mut self) -> Option<&mut Interest> {
+        self.interest.as_deref_mut()
+    }
+
+    /// Gives the notes' memory back when there are none left.
+    pub fn drop_empty_interest(&mut self) {
+        self.interest.take_if(|interest| interest.is_empty());
     }
 
     /// Bytes of tables, without entries.

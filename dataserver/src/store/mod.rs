@@ -8,6 +8,7 @@ pub mod entry;
 pub mod evict;
 pub mod group;
 pub mod hasher;
+pub mod interest;
 pub mod lazy;
 pub mod memory;
 pub mod table;
@@ -17,6 +18,7 @@ use dict::Hash;
 use group::{Group, Slots};
 use hasher::Hasher;
 use ringtail_cluster::{SLOTS, slot_of};
+use std::sync::atomic::AtomicU32;
 use std::sync::{MutexGuard, PoisonError};
 
 /// Slots of one group, behind one lock.
@@ -53,6 +55,8 @@ pub struct Store {
     pub lazy: lazy::Lazy,
     /// How much memory is used, and how much may be.
     pub memory: memory::Memory,
+    /// The classes of events that are to be published, as bits of [`Class`](crate::event::Class); 0 = none.
+    pub published: AtomicU32,
 }
 
 impl Store {
@@ -63,6 +67,7 @@ impl Store {
             hasher: Hasher::default(),
             lazy: lazy::Lazy::start(),
             memory: memory::Memory::default(),
+            published: AtomicU32::new(0),
         }
     }
 

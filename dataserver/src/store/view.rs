@@ -6,14 +6,16 @@ use super::group::{Found, Slots};
 use super::hasher::Hasher;
 use super::{GROUPS, Key, Store};
 use crate::counters::Counters;
+use crate::event::{self, Event};
 use crate::value::{Kind, Object};
 use ringtail_protocol::errors::{self, Error};
 use std::sync::MutexGuard;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// The locks that a command holds.
 enum Held<'s> {
     None,
-    One(MutexGuard<'s, Slots>),
+    One(usize, MutexGuard<'s, Slots>),
     /// Ascending by group.
     Many(Vec<(usize, MutexGuard<'s, Slots>)>),
 }
@@ -29,6 +31,15 @@ pub struct View<'s> {
     pub db: u8,
     /// Whether looking keys up counts as using them (CLIENT NO-TOUCH).
     pub touch: bool,
+    /// What is to be done once the locks are given up; most commands leave nothing.
+    after: Option<Box<After>>,
+}
+
+/// What a command leaves to be done without its locks.
+#[derive(Default)]
+pub struct After {
+    /// Events to publish, in their order: database, event, key.
+    pub events: Vec<(u8, Event, Box<[u8]>)>,
 }
 
 /// What a key's value must be for a command to work on it.
@@ -47,10 +58,10 @@ impl<'s> View<'s> {
     ) -> Self {
         let held = match keys {
             [] => Held::None,
-            [key] => Held::One(store.lock(key.group())),
+            [key] => Held::One(key.group(), store.lock(key.group())),
             _ => Self::lock_many(store, keys),
         };
-        Self { store, held, counters, now, db, touch }
+        Self { store, held, counters, now, db, touch, after: None }
     }
 
     fn lock_many(store: &'s Store, keys: &[Key<'_>]) -> Held<'s> {
@@ -58,7 +69,7 @@ impl<'s> View<'s> {
         groups.sort_unstable();
         groups.dedup();
         match groups[..] {
-            [one] => Held::One(store.lock(one)),
+            [one] => Held::One(one, store.lock(one)),
             _ => Held::Many(groups.into_iter().map(|group| (group, store.lock(group))).collect()),
         }
     }
@@ -66,7 +77,7 @@ impl<'s> View<'s> {
     #[inline]
     fn slots(&mut self, group: usize) -> &mut Slots {
         match &mut self.held {
-            Held::One(slots) => slots,
+            Held::One(_, slots) => slots,
             Held::Many(many) => match many.binary_search_by_key(&group, |(group, _)| *group) {
                 Ok(at) => &mut many[at].1,
                 Err(_) => unreachable!("a command uses the keys that its row names"),
@@ -92,7 +103,43 @@ impl<'s> View<'s> {
     #[cold]
     fn expire(&mut self, key: &Key<'_>) {
         self.counters.expired.add(1);
-        self.remove(key);
+        if let Some(entry) = self.remove(key) {
+            self.discard(entry);
+        }
+        self.changed(key, event::EXPIRED);
+    }
+
+    /// Says that a key of the view's database was changed, and how: to be called by every command, right after it
+    /// changed the key, and only if it did.
+    #[inline]
+    pub fn changed(&mut self, key: &Key<'_>, event: Event) {
+        if self.slots(key.group()).has_interest() {
+            self.tell(key);
+        }
+        self.notify(key, event);
+    }
+
+    #[cold]
+    fn tell(&mut self, key: &Key<'_>) {
+        let db = self.db;
+        if let Some(interest) = self.slots(key.group()).interest_if_any() {
+            interest.changed(db, key.bytes);
+        }
+    }
+
+    /// Has an event published that is no change by itself.
+    #[inline]
+    pub fn notify(&mut self, key: &Key<'_>, event: Event) {
+        if self.store.published.load(Relaxed) & event.class.bits() != 0 {
+            let db = self.db;
+            self.after.get_or_insert_default().events.push((db, event, key.bytes.into()));
+        }
+    }
+
+    /// What is to be done once the locks are given up, if anything.
+    #[inline]
+    pub fn take_after(&mut self) -> Option<Box<After>> {
+        self.after.take()
     }
 
     /// The key's entry, without counting this as use.
@@ -323,11 +370,13 @@ impl<'s> View<'s> {
 
     /// Visits one group under its lock.
     pub fn with_group<T>(&mut self, group: usize, visit: impl FnOnce(&mut Slots) -> T) -> T {
-        if let Held::Many(many) = &mut self.held
-            && let Ok(at) = many.binary_search_by_key(&group, |(group, _)| *group)
-        {
-            return visit(&mut many[at].1);
+        match &mut self.held {
+            Held::One(one, slots) if *one == group => visit(slots),
+            Held::Many(many) => match many.binary_search_by_key(&group, |(group, _)| *group) {
+                Ok(at) => visit(&mut many[at].1),
+                Err(_) => visit(&mut self.store.lock(group)),
+            },
+            _ => visit(&mut self.store.lock(group)),
         }
-        visit(&mut self.store.lock(group))
     }
 }

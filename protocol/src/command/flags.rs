@@ -151,6 +151,24 @@ pub enum Group {
     List,
     /// Hashes.
     Hash,
+    /// Sets.
+    Set,
+    /// Sorted sets.
+    SortedSet,
+    /// Streams.
+    Stream,
+    /// Bitmaps.
+    Bitmap,
+    /// HyperLogLog.
+    HyperLogLog,
+    /// Geospatial indices.
+    Geo,
+    /// Publish and subscribe.
+    PubSub,
+    /// Transactions.
+    Transactions,
+    /// Scripts and functions.
+    Scripting,
     /// The connection itself.
     Connection,
     /// The server as a whole.
@@ -159,8 +177,23 @@ pub enum Group {
 
 impl Group {
     /// Every group, in the order of the reference page.
-    pub const ALL: [Self; 6] =
-        [Self::Generic, Self::String, Self::List, Self::Hash, Self::Connection, Self::Server];
+    pub const ALL: [Self; 15] = [
+        Self::Generic,
+        Self::String,
+        Self::List,
+        Self::Hash,
+        Self::Set,
+        Self::SortedSet,
+        Self::Stream,
+        Self::Bitmap,
+        Self::HyperLogLog,
+        Self::Geo,
+        Self::PubSub,
+        Self::Transactions,
+        Self::Scripting,
+        Self::Connection,
+        Self::Server,
+    ];
 
     /// The name in `COMMAND DOCS`.
     pub const fn name(self) -> &'static str {
@@ -169,6 +202,15 @@ impl Group {
             Self::String => "string",
             Self::List => "list",
             Self::Hash => "hash",
+            Self::Set => "set",
+            Self::SortedSet => "sorted-set",
+            Self::Stream => "stream",
+            Self::Bitmap => "bitmap",
+            Self::HyperLogLog => "hyperloglog",
+            Self::Geo => "geo",
+            Self::PubSub => "pubsub",
+            Self::Transactions => "transactions",
+            Self::Scripting => "scripting",
             Self::Connection => "connection",
             Self::Server => "server",
         }
@@ -181,6 +223,15 @@ impl Group {
             Self::String => Acl::STRING,
             Self::List => Acl::LIST,
             Self::Hash => Acl::HASH,
+            Self::Set => Acl::SET,
+            Self::SortedSet => Acl::SORTEDSET,
+            Self::Stream => Acl::STREAM,
+            Self::Bitmap => Acl::BITMAP,
+            Self::HyperLogLog => Acl::HYPERLOGLOG,
+            Self::Geo => Acl::GEO,
+            Self::PubSub => Acl::PUBSUB,
+            Self::Transactions => Acl::TRANSACTION,
+            Self::Scripting => Acl::SCRIPTING,
             Self::Connection => Acl::CONNECTION,
             Self::Server => Acl::empty(),
         }

@@ -22,8 +22,10 @@ struct Slot {
 }
 
 /// The longest name that the index holds.
-const LONGEST: usize = 16;
-const SLOTS: usize = 512;
+const LONGEST: usize = 24;
+/// Longer names have bytes that neither their first nor their last eight hold.
+const COVERED: usize = 16;
+const SLOTS: usize = 1024;
 const EMPTY: Slot =
     Slot { name: Folded { head: 0, tail: 0, length: usize::MAX }, letters: (0, 0), row: u16::MAX };
 const CASE: u64 = 0x2020_2020_2020_2020;
@@ -39,7 +41,9 @@ pub fn lookup(name: &[u8]) -> Option<&'static Command> {
     loop {
         let slot = &INDEX[at % SLOTS];
         let (head, tail) = slot.letters;
-        if (Folded { head: raw.head | head, tail: raw.tail | tail, length: raw.length }) == slot.name {
+        if (Folded { head: raw.head | head, tail: raw.tail | tail, length: raw.length }) == slot.name
+            && (raw.length <= COVERED || is_spelled(slot.row, name))
+        {
             return Some(&COMMANDS[usize::from(slot.row)]);
         }
         if slot.row == u16::MAX {
@@ -47,6 +51,11 @@ pub fn lookup(name: &[u8]) -> Option<&'static Command> {
         }
         at += 1;
     }
+}
+
+#[cold]
+fn is_spelled(row: u16, name: &[u8]) -> bool {
+    COMMANDS[usize::from(row)].full_name.as_bytes().eq_ignore_ascii_case(name)
 }
 
 /// What [`find`] found.

@@ -26,8 +26,10 @@ pub fn markdown() -> String {
 
 /// Adds a group's heading and all its commands, aliases at their original.
 fn section(group: Group, page: &mut String) {
-    heading(2, group.title(), page);
     let listed = |command: &&Command| command.group == group && command.alias_of.is_none();
+    if top_level().any(|command| listed(&command)) {
+        heading(2, group.title(), page);
+    }
     for command in top_level().filter(listed) {
         entry(command, 3, page);
         for sub in command.subcommands() {
@@ -83,6 +85,15 @@ impl Group {
             Self::String => "Strings",
             Self::List => "Lists",
             Self::Hash => "Hashes",
+            Self::Set => "Sets",
+            Self::SortedSet => "Sorted sets",
+            Self::Stream => "Streams",
+            Self::Bitmap => "Bitmaps",
+            Self::HyperLogLog => "HyperLogLog",
+            Self::Geo => "Geospatial indices",
+            Self::PubSub => "Publish and subscribe",
+            Self::Transactions => "Transactions",
+            Self::Scripting => "Scripts and functions",
             Self::Connection => "Connection and clients",
             Self::Server => "Server",
         }

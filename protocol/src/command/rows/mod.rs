@@ -10,6 +10,24 @@ mod list;
 #[macro_use]
 mod hash;
 #[macro_use]
+mod set;
+#[macro_use]
+mod sorted_set;
+#[macro_use]
+mod stream;
+#[macro_use]
+mod bitmap;
+#[macro_use]
+mod hyperloglog;
+#[macro_use]
+mod geo;
+#[macro_use]
+mod pubsub;
+#[macro_use]
+mod transactions;
+#[macro_use]
+mod scripting;
+#[macro_use]
 mod connection;
 #[macro_use]
 mod server;

@@ -1,0 +1,86 @@
+//! What happens to keys, in the words of Redis's keyspace notifications.
+//!
+//! A command says so with [`View::changed`](crate::store::view::View::changed); who watches, tracks, waits for or
+//! subscribes to the key learns of it from there.
+
+use bitflags::bitflags;
+
+bitflags! {
+    /// The classes of events, as `notify-keyspace-events` names them by letters.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Class: u32 {
+        /// `g`: of keys of any type.
+        const GENERIC = 1;
+        /// `$`
+        const STRING = 1 << 1;
+        /// `l`
+        const LIST = 1 << 2;
+        /// `s`
+        const SET = 1 << 3;
+        /// `h`
+        const HASH = 1 << 4;
+        /// `z`
+        const ZSET = 1 << 5;
+        /// `t`
+        const STREAM = 1 << 6;
+        /// `x`: a key's time was over.
+        const EXPIRED = 1 << 7;
+        /// `e`: a key had to make room.
+        const EVICTED = 1 << 8;
+        /// `m`: a key was looked for and is missing.
+        const KEY_MISS = 1 << 9;
+        /// `n`: a key was made.
+        const NEW = 1 << 10;
+    }
+}
+
+/// Something that happened to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What kind of event it is.
+    pub class: Class,
+    /// Redis's name of it.
+    pub name: &'static str,
+}
+
+macro_rules! events {
+    ($($name:ident = $class:ident $text:literal;)*) => {
+        $(
+            #[doc = concat!("`", $text, "`")]
+            pub const $name: Event = Event { class: Class::$class, name: $text };
+        )*
+    };
+}
+
+events! {
+    COPY_TO = GENERIC "copy_to";
+    DEL = GENERIC "del";
+    EXPIRE = GENERIC "expire";
+    MOVE_FROM = GENERIC "move_from";
+    MOVE_TO = GENERIC "move_to";
+    PERSIST = GENERIC "persist";
+    RENAME_FROM = GENERIC "rename_from";
+    RENAME_TO = GENERIC "rename_to";
+    EXPIRED = EXPIRED "expired";
+    EVICTED = EVICTED "evicted";
+    KEY_MISS = KEY_MISS "keymiss";
+    NEW = NEW "new";
+    APPEND = STRING "append";
+    DECRBY = STRING "decrby";
+    INCRBY = STRING "incrby";
+    INCRBYFLOAT = STRING "incrbyfloat";
+    SET = STRING "set";
+    SETRANGE = STRING "setrange";
+    LINSERT = LIST "linsert";
+    LPOP = LIST "lpop";
+    LPUSH = LIST "lpush";
+    LREM = LIST "lrem";
+    LSET = LIST "lset";
+    LTRIM = LIST "ltrim";
+    RPOP = LIST "rpop";
+    RPUSH = LIST "rpush";
+    HDEL = HASH "hdel";
+    HINCRBY = HASH "hincrby";
+    HINCRBYFLOAT = HASH "hincrbyfloat";
+    HSET = HASH "hset";
+}

@@ -1,0 +1,7 @@
+//! Bitmaps.
+
+macro_rules! bitmap_rows {
+    ($next:ident $($after:ident)*; $($rows:tt)*) => { $next! { $($after)*; $($rows)* Bitmap {
+
+    } } };
+}

@@ -1,0 +1,7 @@
+//! Geospatial indices.
+
+macro_rules! geo_rows {
+    ($next:ident $($after:ident)*; $($rows:tt)*) => { $next! { $($after)*; $($rows)* Geo {
+
+    } } };
+}

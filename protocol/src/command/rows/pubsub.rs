@@ -1,0 +1,7 @@
+//! Publish and subscribe.
+
+macro_rules! pubsub_rows {
+    ($next:ident $($after:ident)*; $($rows:tt)*) => { $next! { $($after)*; $($rows)* PubSub {
+
+    } } };
+}

@@ -1,0 +1,7 @@
+//! Transactions.
+
+macro_rules! transactions_rows {
+    ($next:ident $($after:ident)*; $($rows:tt)*) => { $next! { $($after)*; $($rows)* Transactions {
+
+    } } };
+}
