@@ -13,9 +13,8 @@ use ringtail_protocol::request::{Batch, Parser, ProtocolError};
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 
 /// Bytes read at once.
 const READ: usize = 64 * 1024;
@@ -46,6 +45,8 @@ enum Turn {
     Write,
     /// Bytes have come, or requests are left from before.
     Run,
+    /// Other threads have sent something to the client.
+    Push,
 }
 
 /// One client's connection.
@@ -60,6 +61,8 @@ pub struct Connection {
     /// Replies that the socket did not take yet, from `sent` on.
     output: Vec<u8>,
     sent: usize,
+    /// What the client's other threads wake.
+    waker: Option<Waker>,
 }
 
 impl Connection {
@@ -73,19 +76,19 @@ impl Connection {
             backlog: false,
             output: Vec::new(),
             sent: 0,
+            waker: None,
         }
     }
 
     /// Serves the client until it leaves, breaks the protocol or is killed.
     pub async fn serve(mut self, server: &Server, worker: usize, scratch: &RefCell<Scratch>) {
-        let client = std::sync::Arc::clone(&self.session.client);
-        let mut killed = pin!(client.until_killed());
         loop {
             if self.session.closing && !self.has_output() {
                 return self.stream.shutdown().await;
             }
-            let alive = match poll_fn(|cx| self.poll_turn(cx, killed.as_mut())).await {
+            let alive = match poll_fn(|cx| self.poll_turn(cx)).await {
                 Turn::End => return,
+                Turn::Push => self.push(server, worker, scratch).await.is_ok(),
                 Turn::Write => self.write(server, worker).is_ok(),
                 Turn::Run => self.run(server, worker, &mut scratch.borrow_mut()).is_ok(),
             };
@@ -95,28 +98,50 @@ impl Connection {
         }
     }
 
-    fn poll_turn(&self, cx: &mut Context<'_>, killed: Pin<&mut impl Future<Output = ()>>) -> Poll<Turn> {
-        if self.session.client.is_killed() {
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        self.note_waker(cx.waker());
+        let client = &self.session.client;
+        if client.is_killed() {
             return Poll::Ready(Turn::End);
         }
         let io = if self.has_output() {
             self.stream.poll_write_ready(cx).map_ok(|()| Turn::Write)
         } else if self.backlog {
             Poll::Ready(Ok(Turn::Run))
+        } else if client.outbox.is_pending() {
+            Poll::Ready(Ok(Turn::Push))
         } else {
             self.stream.poll_read_ready(cx).map_ok(|()| Turn::Run)
         };
-        match io {
-            Poll::Ready(turn) => Poll::Ready(turn.unwrap_or(Turn::End)),
-            Poll::Pending => {
-                ready!(killed.poll(cx));
-                Poll::Ready(Turn::End)
-            }
+        io.map(|turn| turn.unwrap_or(Turn::End))
+    }
+
+    /// Who sends to the client or kills it wakes this task. Its waker stays the same, so that this happens once.
+    #[inline]
+    fn note_waker(&mut self, waker: &Waker) {
+        if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            self.session.client.set_task(waker);
+            self.waker = Some(waker.clone());
         }
     }
 
     fn has_output(&self) -> bool {
         self.sent < self.output.len() || self.stream.has_pending()
+    }
+
+    /// Writes what other threads have sent.
+    async fn push(&mut self, server: &Server, worker: usize, scratch: &RefCell<Scratch>) -> io::Result<()> {
+        let outbox = &self.session.client.outbox;
+        let mut turn = scratch.borrow_mut();
+        outbox.drain(&mut turn.output, OUTPUT_HIGH);
+        let more = outbox.is_pending();
+        self.send(server, worker, &mut turn.output)?;
+        drop(turn);
+        if more {
+            // Who sends without end must not keep the thread from its other connections.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
     }
 
     /// One read, all its requests, one write.

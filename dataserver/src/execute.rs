@@ -3,6 +3,7 @@
 use crate::command::{self, Call};
 use crate::counters::Counters;
 use crate::server::{Server, unix_millis};
+use crate::session::wake::Turn;
 use crate::session::{ReplyMode, Session};
 use crate::store::dict::Hash;
 use crate::store::evict::Evictor;
@@ -72,11 +73,14 @@ impl Executor {
         buf: &[u8],
         out: &mut Vec<u8>,
     ) -> usize {
+        let _turn = Turn::begin();
         self.prepare(batch, buf);
+        take_pushes(session, out);
         let mut ran = 0;
         for (i, request) in batch.requests().iter().enumerate() {
             let args = batch.args(request, buf);
             self.run_one(session, self.prepared[i], args, now, out);
+            take_pushes(session, out);
             ran += 1;
             if session.closing || out.len() > OUTPUT_HIGH {
                 break;
@@ -231,6 +235,15 @@ impl Executor {
         {
             session.client.command.store(command.id as u16, Relaxed);
         }
+    }
+}
+
+/// Puts what other threads have sent to the client between the replies.
+#[inline]
+fn take_pushes(session: &Session, out: &mut Vec<u8>) {
+    let outbox = &session.client.outbox;
+    if outbox.is_pending() {
+        outbox.drain(out, OUTPUT_HIGH);
     }
 }
 

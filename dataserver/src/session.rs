@@ -1,13 +1,16 @@
-//! One client: what its connection's task knows of it, and what every thread may ask of it.
+//! One connection's state, and beside it what every thread may ask of its client and send to it.
 
-use crate::server::unix_millis;
+mod client;
+mod outbox;
+pub mod wake;
+
+pub use client::{Client, Clients, NO_COMMAND, Names};
+pub use outbox::{Frame, Message, OutputLimits, Pushed};
+
 use ringtail_protocol::limits::RequestLimits;
 use ringtail_protocol::reply::Resp;
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What CLIENT REPLY said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,139 +23,6 @@ pub enum ReplyMode {
     SkipNext,
     /// The reply of this command isn't.
     Skip,
-}
-
-/// A client's names, as it told them.
-#[derive(Clone, Default)]
-pub struct Names {
-    /// CLIENT SETNAME
-    pub name: String,
-    /// CLIENT SETINFO LIB-NAME
-    pub library: String,
-    /// CLIENT SETINFO LIB-VER
-    pub version: String,
-}
-
-/// What every thread may see of a client.
-pub struct Client {
-    /// Its number; never used again.
-    pub id: u64,
-    /// Its address.
-    pub peer: SocketAddr,
-    /// Ours.
-    pub local: SocketAddr,
-    /// The socket's descriptor.
-    pub fd: i32,
-    /// When it came, in milliseconds since 1970.
-    pub since: u64,
-    /// When it last sent something.
-    pub active: AtomicU64,
-    /// When it began a request that is not complete yet; 0 = there is none.
-    pub mid_request: AtomicU64,
-    /// Its database.
-    pub db: AtomicU8,
-    /// 2 or 3.
-    pub resp: AtomicU8,
-    /// The row of its last command.
-    pub command: AtomicU16,
-    /// CLIENT NO-EVICT
-    pub no_evict: AtomicBool,
-    /// CLIENT NO-TOUCH
-    pub no_touch: AtomicBool,
-    /// Bytes of a request that is not complete yet.
-    pub query: AtomicU64,
-    /// Bytes of replies that it has not taken yet.
-    pub output: AtomicU64,
-    names: Mutex<Names>,
-    killed: AtomicBool,
-    wake: Notify,
-}
-
-/// No command was sent yet.
-pub const NO_COMMAND: u16 = u16::MAX;
-
-impl Client {
-    fn new(id: u64, peer: SocketAddr, local: SocketAddr, fd: i32) -> Self {
-        let now = unix_millis();
-        Self {
-            id,
-            peer,
-            local,
-            fd,
-            since: now,
-            active: AtomicU64::new(now),
-            mid_request: AtomicU64::new(0),
-            db: AtomicU8::new(0),
-            resp: AtomicU8::new(2),
-            command: AtomicU16::new(NO_COMMAND),
-            no_evict: AtomicBool::new(false),
-            no_touch: AtomicBool::new(false),
-            query: AtomicU64::new(0),
-            output: AtomicU64::new(0),
-            names: Mutex::default(),
-            killed: AtomicBool::new(false),
-            wake: Notify::new(),
-        }
-    }
-
-    /// Its names.
-    pub fn names(&self) -> MutexGuard<'_, Names> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Closes its connection, from any thread.
-    pub fn kill(&self) {
-        self.killed.store(true, Relaxed);
-        self.wake.notify_one();
-    }
-
-    /// Whether it is to be closed.
-    pub fn is_killed(&self) -> bool {
-        self.killed.load(Relaxed)
-    }
-
-    /// Resolves when it is to be closed.
-    pub async fn until_killed(&self) {
-        while !self.is_killed() {
-            self.wake.notified().await;
-        }
-    }
-}
-
-/// All connected clients, by number.
-#[derive(Default)]
-pub struct Clients {
-    next: AtomicU64,
-    all: Mutex<BTreeMap<u64, Arc<Client>>>,
-}
-
-impl Clients {
-    fn all(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Client>>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Adds a client; it is taken off when the registration is dropped.
-    pub fn register(&self, peer: SocketAddr, local: SocketAddr, fd: i32) -> Arc<Client> {
-        let id = self.next.fetch_add(1, Relaxed) + 1;
-        let client = Arc::new(Client::new(id, peer, local, fd));
-        self.all().insert(id, Arc::clone(&client));
-        client
-    }
-
-    /// Takes a client off.
-    pub fn remove(&self, id: u64) {
-        self.all().remove(&id);
-    }
-
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.all().len()
-    }
-
-    /// All clients, in the order in which they came.
-    pub fn list(&self) -> Vec<Arc<Client>> {
-        self.all().values().cloned().collect()
-    }
 }
 
 bitflags::bitflags! {

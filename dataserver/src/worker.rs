@@ -3,6 +3,7 @@
 use crate::connection::{Connection, Scratch};
 use crate::execute::Executor;
 use crate::server::{Server, unix_millis};
+use crate::session::wake::{Home, Turn};
 use crate::session::{Client, Session};
 use crate::sweep::Sweep;
 use ringtail_net::{Accepted, RateLimited, Stream, TlsServer, WorkerContext};
@@ -31,12 +32,14 @@ pub async fn work(context: WorkerContext, server: Arc<Server>, tls: Option<TlsSe
     let worker = context.index;
     let scratch = Rc::new(Scratch::new(Executor::new(Arc::clone(&server), worker)));
     let ticking = tokio::task::spawn_local(tick(Arc::clone(&server), worker));
+    let waking = tokio::task::spawn_local(Home::settle().serve());
     let serve = |accepted: Accepted| {
         let (server, tls, scratch) = (Arc::clone(&server), tls.clone(), Rc::clone(&scratch));
         async move { admit(accepted, &server, worker, tls.as_ref(), &scratch).await }
     };
     context.serve(DRAIN, serve).await;
     ticking.abort();
+    waking.abort();
 }
 
 /// Lets a client in, unless there are too many, and serves it.
@@ -95,7 +98,7 @@ async fn tick(server: Arc<Server>, worker: usize) {
     for turn in 0_u32.. {
         interval.tick().await;
         if server.expires.load(Relaxed) {
-            let start = Instant::now();
+            let (start, _turn) = (Instant::now(), Turn::begin());
             if !sweep.run(&server, unix_millis(), || start.elapsed() < EXPIRE_BUDGET) {
                 interval.reset_after(EXPIRE_PAUSE);
             }
@@ -111,11 +114,12 @@ async fn tick(server: Arc<Server>, worker: usize) {
     }
 }
 
-/// Closes clients whose request makes no progress, and idle ones when `timeout` is set.
+/// Closes clients whose request makes no progress, that don't take what they subscribed to, and idle ones when `timeout` is set.
 fn close_idle(server: &Server) {
     static SLOW: RateLimited = RateLimited::new();
     let (now, idle) = (unix_millis(), server.settings.idle_timeout.load(Relaxed) * 1000);
     for client in server.clients.list() {
+        client.check_output();
         let since = client.mid_request.load(Relaxed);
         let stuck = since > 0 && now.saturating_sub(since) > REQUEST_TIMEOUT.as_millis() as u64;
         if stuck {

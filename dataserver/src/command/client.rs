@@ -131,7 +131,8 @@ fn is_normal_type(name: &[u8]) -> Result<bool, Error> {
 fn line(client: &Client, now: u64) -> String {
     let names = client.names().clone();
     let seconds = |since: u64| now.saturating_sub(since) / 1000;
-    let (query, output) = (client.query.load(Relaxed), client.output.load(Relaxed));
+    let query = client.query.load(Relaxed);
+    let output = client.output.load(Relaxed) + client.outbox.bytes() as u64;
     let mut text = format!("id={} addr={} laddr={} fd={}", client.id, client.peer, client.local, client.fd);
     let _ = write!(
         text,

@@ -1,5 +1,7 @@
 //! CONFIG: the parameters that have a meaning here, under Redis's names.
 
+mod output_limits;
+
 use super::{Call, Done};
 use crate::server::Server;
 use crate::store::memory::Policy;
@@ -46,6 +48,11 @@ const LIST_SIZE: (fn(&Server) -> String, Setter) = (
 const PARAMETERS: &[Parameter] = &[
     fixed("appendonly", |_| "no".into()),
     fixed("bind", |s| s.address.ip().to_string()),
+    live(
+        "client-output-buffer-limit",
+        |s| output_limits::text(s.clients.limits.get()),
+        |s, v| output_limits::parse(v, s.clients.limits.get()).map(|limits| s.clients.limits.set(limits)),
+    ),
     fixed("databases", |_| crate::store::DATABASES.to_string()),
     live("default-ttl", |s| (s.settings.default_ttl.load(Relaxed) / 1000).to_string(), set_default_ttl),
     live("hash-max-listpack-entries", HASH_ENTRIES.0, HASH_ENTRIES.1),
@@ -168,6 +175,7 @@ fn failed(name: &str, why: &str) -> Error {
 /// CONFIG RESETSTAT
 pub(super) fn reset_stat(c: &mut Call<'_, '_>) -> Done {
     c.server.counters.iter().for_each(|counters| counters.reset());
+    c.server.clients.limits.reset_disconnections();
     c.reply.ok();
     Ok(())
 }

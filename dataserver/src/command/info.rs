@@ -107,6 +107,7 @@ fn stats(text: &mut String, server: &Server, _: &mut View<'_>) {
     put(text, "keyspace_hits", server.total(|c| &c.hits));
     put(text, "keyspace_misses", server.total(|c| &c.misses));
     put(text, "total_error_replies", server.total(|c| &c.errors));
+    put(text, "client_output_buffer_limit_disconnections", server.clients.limits.disconnections());
 }
 
 fn replication(text: &mut String, server: &Server, _: &mut View<'_>) {
