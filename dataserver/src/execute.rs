@@ -135,6 +135,7 @@ impl Executor {
         }
         match session.reply_mode {
             ReplyMode::On => {}
+            _ if answers_by_messages(prepared.found) => {}
             ReplyMode::SkipNext | ReplyMode::Off => out.truncate(start),
             ReplyMode::Skip => {
                 out.truncate(start);
@@ -279,7 +280,13 @@ fn may_run(session: &Session, command: &Command) -> Result<(), Error> {
     if !session.is_authenticated() && !command.flags.contains(Flags::NO_AUTH) {
         return Err(errors::NO_AUTH);
     }
-    Ok(())
+    command::pubsub::check_subscriber(session, command)
+}
+
+/// Whether the replies are sent even when CLIENT REPLY has turned them off.
+#[cold]
+fn answers_by_messages(found: Found) -> bool {
+    matches!(found, Found::Command(command) if command::pubsub::answers_by_messages(command.id))
 }
 
 /// Why a request can't run at all.

@@ -6,6 +6,7 @@ pub mod connection;
 pub mod counters;
 pub mod event;
 pub mod execute;
+pub mod hub;
 pub mod options;
 pub mod server;
 pub mod session;

@@ -1,6 +1,7 @@
 //! What all workers share.
 
 use crate::counters::{Counter, Counters};
+use crate::hub::Hub;
 use crate::session::Clients;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -36,6 +37,8 @@ pub struct Server {
     pub counters: Box<[Counters]>,
     /// All connected clients.
     pub clients: Clients,
+    /// Who is subscribed to what.
+    pub hub: Arc<Hub>,
     /// Where it listens.
     pub address: SocketAddr,
     /// When it was started, in milliseconds since 1970.
@@ -61,6 +64,7 @@ impl Server {
             password: RwLock::default(),
             counters: (0..workers).map(|_| Counters::default()).collect(),
             clients: Clients::default(),
+            hub: Arc::default(),
             address,
             started: unix_millis(),
             run_id: (0..40).map(|_| char::from_digit(random.u32(..16), 16).unwrap_or('0')).collect(),

@@ -2,11 +2,14 @@
 
 mod client;
 mod outbox;
+mod subscriptions;
 pub mod wake;
 
 pub use client::{Client, Clients, NO_COMMAND, Names};
 pub use outbox::{Frame, Message, OutputLimits, Pushed};
+pub use subscriptions::Subscriptions;
 
+use crate::hub::{Hub, Kind};
 use ringtail_protocol::limits::RequestLimits;
 use ringtail_protocol::reply::Resp;
 use std::sync::Arc;
@@ -55,6 +58,8 @@ pub struct Session {
     pub no_touch: bool,
     /// CLIENT REPLY
     pub reply_mode: ReplyMode,
+    /// What it is subscribed to; `None` = nothing.
+    pub subscriptions: Option<Box<Subscriptions>>,
     /// The connection ends once the replies so far are sent.
     pub closing: bool,
 }
@@ -70,8 +75,40 @@ impl Session {
             gates,
             no_touch: false,
             reply_mode: ReplyMode::On,
+            subscriptions: None,
             closing: false,
         }
+    }
+
+    /// Subscribes to a channel or pattern.
+    pub fn subscribe(&mut self, hub: &Arc<Hub>, kind: Kind, name: &[u8]) {
+        let new = || Box::new(Subscriptions::new(hub, &self.client));
+        self.subscriptions.get_or_insert_with(new).add(kind, name);
+        self.note_subscriber();
+    }
+
+    /// Ends a subscription.
+    pub fn unsubscribe(&mut self, kind: Kind, name: &[u8]) {
+        if let Some(own) = &mut self.subscriptions {
+            own.remove(kind, name);
+        }
+        self.subscriptions.take_if(|own| own.is_empty());
+        self.note_subscriber();
+    }
+
+    /// Ends all subscriptions.
+    pub fn unsubscribe_all(&mut self) {
+        self.subscriptions = None;
+        self.note_subscriber();
+    }
+
+    /// Whether messages come between its replies and look like them.
+    pub fn is_subscriber(&self) -> bool {
+        self.gates.contains(Gates::SUBSCRIBER)
+    }
+
+    fn note_subscriber(&mut self) {
+        self.gates.set(Gates::SUBSCRIBER, self.subscriptions.is_some() && self.resp == Resp::V2);
     }
 
     /// Whether it showed the password, or none is wanted.
@@ -101,5 +138,6 @@ impl Session {
     pub fn set_resp(&mut self, resp: Resp) {
         self.resp = resp;
         self.client.resp.store(if resp == Resp::V3 { 3 } else { 2 }, Relaxed);
+        self.note_subscriber();
     }
 }

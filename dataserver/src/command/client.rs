@@ -84,6 +84,7 @@ pub(super) fn list(c: &mut Call<'_, '_>) -> Done {
 enum Wanted {
     All,
     None,
+    Subscribed(bool),
     Ids(Vec<u64>),
 }
 
@@ -92,6 +93,7 @@ impl Wanted {
         match self {
             Self::All => true,
             Self::None => false,
+            Self::Subscribed(is) => client.is_subscribed() == *is,
             Self::Ids(ids) => ids.contains(&client.id),
         }
     }
@@ -101,7 +103,7 @@ fn list_options(c: &Call<'_, '_>) -> Result<Wanted, Error> {
     match (c.args.get(2), c.args.len()) {
         (None, _) => Ok(Wanted::All),
         (Some(option), 4) if option.eq_ignore_ascii_case(b"TYPE") => {
-            Ok(if is_normal_type(&c.args[3])? { Wanted::All } else { Wanted::None })
+            Ok(of_type(&c.args[3])?.map_or(Wanted::None, Wanted::Subscribed))
         }
         (Some(option), 4..) if option.eq_ignore_ascii_case(b"ID") => {
             let ids: Option<Vec<u64>> = c.args.from(3).iter().map(client_id).collect();
@@ -115,16 +117,15 @@ fn client_id(text: &[u8]) -> Option<u64> {
     parse_i64(text).and_then(|id| u64::try_from(id).ok())
 }
 
-/// Whether a client type is that of all the clients that there are.
-fn is_normal_type(name: &[u8]) -> Result<bool, Error> {
+/// The clients that a type names: `Some(true)` those with subscriptions, `Some(false)` those without, `None` nobody.
+fn of_type(name: &[u8]) -> Result<Option<bool>, Error> {
     let is = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
-    if is(&"normal") {
-        return Ok(true);
+    match () {
+        () if is(&"normal") => Ok(Some(false)),
+        () if is(&"pubsub") => Ok(Some(true)),
+        () if ["master", "slave", "replica"].iter().any(is) => Ok(None),
+        () => Err(Error::new(format!("ERR Unknown client type '{}'", printable(name, 128)))),
     }
-    if ["master", "slave", "replica", "pubsub"].iter().any(is) {
-        return Ok(false);
-    }
-    Err(Error::new(format!("ERR Unknown client type '{}'", printable(name, 128))))
 }
 
 /// One client as CLIENT LIST shows it.
@@ -133,10 +134,11 @@ fn line(client: &Client, now: u64) -> String {
     let seconds = |since: u64| now.saturating_sub(since) / 1000;
     let query = client.query.load(Relaxed);
     let output = client.output.load(Relaxed) + client.outbox.bytes() as u64;
+    let [channels, patterns, shards] = [0, 1, 2].map(|kind| client.subscriptions[kind].load(Relaxed));
     let mut text = format!("id={} addr={} laddr={} fd={}", client.id, client.peer, client.local, client.fd);
     let _ = write!(
         text,
-        " name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi=-1 qbuf={query} qbuf-free=0 argv-mem=0 \
+        " name={} age={} idle={} flags={} db={} sub={channels} psub={patterns} ssub={shards} multi=-1 qbuf={query} qbuf-free=0 argv-mem=0 \
          multi-mem=0 rbs=0 rbp=0 obl={output} oll=0 omem={output} tot-mem={} events=r cmd={} user={DEFAULT_USER} \
          redir=-1 resp={} lib-name={} lib-ver={}",
         names.name,
@@ -155,6 +157,9 @@ fn line(client: &Client, now: u64) -> String {
 
 fn flags(client: &Client) -> String {
     let mut flags = String::new();
+    if client.is_subscribed() {
+        flags.push('P');
+    }
     if client.no_evict.load(Relaxed) {
         flags.push('e');
     }
@@ -178,6 +183,7 @@ struct Filter {
     id: Option<u64>,
     peer: Option<String>,
     local: Option<String>,
+    subscribed: Option<bool>,
     none: bool,
     with_self: bool,
 }
@@ -186,6 +192,7 @@ impl Filter {
     fn matches(&self, client: &Client, own: u64) -> bool {
         !self.none
             && (self.with_self || client.id != own)
+            && self.subscribed.is_none_or(|is| is == client.is_subscribed())
             && self.id.is_none_or(|id| id == client.id)
             && self.peer.as_ref().is_none_or(|peer| *peer == client.peer.to_string())
             && self.local.as_ref().is_none_or(|local| *local == client.local.to_string())
@@ -232,7 +239,10 @@ fn kill_options(c: &Call<'_, '_>) -> Result<Filter, Error> {
             b"ID" => filter.id = Some(kill_id(value)?),
             b"ADDR" => filter.peer = text(),
             b"LADDR" => filter.local = text(),
-            b"TYPE" => filter.none |= !is_normal_type(value)?,
+            b"TYPE" => {
+                filter.subscribed = of_type(value)?;
+                filter.none |= filter.subscribed.is_none();
+            }
             b"USER" if value == DEFAULT_USER.as_bytes() => {}
             b"USER" => return Err(Error::new(format!("ERR No such user '{}'", printable(value, 128)))),
             b"SKIPME" if value.eq_ignore_ascii_case(b"yes") => filter.with_self = false,

@@ -15,6 +15,11 @@ pub(super) const DEFAULT_USER: &str = "default";
 /// PING [message]
 pub(super) fn ping(c: &mut Call<'_, '_>) -> Done {
     match c.args.len() {
+        1 | 2 if c.session.is_subscriber() => {
+            c.reply.array(2);
+            c.reply.bulk(b"pong");
+            c.reply.bulk(c.args.get(1).unwrap_or_default());
+        }
         1 => c.reply.simple("PONG"),
         2 => c.reply.bulk(&c.args[1]),
         _ => return Err(errors::wrong_arity("ping")),
@@ -38,6 +43,7 @@ pub(super) fn quit(c: &mut Call<'_, '_>) -> Done {
 /// RESET
 pub(super) fn reset(c: &mut Call<'_, '_>) -> Done {
     c.session.select(0);
+    c.session.unsubscribe_all();
     c.session.set_resp(Resp::V2);
     c.session.reply_mode = ReplyMode::On;
     c.session.set_authenticated(!c.server.wants_password());

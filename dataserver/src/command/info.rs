@@ -1,6 +1,7 @@
 //! INFO: sections and fields under Redis's names, where the meaning is the same.
 
 use super::{Call, Done};
+use crate::hub::Kind;
 use crate::server::{REDIS_VERSION, Server};
 use crate::store::view::View;
 use crate::store::{DATABASES, SLOTS_PER_GROUP};
@@ -66,6 +67,7 @@ fn clients(text: &mut String, server: &Server, _: &mut View<'_>) {
     put(text, "connected_clients", server.clients.count());
     put(text, "maxclients", server.settings.max_clients.load(std::sync::atomic::Ordering::Relaxed));
     put(text, "blocked_clients", 0);
+    put(text, "pubsub_clients", server.clients.list().iter().filter(|client| client.is_subscribed()).count());
 }
 
 fn memory(text: &mut String, server: &Server, view: &mut View<'_>) {
@@ -106,6 +108,9 @@ fn stats(text: &mut String, server: &Server, _: &mut View<'_>) {
     put(text, "evicted_keys", server.total(|c| &c.evicted));
     put(text, "keyspace_hits", server.total(|c| &c.hits));
     put(text, "keyspace_misses", server.total(|c| &c.misses));
+    put(text, "pubsub_channels", server.hub.channel_count(Kind::Channel));
+    put(text, "pubsub_patterns", server.hub.pattern_count());
+    put(text, "pubsubshard_channels", server.hub.channel_count(Kind::Shard));
     put(text, "total_error_replies", server.total(|c| &c.errors));
     put(text, "client_output_buffer_limit_disconnections", server.clients.limits.disconnections());
 }

@@ -13,6 +13,7 @@ mod keyspace;
 mod lcs;
 mod list;
 mod object;
+pub(crate) mod pubsub;
 mod range;
 mod scan;
 mod server;
@@ -23,6 +24,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+use crate::hub::Kind as Channels;
 use crate::server::Server;
 use crate::session::Session;
 use crate::store::Key;
@@ -189,6 +191,19 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::ClientReply => client::reply(call),
         CommandId::ClientNoEvict => client::no_evict(call),
         CommandId::ClientNoTouch => client::no_touch(call),
+        CommandId::Subscribe => pubsub::subscribe(call, Channels::Channel),
+        CommandId::Psubscribe => pubsub::subscribe(call, Channels::Pattern),
+        CommandId::Ssubscribe => pubsub::subscribe(call, Channels::Shard),
+        CommandId::Unsubscribe => pubsub::unsubscribe(call, Channels::Channel),
+        CommandId::Punsubscribe => pubsub::unsubscribe(call, Channels::Pattern),
+        CommandId::Sunsubscribe => pubsub::unsubscribe(call, Channels::Shard),
+        CommandId::Publish => pubsub::publish(call, Channels::Channel),
+        CommandId::Spublish => pubsub::publish(call, Channels::Shard),
+        CommandId::PubsubChannels => pubsub::channels(call, Channels::Channel),
+        CommandId::PubsubShardchannels => pubsub::channels(call, Channels::Shard),
+        CommandId::PubsubNumsub => pubsub::count_subscribers(call, Channels::Channel),
+        CommandId::PubsubShardnumsub => pubsub::count_subscribers(call, Channels::Shard),
+        CommandId::PubsubNumpat => pubsub::count_patterns(call),
         CommandId::ConfigGet => config::get(call),
         CommandId::ConfigSet => config::set(call),
         CommandId::ConfigResetstat => config::reset_stat(call),
@@ -198,7 +213,7 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::Lolwut => server::lolwut(call),
         CommandId::Shutdown => server::shutdown(call),
         // A container that is named alone.
-        CommandId::Client | CommandId::Config | CommandId::Object | CommandId::Memory => {
+        CommandId::Client | CommandId::Config | CommandId::Object | CommandId::Memory | CommandId::Pubsub => {
             Err(errors::wrong_arity(call.command.full_name))
         }
         _ => server::introspect(call),

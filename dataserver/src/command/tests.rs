@@ -6,5 +6,6 @@ mod hash;
 mod list;
 mod memory;
 mod model;
+mod pubsub;
 mod scan;
 mod string;

@@ -2,12 +2,13 @@
 
 use super::outbox::{Frame, Message, Outbox, OutputLimits, Pushed};
 use super::wake::{self, Task};
+use crate::hub::Kind;
 use crate::server::unix_millis;
 use ringtail_net::RateLimited;
 use ringtail_protocol::reply::{Reply, Resp};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -52,6 +53,8 @@ pub struct Client {
     pub query: AtomicU64,
     /// Bytes of replies that it has not taken yet.
     pub output: AtomicU64,
+    /// How many channels, patterns and shard channels it is subscribed to, by [`Kind`].
+    pub subscriptions: [AtomicU32; Kind::ALL.len()],
     /// What other threads send it.
     pub outbox: Outbox,
     names: Mutex<Names>,
@@ -81,6 +84,7 @@ impl Client {
             no_touch: AtomicBool::new(false),
             query: AtomicU64::new(0),
             output: AtomicU64::new(0),
+            subscriptions: Default::default(),
             outbox: Outbox::default(),
             names: Mutex::default(),
             killed: AtomicBool::new(false),
@@ -92,6 +96,11 @@ impl Client {
     /// Its names.
     pub fn names(&self) -> MutexGuard<'_, Names> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is subscribed to anything.
+    pub fn is_subscribed(&self) -> bool {
+        self.subscriptions.iter().any(|count| count.load(Relaxed) > 0)
     }
 
     /// Closes its connection, from any thread.

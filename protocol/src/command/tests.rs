@@ -55,7 +55,8 @@ fn arguments_name_every_key_spec_and_no_other() {
     for command in &COMMANDS {
         let mut found = HashSet::new();
         specs(command.args, &mut found);
-        assert_eq!(found, (0..command.key_specs.len()).collect(), "{}", command.full_name);
+        let keys = |&spec: &usize| !command.key_specs[spec].flags.contains(KeyFlags::NOT_KEY);
+        assert_eq!(found, (0..command.key_specs.len()).filter(keys).collect(), "{}", command.full_name);
     }
 }
 
@@ -90,7 +91,8 @@ fn subcommands_stand_behind_their_parent() {
 fn the_proxy_routes_by_keys_exactly_what_has_keys() {
     for command in &COMMANDS {
         let by_keys = matches!(command.pool, PoolRule::Keys | PoolRule::Split(_));
-        assert_eq!(by_keys, !command.key_specs.is_empty(), "{}", command.full_name);
+        let has_keys = command.key_specs.iter().any(|spec| !spec.flags.contains(KeyFlags::NOT_KEY));
+        assert_eq!(by_keys, has_keys, "{}", command.full_name);
         assert!(!command.is_write() || command.pool != PoolRule::Local, "{}", command.full_name);
     }
 }
@@ -104,7 +106,7 @@ fn a_write_says_so_in_flags_categories_and_key_specs() {
         let changes = KeyFlags::RW | KeyFlags::OW | KeyFlags::RM;
         let changed = command.key_specs.iter().any(|spec| spec.flags.intersects(changes));
         assert!(command.key_specs.is_empty() || changed == command.is_write(), "{name}");
-        let access = KeyFlags::RO | changes;
+        let access = KeyFlags::RO | changes | KeyFlags::NOT_KEY;
         assert!(
             command.key_specs.iter().all(|spec| (spec.flags & access).bits().count_ones() == 1),
             "{name}"
