@@ -69,7 +69,9 @@ events! {
     DECRBY = STRING "decrby";
     INCRBY = STRING "incrby";
     INCRBYFLOAT = STRING "incrbyfloat";
+    PFADD = STRING "pfadd";
     SET = STRING "set";
+    SETBIT = STRING "setbit";
     SETRANGE = STRING "setrange";
     LINSERT = LIST "linsert";
     LPOP = LIST "lpop";

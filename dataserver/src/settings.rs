@@ -11,6 +11,8 @@ pub struct Shapes {
     pub hash_entries: AtomicUsize,
     /// `hash-max-listpack-value`, in bytes.
     pub hash_value: AtomicUsize,
+    /// `hll-sparse-max-bytes`
+    pub hll_sparse: AtomicUsize,
     /// `list-max-listpack-size`: elements of a chunk, or, from -1 to -5, its bytes (4 KiB to 64 KiB).
     pub list_size: AtomicI64,
 }
@@ -20,6 +22,7 @@ impl Default for Shapes {
         Self {
             hash_entries: AtomicUsize::new(128),
             hash_value: AtomicUsize::new(64),
+            hll_sparse: AtomicUsize::new(3000),
             list_size: AtomicI64::new(-2),
         }
     }

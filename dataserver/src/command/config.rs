@@ -39,6 +39,10 @@ const HASH_VALUE: (fn(&Server) -> String, Setter) = (
     |s| s.settings.shapes.hash_value.load(Relaxed).to_string(),
     |s, v| number(v, 0, i64::MAX).map(|n| s.settings.shapes.hash_value.store(n as usize, Relaxed)),
 );
+const HLL_SPARSE: (fn(&Server) -> String, Setter) = (
+    |s| s.settings.shapes.hll_sparse.load(Relaxed).to_string(),
+    |s, v| size(v).map(|bytes| s.settings.shapes.hll_sparse.store(bytes as usize, Relaxed)),
+);
 const LIST_SIZE: (fn(&Server) -> String, Setter) = (
     |s| s.settings.shapes.list_size.load(Relaxed).to_string(),
     |s, v| number(v, i32::MIN.into(), i32::MAX.into()).map(|n| s.settings.shapes.list_size.store(n, Relaxed)),
@@ -59,6 +63,7 @@ const PARAMETERS: &[Parameter] = &[
     live("hash-max-listpack-value", HASH_VALUE.0, HASH_VALUE.1),
     live("hash-max-ziplist-entries", HASH_ENTRIES.0, HASH_ENTRIES.1),
     live("hash-max-ziplist-value", HASH_VALUE.0, HASH_VALUE.1),
+    live("hll-sparse-max-bytes", HLL_SPARSE.0, HLL_SPARSE.1),
     live("list-max-listpack-size", LIST_SIZE.0, LIST_SIZE.1),
     live("list-max-ziplist-size", LIST_SIZE.0, LIST_SIZE.1),
     live(
@@ -99,10 +104,12 @@ fn set_default_ttl(server: &Server, value: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+fn size(text: &str) -> Result<u64, Refusal> {
+    ByteSize::from_str(text).map(|size| size.0).map_err(|_| "argument must be a memory value".to_owned())
+}
+
 fn set_max_memory(server: &Server, value: &str) -> Result<(), Refusal> {
-    let size = ByteSize::from_str(value).map_err(|_| "argument must be a memory value".to_owned())?;
-    server.store.memory.set_limit(size.0);
-    Ok(())
+    size(value).map(|bytes| server.store.memory.set_limit(bytes))
 }
 
 fn set_policy(server: &Server, value: &str) -> Result<(), Refusal> {

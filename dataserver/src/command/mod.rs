@@ -1,6 +1,7 @@
 //! The commands: one function each, from a [`Call`] to its reply. No sockets, no clock, no globals.
 
 mod arguments;
+mod bitmap;
 mod client;
 mod config;
 mod connection;
@@ -8,6 +9,7 @@ mod counter;
 mod expire;
 mod generic;
 mod hash;
+mod hyperloglog;
 mod info;
 mod keyspace;
 mod lcs;
@@ -131,6 +133,25 @@ fn run_on_lists_and_hashes(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::Hsetnx => hash::set_new(call),
         CommandId::Hstrlen => hash::string_len(call),
         CommandId::Hvals => hash::values(call),
+        other => run_on_bits(other, call),
+    }
+}
+
+/// Commands on strings that are bitmaps or HyperLogLogs.
+fn run_on_bits(id: CommandId, call: &mut Call<'_, '_>) -> Done {
+    match id {
+        CommandId::Bitcount => bitmap::count(call),
+        CommandId::Bitfield => bitmap::field(call),
+        CommandId::BitfieldRo => bitmap::field_read_only(call),
+        CommandId::Bitop => bitmap::operation(call),
+        CommandId::Bitpos => bitmap::position(call),
+        CommandId::Getbit => bitmap::get_bit(call),
+        CommandId::Setbit => bitmap::set_bit(call),
+        CommandId::Pfadd => hyperloglog::add(call),
+        CommandId::Pfcount => hyperloglog::count(call),
+        CommandId::Pfdebug => hyperloglog::debug(call),
+        CommandId::Pfmerge => hyperloglog::merge(call),
+        CommandId::Pfselftest => hyperloglog::self_test(call),
         other => run_on_keys(other, call),
     }
 }

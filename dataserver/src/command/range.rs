@@ -1,7 +1,8 @@
-//! Strings changed in place: APPEND and SETRANGE.
+//! Strings changed in place: APPEND and SETRANGE, and what bitmaps need for the same.
 
 use super::arguments::int;
 use super::{Call, Done};
+use crate::event::{self, Event};
 use crate::store::entry::{Entry, INLINE_MAX, make_room};
 use crate::value::Object;
 use ringtail_protocol::errors::{self, Error};
@@ -39,7 +40,8 @@ fn end_of(offset: u64, len: usize) -> Result<usize, Error> {
 /// SETRANGE key offset value
 pub(super) fn set_range(c: &mut Call<'_, '_>) -> Done {
     let offset = u64::try_from(int(&c.args[2])?).map_err(|_| errors::OFFSET_OUT_OF_RANGE)?;
-    let value = &c.args[3];
+    let args = c.args;
+    let value = &args[3];
     let old = c.view.write(&c.keys[0]).map(|entry| entry.bytes().map(<[u8]>::len).ok_or(errors::WRONG_TYPE));
     let old = old.transpose()?;
     if value.is_empty() {
@@ -47,24 +49,40 @@ pub(super) fn set_range(c: &mut Call<'_, '_>) -> Done {
         return Ok(());
     }
     let end = end_of(offset, value.len())?;
-    if old.is_none() {
-        let expiry = c.server.settings.default_expiry(c.view.now);
-        c.view.set_bytes(&c.keys[0], b"", expiry);
-    }
-    if let Some(entry) = c.view.write(&c.keys[0]) {
-        write_at(entry, end - value.len(), value);
-    }
+    edit(c, end, event::SETRANGE, |bytes, _| {
+        bytes[end - value.len()..end].copy_from_slice(value);
+        ((), true)
+    })?;
     c.reply.count(old.unwrap_or(0).max(end));
     Ok(())
 }
 
-/// Writes over the string from `offset` on, after zeros if it ends before.
-fn write_at(entry: &mut Entry, offset: usize, value: &[u8]) {
-    lengthen(entry, offset + value.len());
-    if let Some(bytes) = entry.bytes_mut() {
-        bytes[offset..offset + value.len()].copy_from_slice(value);
+/// Changes the string under the command's first key in place, after it was made `length` bytes long (a missing one too)
+/// with zeros behind what it was, if it was shorter. `change` is told whether it was, and returns whether anything
+/// changed, after its result; the event is then `event`.
+///
+/// # Errors
+/// The key holds something else.
+pub(super) fn edit<T>(
+    c: &mut Call<'_, '_>,
+    length: usize,
+    event: Event,
+    change: impl FnOnce(&mut [u8], bool) -> (T, bool),
+) -> Result<T, Error> {
+    let key = &c.keys[0];
+    if c.view.write(key).is_none() {
+        let expiry = c.server.settings.default_expiry(c.view.now);
+        c.view.set_bytes(key, b"", expiry);
     }
+    let entry = c.view.peek(key).ok_or(errors::WRONG_TYPE)?;
+    let old = entry.bytes().ok_or(errors::WRONG_TYPE)?.len();
+    lengthen(entry, length);
     entry.set_raw();
+    let (result, changed) = change(entry.bytes_mut().unwrap_or_default(), length > old);
+    if changed {
+        c.view.changed(key, event);
+    }
+    Ok(result)
 }
 
 /// Makes the string at least `length` bytes long.

@@ -1,8 +1,10 @@
 //! Commands as a client sees them, each compared by hand with what Redis 7 says.
 
+mod bitmap;
 mod bounds;
 mod generic;
 mod hash;
+mod hyperloglog;
 mod list;
 mod memory;
 mod model;

@@ -1,7 +1,7 @@
 //! What a command sees of the store: the groups of its keys, locked, at the time of its batch.
 
 use super::dict::{Dict, Place};
-use super::entry::{Entry, Value};
+use super::entry::{Entry, INLINE_MAX, Value};
 use super::group::{Found, Slots};
 use super::hasher::Hasher;
 use super::{GROUPS, Key, Store};
@@ -113,10 +113,16 @@ impl<'s> View<'s> {
     /// changed the key, and only if it did.
     #[inline]
     pub fn changed(&mut self, key: &Key<'_>, event: Event) {
+        self.touched(key);
+        self.notify(key, event);
+    }
+
+    /// The same for a change that is no event.
+    #[inline]
+    pub fn touched(&mut self, key: &Key<'_>) {
         if self.slots(key.group()).has_interest() {
             self.tell(key);
         }
-        self.notify(key, event);
     }
 
     #[cold]
@@ -228,6 +234,23 @@ impl<'s> View<'s> {
                 self.insert(key, entry);
             }
         }
+    }
+
+    /// The same for a string that is at hand: a long one is not copied.
+    pub fn set_bytes_owned(&mut self, key: &Key<'_>, value: Vec<u8>, expiry: Option<u64>) {
+        if value.len() > INLINE_MAX {
+            self.put(key, Object::Bytes(value), expiry);
+        } else {
+            self.set_bytes(key, &value, expiry);
+        }
+    }
+
+    /// Sets an object, whatever was there, and its expiry.
+    pub fn put(&mut self, key: &Key<'_>, object: Object, expiry: Option<u64>) {
+        self.delete(key);
+        let mut entry = Entry::object(key.hash.tag(), self.db, key.bytes, object);
+        entry.set_expiry(expiry);
+        self.insert(key, entry);
     }
 
     /// Puts a string over a value. A large object that was there is given back, to be freed without the lock.

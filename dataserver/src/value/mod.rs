@@ -1,6 +1,8 @@
 //! Values that are more than a short string.
 
+pub mod bits;
 pub mod fields;
+pub mod hll;
 pub mod list;
 pub mod packed;
 pub mod pairs;

@@ -79,6 +79,12 @@ impl Arg {
         self
     }
 
+    /// Repeated together with its token.
+    pub(super) const fn repeated(mut self) -> Self {
+        self.flags = self.flags.union(ArgFlags::MULTIPLE).union(ArgFlags::MULTIPLE_TOKEN);
+        self
+    }
+
     pub(super) const fn after(mut self, token: &'static str) -> Self {
         self.token = Some(token);
         self
