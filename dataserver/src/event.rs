@@ -85,4 +85,10 @@ events! {
     HINCRBY = HASH "hincrby";
     HINCRBYFLOAT = HASH "hincrbyfloat";
     HSET = HASH "hset";
+    SADD = SET "sadd";
+    SDIFFSTORE = SET "sdiffstore";
+    SINTERSTORE = SET "sinterstore";
+    SPOP = SET "spop";
+    SREM = SET "srem";
+    SUNIONSTORE = SET "sunionstore";
 }

@@ -15,6 +15,12 @@ pub struct Shapes {
     pub hll_sparse: AtomicUsize,
     /// `list-max-listpack-size`: elements of a chunk, or, from -1 to -5, its bytes (4 KiB to 64 KiB).
     pub list_size: AtomicI64,
+    /// `set-max-intset-entries`
+    pub set_ints: AtomicUsize,
+    /// `set-max-listpack-entries`
+    pub set_entries: AtomicUsize,
+    /// `set-max-listpack-value`, in bytes.
+    pub set_value: AtomicUsize,
 }
 
 impl Default for Shapes {
@@ -24,6 +30,9 @@ impl Default for Shapes {
             hash_value: AtomicUsize::new(64),
             hll_sparse: AtomicUsize::new(3000),
             list_size: AtomicI64::new(-2),
+            set_ints: AtomicUsize::new(512),
+            set_entries: AtomicUsize::new(128),
+            set_value: AtomicUsize::new(64),
         }
     }
 }

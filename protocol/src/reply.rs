@@ -180,8 +180,17 @@ impl<'o> Reply<'o> {
 
     /// Puts the header of an array of `n` before what was written since [`open`](Self::open).
     pub fn close_array(&mut self, open: Open, n: usize) {
+        self.close(open, |reply| reply.array(n));
+    }
+
+    /// Puts the header of a set of `n` before what was written since [`open`](Self::open).
+    pub fn close_set(&mut self, open: Open, n: usize) {
+        self.close(open, |reply| reply.set(n));
+    }
+
+    fn close(&mut self, open: Open, write: impl FnOnce(&mut Reply<'_>)) {
         let mut header = Vec::with_capacity(24);
-        Reply::new(&mut header, self.resp).array(n);
+        write(&mut Reply::new(&mut header, self.resp));
         self.out.splice(open.0..open.0, header);
     }
 

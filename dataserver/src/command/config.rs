@@ -84,6 +84,21 @@ const PARAMETERS: &[Parameter] = &[
     fixed("requirepass", |s| if s.wants_password() { "(set)".into() } else { String::new() }),
     fixed("save", |_| String::new()),
     live(
+        "set-max-intset-entries",
+        |s| s.settings.shapes.set_ints.load(Relaxed).to_string(),
+        |s, v| number(v, 0, i64::MAX).map(|n| s.settings.shapes.set_ints.store(n as usize, Relaxed)),
+    ),
+    live(
+        "set-max-listpack-entries",
+        |s| s.settings.shapes.set_entries.load(Relaxed).to_string(),
+        |s, v| number(v, 0, i64::MAX).map(|n| s.settings.shapes.set_entries.store(n as usize, Relaxed)),
+    ),
+    live(
+        "set-max-listpack-value",
+        |s| s.settings.shapes.set_value.load(Relaxed).to_string(),
+        |s, v| number(v, 0, i64::MAX).map(|n| s.settings.shapes.set_value.store(n as usize, Relaxed)),
+    ),
+    live(
         "timeout",
         |s| s.settings.idle_timeout.load(Relaxed).to_string(),
         |s, v| number(v, 0, i32::MAX.into()).map(|n| s.settings.idle_timeout.store(n as u64, Relaxed)),

@@ -20,16 +20,19 @@ mod range;
 mod scan;
 mod server;
 mod set;
+mod sets;
 mod string;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+use crate::event::{self, Event};
 use crate::hub::Kind as Channels;
 use crate::server::Server;
 use crate::session::Session;
 use crate::store::Key;
+use crate::store::entry::Entry;
 use crate::store::view::View;
 use crate::value::Kind;
 use crate::value::list::End;
@@ -62,6 +65,20 @@ impl Call<'_, '_> {
     fn made<T: Kind>(&mut self, key: usize) -> Result<&mut T, Error> {
         let expiry = self.server.settings.default_expiry(self.view.now);
         self.view.object_or_insert(&self.keys[key], expiry)
+    }
+
+    /// Puts a value under one of the keys, whatever was there, and says so by `event`; an empty one deletes the key.
+    fn stored<T: Kind>(&mut self, key: usize, value: Option<T>, event: Event) {
+        let key = &self.keys[key];
+        let was_there = self.view.delete(key);
+        if let Some(value) = value {
+            let mut entry = Entry::object(key.hash.tag(), self.view.db, key.bytes, value.into_object());
+            entry.set_expiry(self.server.settings.default_expiry(self.view.now));
+            self.view.insert(key, entry);
+            self.view.changed(key, event);
+        } else if was_there {
+            self.view.changed(key, event::DEL);
+        }
     }
 }
 
@@ -133,6 +150,30 @@ fn run_on_lists_and_hashes(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::Hsetnx => hash::set_new(call),
         CommandId::Hstrlen => hash::string_len(call),
         CommandId::Hvals => hash::values(call),
+        other => run_on_sets(other, call),
+    }
+}
+
+/// Commands on sets.
+fn run_on_sets(id: CommandId, call: &mut Call<'_, '_>) -> Done {
+    match id {
+        CommandId::Sadd => sets::add(call),
+        CommandId::Scard => sets::len(call),
+        CommandId::Sdiff => sets::difference(call),
+        CommandId::Sdiffstore => sets::store_difference(call),
+        CommandId::Sinter => sets::intersection(call),
+        CommandId::Sintercard => sets::intersection_len(call),
+        CommandId::Sinterstore => sets::store_intersection(call),
+        CommandId::Sismember => sets::contains(call),
+        CommandId::Smembers => sets::all(call),
+        CommandId::Smismember => sets::contains_each(call),
+        CommandId::Smove => sets::r#move(call),
+        CommandId::Spop => sets::pop(call),
+        CommandId::Srandmember => sets::random_members(call),
+        CommandId::Srem => sets::remove(call),
+        CommandId::Sscan => sets::scan(call),
+        CommandId::Sunion => sets::union(call),
+        CommandId::Sunionstore => sets::store_union(call),
         other => run_on_bits(other, call),
     }
 }

@@ -8,12 +8,13 @@ use crate::store::{GROUPS, SLOTS_PER_GROUP};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::glob;
 use ringtail_protocol::reply::Reply;
+use ringtail_protocol::request::Args;
 
 /// Groups that RANDOMKEY tries at random before it goes through all of them.
 const RANDOM_TRIES: usize = 64;
 /// Entries that it looks at in each.
 const RANDOM_LOOK: usize = 8;
-/// Entries that SCAN visits unless COUNT says otherwise, as in Redis.
+/// Entries that SCAN and its like visit unless COUNT says otherwise, as in Redis.
 const DEFAULT_COUNT: usize = 10;
 /// A larger COUNT means all the same.
 const MAX_COUNT: usize = u32::MAX as usize;
@@ -179,6 +180,21 @@ pub(super) fn count(text: &[u8]) -> Result<usize, Error> {
         Ok(count) if count > 0 => Ok(count.min(MAX_COUNT)),
         _ => Err(errors::SYNTAX),
     }
+}
+
+/// The COUNT and the MATCH pattern of a command that goes through one key's elements; its options are argument 3 and on.
+pub(super) fn element_options<'a>(args: Args<'a>) -> Result<(usize, Option<&'a [u8]>), Error> {
+    let (mut most, mut pattern, mut i) = (DEFAULT_COUNT, None, 3);
+    while let Some(option) = args.get(i) {
+        let Some(value) = args.get(i + 1) else { return Err(errors::SYNTAX) };
+        match () {
+            () if is(option, "COUNT") => most = count(value)?,
+            () if is(option, "MATCH") => pattern = Some(value).filter(|pattern| !glob::is_all(pattern)),
+            () => return Err(errors::SYNTAX),
+        }
+        i += 2;
+    }
+    Ok((most, pattern))
 }
 
 impl Wanted<'_> {

@@ -10,4 +10,5 @@ mod memory;
 mod model;
 mod pubsub;
 mod scan;
+mod sets;
 mod string;

@@ -17,6 +17,7 @@
 #![allow(unsafe_code)]
 
 use super::memory::class_size;
+use super::table::Tagged;
 use crate::value::Object;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::ptr::NonNull;
@@ -25,8 +26,10 @@ use std::ptr::NonNull;
 pub const INLINE_MAX: usize = 4096;
 
 const HEADER: usize = size_of::<Header>();
-const TAG_SHIFT: u32 = 48;
-const ADDRESS: usize = (1 << TAG_SHIFT) - 1;
+/// Where a pointer's tag is.
+pub(super) const TAG_SHIFT: u32 = 48;
+/// The bits of a pointer that are its address.
+pub(super) const ADDRESS: usize = (1 << TAG_SHIFT) - 1;
 
 const HAS_EXPIRY: u8 = 1;
 const IS_OBJECT: u8 = 2;
@@ -404,6 +407,18 @@ pub fn prefetch<T>(at: *const T) {
     let _ = at;
 }
 
+impl Tagged for Entry {
+    #[inline]
+    fn tag(&self) -> u16 {
+        self.tag()
+    }
+
+    #[inline]
+    fn key(&self) -> &[u8] {
+        self.key()
+    }
+}
+
 impl Drop for Entry {
     fn drop(&mut self) {
         let header = *self.header();
@@ -423,7 +438,8 @@ pub fn make_room(bytes: &mut Vec<u8>, more: usize) {
     }
 }
 
-fn tagged(memory: NonNull<u8>, tag: u16) -> NonNull<u8> {
+/// The pointer with a tag in its upper 16 bits.
+pub(super) fn tagged(memory: NonNull<u8>, tag: u16) -> NonNull<u8> {
     assert!(memory.addr().get() <= ADDRESS, "an address of more than 48 bits");
     memory.map_addr(|a| a | (usize::from(tag) << TAG_SHIFT))
 }

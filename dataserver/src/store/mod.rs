@@ -10,6 +10,7 @@ pub mod group;
 pub mod hasher;
 pub mod interest;
 pub mod lazy;
+pub mod member;
 pub mod memory;
 pub mod table;
 pub mod view;

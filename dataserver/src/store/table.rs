@@ -7,16 +7,29 @@
 
 use super::entry::Entry;
 
+/// What a table holds: a pointer to a key, and its tag within the pointer.
+pub trait Tagged {
+    /// The top 16 bits of the key's hash.
+    fn tag(&self) -> u16;
+    /// The key.
+    fn key(&self) -> &[u8];
+}
+
 /// A table of at most a few thousand entries (a [`Dict`](super::dict::Dict) splits larger ones).
-#[derive(Default)]
-pub struct Table {
-    words: Box<[Option<Entry>]>,
+pub struct Table<E = Entry> {
+    words: Box<[Option<E>]>,
     len: u32,
+}
+
+impl<E> Default for Table<E> {
+    fn default() -> Self {
+        Self { words: Box::default(), len: 0 }
+    }
 }
 
 const SMALLEST: usize = 4;
 
-impl Table {
+impl<E: Tagged> Table<E> {
     /// Entries in the table.
     #[inline]
     pub fn len(&self) -> usize {
@@ -30,20 +43,20 @@ impl Table {
 
     /// The entry with this tag for which `is` says yes.
     #[inline]
-    pub fn find(&self, tag: u16, is: impl Fn(&Entry) -> bool) -> Option<&Entry> {
+    pub fn find(&self, tag: u16, is: impl Fn(&E) -> bool) -> Option<&E> {
         self.position(tag, is).and_then(|at| self.words[at].as_ref())
     }
 
     /// The same, to be changed. Its key's tag must stay the same.
     #[inline]
-    pub fn find_mut(&mut self, tag: u16, is: impl Fn(&Entry) -> bool) -> Option<&mut Entry> {
+    pub fn find_mut(&mut self, tag: u16, is: impl Fn(&E) -> bool) -> Option<&mut E> {
         let at = self.position(tag, is)?;
         self.words[at].as_mut()
     }
 
     /// Where this entry stands, until the table changes.
     #[inline]
-    pub fn position(&self, tag: u16, is: impl Fn(&Entry) -> bool) -> Option<usize> {
+    pub fn position(&self, tag: u16, is: impl Fn(&E) -> bool) -> Option<usize> {
         let words = &*self.words;
         if words.is_empty() {
             return None;
@@ -60,33 +73,45 @@ impl Table {
 
     /// The entry at a position from [`position`](Self::position).
     #[inline]
-    pub fn at(&self, at: usize) -> Option<&Entry> {
+    pub fn at(&self, at: usize) -> Option<&E> {
         self.words.get(at)?.as_ref()
     }
 
     /// The same, to be changed.
     #[inline]
-    pub fn at_mut(&mut self, at: usize) -> Option<&mut Entry> {
+    pub fn at_mut(&mut self, at: usize) -> Option<&mut E> {
         self.words.get_mut(at)?.as_mut()
     }
 
     /// Adds an entry whose key is not there, and gives it back to be changed.
-    pub fn insert(&mut self, entry: Entry) -> &mut Entry {
-        if self.len() + 1 > most(self.words.len()) {
-            self.set_capacity(grown(self.words.len()));
+    pub fn insert(&mut self, entry: E) -> &mut E {
+        if self.is_full() {
+            self.grow();
         }
         self.len += 1;
         let at = free(&self.words, entry.tag());
         self.words[at].insert(entry)
     }
 
+    /// Whether the next entry makes it grow.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.len() + 1 > most(self.words.len())
+    }
+
+    /// Makes room for more entries.
+    pub fn grow(&mut self) {
+        self.set_capacity(grown(self.words.len()));
+    }
+
     /// Takes an entry out.
-    pub fn remove(&mut self, tag: u16, is: impl Fn(&Entry) -> bool) -> Option<Entry> {
+    pub fn remove(&mut self, tag: u16, is: impl Fn(&E) -> bool) -> Option<E> {
         let at = self.position(tag, is)?;
         Some(self.remove_at(at))
     }
 
-    fn remove_at(&mut self, at: usize) -> Entry {
+    /// Takes the entry at a position out; there is one.
+    pub fn remove_at(&mut self, at: usize) -> E {
         let Some(entry) = self.words[at].take() else { unreachable!("only taken positions are removed") };
         self.close_gap(at);
         self.len -= 1;
@@ -112,7 +137,7 @@ impl Table {
     }
 
     fn set_capacity(&mut self, capacity: usize) {
-        let mut words: Box<[Option<Entry>]> = std::iter::repeat_with(|| None).take(capacity).collect();
+        let mut words: Box<[Option<E>]> = std::iter::repeat_with(|| None).take(capacity).collect();
         for entry in self.words.iter_mut().filter_map(Option::take) {
             let at = free(&words, entry.tag());
             words[at] = Some(entry);
@@ -121,23 +146,23 @@ impl Table {
     }
 
     /// All entries.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+    pub fn iter(&self) -> impl Iterator<Item = &E> {
         self.words.iter().flatten()
     }
 
     /// All entries, to be changed. Their keys' tags must stay the same.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut E> {
         self.words.iter_mut().flatten()
     }
 
     /// Takes all entries out.
-    pub fn drain(&mut self) -> impl Iterator<Item = Entry> + use<> {
+    pub fn drain(&mut self) -> impl Iterator<Item = E> + use<E> {
         self.len = 0;
         std::mem::take(&mut self.words).into_iter().flatten()
     }
 
     /// The entries whose tags are `from` to `to`, both included.
-    pub fn range(&self, from: u16, to: u16) -> impl Iterator<Item = &Entry> {
+    pub fn range(&self, from: u16, to: u16) -> impl Iterator<Item = &E> {
         let capacity = self.words.len();
         let (first, last) = if capacity == 0 { (0, 0) } else { (home(from, capacity), home(to, capacity)) };
         let sure = if capacity == 0 { 0 } else { last - first + 1 };
@@ -151,15 +176,21 @@ impl Table {
     }
 
     /// Up to `most` entries from a random place on, for sampling.
-    pub fn sample(&self, random: u64, most: usize) -> impl Iterator<Item = &Entry> {
+    pub fn sample(&self, random: u64, most: usize) -> impl Iterator<Item = &E> {
         let capacity = self.words.len();
         let start = ((u128::from(random) * capacity as u128) >> 64) as usize;
         self.words[start..].iter().chain(&self.words[..start]).flatten().take(most)
     }
 
+    /// Positions in it, with an entry or without.
+    #[inline]
+    pub fn capacity(&self) -> usize {
+        self.words.len()
+    }
+
     /// Bytes of the table's own allocation.
     pub fn size(&self) -> usize {
-        self.words.len() * size_of::<Option<Entry>>()
+        self.words.len() * size_of::<Option<E>>()
     }
 
     /// Asks the processor to bring the line near where this tag is looked for first.
@@ -188,7 +219,7 @@ fn distance(from: usize, to: usize, capacity: usize) -> usize {
     if to >= from { to - from } else { to + capacity - from }
 }
 
-fn free(words: &[Option<Entry>], tag: u16) -> usize {
+fn free<E>(words: &[Option<E>], tag: u16) -> usize {
     let mut at = home(tag, words.len());
     while words[at].is_some() {
         at = next(at, words.len());

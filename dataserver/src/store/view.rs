@@ -297,6 +297,23 @@ impl<'s> View<'s> {
         }
     }
 
+    /// An object for reading beside others, none when [`read_as`](Self::read_as) finds none; counts nothing.
+    pub fn beside<T: Kind>(&self, key: &Key<'_>) -> Option<&T> {
+        let slots = match &self.held {
+            Held::One(_, slots) => slots,
+            Held::Many(many) => {
+                let at = many.binary_search_by_key(&key.group(), |(group, _)| *group).ok()?;
+                &many[at].1
+            }
+            Held::None => return None,
+        };
+        let Found::Live(place) = slots.look_up(key, self.db, self.now) else { return None };
+        match slots.at(key, place).map(Entry::value) {
+            Some(Value::Object(object)) => T::of(object),
+            _ => None,
+        }
+    }
+
     /// A list or a hash for writing: counts the use.
     #[inline]
     pub fn write_as<T: Kind>(&mut self, key: &Key<'_>) -> Typed<&mut T> {

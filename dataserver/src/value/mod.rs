@@ -4,12 +4,14 @@ pub mod bits;
 pub mod fields;
 pub mod hll;
 pub mod list;
+pub mod members;
 pub mod packed;
 pub mod pairs;
 
 use crate::store::memory::class_size;
 use fields::Fields;
 use list::List;
+use members::Members;
 
 /// A value with an allocation of its own.
 #[derive(Clone)]
@@ -20,6 +22,8 @@ pub enum Object {
     List(List),
     /// A hash.
     Hash(Fields),
+    /// A set.
+    Set(Members),
 }
 
 // Each small list and hash pays for it once.
@@ -57,6 +61,7 @@ macro_rules! kind {
 
 kind!(List, List);
 kind!(Fields, Hash);
+kind!(Members, Set);
 
 impl Object {
     /// Redis's name of the type.
@@ -65,6 +70,7 @@ impl Object {
             Self::Bytes(_) => "string",
             Self::List(_) => "list",
             Self::Hash(_) => "hash",
+            Self::Set(_) => "set",
         }
     }
 
@@ -74,6 +80,7 @@ impl Object {
             Self::Bytes(_) => "raw",
             Self::List(list) => list.encoding(),
             Self::Hash(fields) => fields.encoding(),
+            Self::Set(members) => members.encoding(),
         }
     }
 
@@ -83,6 +90,7 @@ impl Object {
             Self::Bytes(_) => 1,
             Self::List(list) => list.parts(),
             Self::Hash(fields) => fields.parts(),
+            Self::Set(members) => members.parts(),
         }
     }
 
@@ -93,6 +101,7 @@ impl Object {
             Self::Bytes(bytes) => class_size(bytes.capacity()),
             Self::List(list) => list.size(),
             Self::Hash(fields) => fields.size_estimate(),
+            Self::Set(members) => members.size_estimate(),
         }
     }
 }

@@ -1,13 +1,10 @@
 //! Commands that go through all fields.
 
-use super::super::arguments::is;
-use super::super::scan::{count, cursor};
+use super::super::scan::{cursor, element_options};
 use super::super::{Call, Done};
 use crate::value::fields::Fields;
-use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::glob;
 use ringtail_protocol::reply::Reply;
-use ringtail_protocol::request::Args;
 
 /// HGETALL key
 pub(in super::super) fn get_all(c: &mut Call<'_, '_>) -> Done {
@@ -41,9 +38,6 @@ fn each(c: &mut Call<'_, '_>, part: impl for<'f> Fn(&'f [u8], &'f [u8]) -> &'f [
     Ok(())
 }
 
-/// Fields that HSCAN visits unless COUNT says otherwise, as in Redis.
-const DEFAULT_COUNT: usize = 10;
-
 /// HSCAN key cursor [MATCH pattern] [COUNT count]
 pub(in super::super) fn scan(c: &mut Call<'_, '_>) -> Done {
     let from = cursor(&c.args[2])?;
@@ -55,7 +49,7 @@ pub(in super::super) fn scan(c: &mut Call<'_, '_>) -> Done {
         c.reply.array(0);
         return Ok(());
     };
-    let (most, pattern) = options(c.args)?;
+    let (most, pattern) = element_options(c.args)?;
     let (mut items, mut found) = (Vec::new(), 0);
     let mut reply = Reply::new(&mut items, c.reply.resp());
     let next = hash.scan(from, most, |field, value| {
@@ -69,18 +63,4 @@ pub(in super::super) fn scan(c: &mut Call<'_, '_>) -> Done {
     c.reply.array(found);
     c.reply.raw(&items);
     Ok(())
-}
-
-fn options<'a>(args: Args<'a>) -> Result<(usize, Option<&'a [u8]>), Error> {
-    let (mut most, mut pattern, mut i) = (DEFAULT_COUNT, None, 3);
-    while let Some(option) = args.get(i) {
-        let Some(value) = args.get(i + 1) else { return Err(errors::SYNTAX) };
-        match () {
-            () if is(option, "COUNT") => most = count(value)?,
-            () if is(option, "MATCH") => pattern = Some(value).filter(|pattern| !glob::is_all(pattern)),
-            () => return Err(errors::SYNTAX),
-        }
-        i += 2;
-    }
-    Ok((most, pattern))
 }
