@@ -74,6 +74,10 @@ impl Executor {
         out: &mut Vec<u8>,
     ) -> usize {
         let _turn = Turn::begin();
+        session.look_at_users(&self.server.access);
+        if session.closing {
+            return 0;
+        }
         self.prepare(batch, buf);
         take_pushes(session, out);
         let mut ran = 0;
@@ -158,7 +162,7 @@ impl Executor {
             _ => return Err(refusal(prepared.found, session, args)),
         };
         if !session.gates.is_empty() {
-            may_run(session, command)?;
+            may_run(&self.server, session, command, &args, now)?;
         }
         if command.flags.contains(Flags::DENYOOM) {
             self.make_room(now)?;
@@ -275,11 +279,20 @@ fn is_first(command: &Command, count: usize) -> bool {
 }
 
 /// Whether the session's state lets this command run.
-#[cold]
-fn may_run(session: &Session, command: &Command) -> Result<(), Error> {
+fn may_run(
+    server: &Server,
+    session: &Session,
+    command: &Command,
+    args: &Args<'_>,
+    now: u64,
+) -> Result<(), Error> {
     if !session.is_authenticated() && !command.flags.contains(Flags::NO_AUTH) {
         return Err(errors::NO_AUTH);
     }
+    session.may(command, args).map_err(|denied| {
+        server.access.note(session, session.context(), denied, command, args, now);
+        denied.error(&session.user, command)
+    })?;
     command::pubsub::check_subscriber(session, command)
 }
 

@@ -55,9 +55,10 @@ impl Shards {
     }
 
     /// Visits all channels, one lock at a time.
-    fn each(&self, mut visit: impl FnMut(&Arc<[u8]>)) {
+    fn each(&self, mut visit: impl FnMut(&Arc<[u8]>, &Subscribers)) {
         for shard in &self.shards {
-            shard.lock().unwrap_or_else(PoisonError::into_inner).keys().for_each(&mut visit);
+            let channels = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            channels.iter().for_each(|(name, subscribers)| visit(name, subscribers));
         }
     }
 }
@@ -136,12 +137,23 @@ impl Hub {
     /// The channels that have subscribers and match the pattern, in no order.
     pub fn names(&self, kind: Kind, pattern: Option<&[u8]>) -> Vec<Arc<[u8]>> {
         let mut found = Vec::new();
-        self.shards(kind).each(|name| {
+        self.shards(kind).each(|name, _| {
             if pattern.is_none_or(|pattern| glob::matches(pattern, name)) {
                 found.push(Arc::clone(name));
             }
         });
         found
+    }
+
+    /// Shows every subscription of every client, one lock at a time.
+    pub fn each_subscription(&self, mut visit: impl FnMut(Kind, &[u8], &Client)) {
+        let mut show = |kind, name: &[u8], subscribers: &Subscribers| {
+            subscribers.values().for_each(|client| visit(kind, name, client));
+        };
+        self.channels.each(|name, subscribers| show(Kind::Channel, name, subscribers));
+        self.shard_channels.each(|name, subscribers| show(Kind::Shard, name, subscribers));
+        let patterns = self.patterns.read().unwrap_or_else(PoisonError::into_inner);
+        patterns.iter().for_each(|(name, subscribers)| show(Kind::Pattern, name, subscribers));
     }
 
     /// How many subscribers a channel has.
@@ -157,7 +169,7 @@ impl Hub {
     /// How many channels of a kind have subscribers.
     pub fn channel_count(&self, kind: Kind) -> usize {
         let mut count = 0;
-        self.shards(kind).each(|_| count += 1);
+        self.shards(kind).each(|_, _| count += 1);
         count
     }
 }

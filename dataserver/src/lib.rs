@@ -1,6 +1,7 @@
 //! Ringtail's data server. ARCHITECTURE.md draws the way of a request through these modules:
 //! [`start`] → [`worker`] → [`connection`] → [`execute`] → [`command`] → [`store`].
 
+pub mod access;
 pub mod command;
 pub mod connection;
 pub mod counters;

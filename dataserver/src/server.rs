@@ -1,5 +1,6 @@
 //! What all workers share.
 
+use crate::access::Access;
 use crate::counters::{Counter, Counters};
 use crate::hub::Hub;
 use crate::session::Clients;
@@ -7,8 +8,8 @@ use crate::settings::Settings;
 use crate::store::Store;
 use ringtail_net::Shutdown;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The version of Redis whose commands, replies and texts these are.
@@ -31,8 +32,8 @@ pub struct Server {
     pub store: Arc<Store>,
     /// What CONFIG SET changes.
     pub settings: Settings,
-    /// What AUTH must show; `None` = nothing.
-    password: RwLock<Option<ringtail_net::Secret>>,
+    /// Who may do what.
+    pub access: Access,
     /// One for each worker.
     pub counters: Box<[Counters]>,
     /// All connected clients.
@@ -61,7 +62,7 @@ impl Server {
         Arc::new(Self {
             store,
             settings: Settings::default(),
-            password: RwLock::default(),
+            access: Access::default(),
             counters: (0..workers).map(|_| Counters::default()).collect(),
             clients: Clients::default(),
             hub: Arc::default(),
@@ -76,20 +77,5 @@ impl Server {
     /// A counter's sum over all workers.
     pub fn total(&self, counter: impl Fn(&Counters) -> &Counter) -> u64 {
         self.counters.iter().map(|c| counter(c).get()).sum()
-    }
-
-    /// Changes what AUTH must show; sessions that are authenticated stay so.
-    pub fn set_password(&self, password: Option<ringtail_net::Secret>) {
-        *self.password.write().unwrap_or_else(std::sync::PoisonError::into_inner) = password;
-    }
-
-    /// Whether clients must authenticate.
-    pub fn wants_password(&self) -> bool {
-        self.password.read().is_ok_and(|p| p.is_some())
-    }
-
-    /// Whether `given` is the password.
-    pub fn is_password(&self, given: &[u8]) -> bool {
-        self.password.read().is_ok_and(|p| p.as_ref().is_some_and(|secret| secret.matches(given)))
     }
 }

@@ -9,7 +9,9 @@ pub use client::{Client, Clients, NO_COMMAND, Names};
 pub use outbox::{Frame, Message, OutputLimits, Pushed};
 pub use subscriptions::Subscriptions;
 
+use crate::access::Access;
 use crate::hub::{Hub, Kind};
+use ringtail_protocol::acl::User;
 use ringtail_protocol::limits::RequestLimits;
 use ringtail_protocol::reply::Resp;
 use std::sync::Arc;
@@ -54,6 +56,12 @@ pub struct Session {
     pub resp: Resp,
     /// What stands before its commands.
     pub gates: Gates,
+    /// Whose permissions it has.
+    pub user: Arc<User>,
+    /// It showed a password, or there was none to show when it came.
+    pub(crate) logged_in: bool,
+    /// The version of all users that `user` was looked up in.
+    pub(crate) users_seen: u64,
     /// CLIENT NO-TOUCH
     pub no_touch: bool,
     /// CLIENT REPLY
@@ -66,18 +74,22 @@ pub struct Session {
 
 impl Session {
     /// The state of a client that just came.
-    pub fn new(client: Arc<Client>, authenticated: bool) -> Self {
-        let gates = if authenticated { Gates::empty() } else { Gates::UNAUTHENTICATED };
-        Self {
+    pub fn new(client: Arc<Client>, access: &Access) -> Self {
+        let mut session = Self {
             client,
             db: 0,
             resp: Resp::V2,
-            gates,
+            gates: Gates::empty(),
+            user: Arc::clone(access.users().default_user()),
+            logged_in: false,
+            users_seen: 0,
             no_touch: false,
             reply_mode: ReplyMode::On,
             subscriptions: None,
             closing: false,
-        }
+        };
+        session.begin_as_default(access);
+        session
     }
 
     /// Subscribes to a channel or pattern.

@@ -1,14 +1,14 @@
 //! From the options to a running server, and to its end.
 
+use crate::access;
 use crate::options::{DEFAULT_ADDR, Options};
 use crate::server::Server;
 use crate::settings::DEFAULT_MAX_CLIENTS;
 use crate::store::memory::Policy;
 use crate::worker;
 use ringtail_net::shutdown::Hangups;
-use ringtail_net::{
-    Exposure, Listener, Problem, Secret, Shutdown, TlsServer, Workers, exit, read_secret, workers,
-};
+use ringtail_net::{Exposure, Listener, Problem, Shutdown, TlsServer, Workers, exit, read_secret, workers};
+use ringtail_protocol::acl::Users;
 use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub const PROGRAM: &str = "ringtail-server";
 /// What the options name, read and checked.
 struct Checked {
     tls: Option<TlsServer>,
-    password: Option<Secret>,
+    users: Users,
     exposure: Exposure,
     threads: usize,
 }
@@ -62,20 +62,21 @@ fn check(options: &Options) -> Result<Checked, Problem> {
         }
     };
     let password = options.requirepass_file.as_deref().map(read_secret).transpose()?;
+    let users = access::users_of(options.acl_file.as_deref(), options.users.as_deref(), password.as_ref())?;
     let exposure = Exposure {
         encrypted: tls.is_some(),
-        authenticated: password.is_some() || options.client_ca.is_some(),
+        authenticated: !users.default_user().is_open() || options.client_ca.is_some(),
         insecure: options.insecure.unwrap_or(false),
     };
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = options.threads.map_or_else(cores, usize::from);
-    Ok(Checked { tls, password, exposure, threads })
+    Ok(Checked { tls, users, exposure, threads })
 }
 
 fn serve(options: &Options, checked: Checked, listener: Listener) -> std::io::Result<bool> {
     let shutdown = Shutdown::new();
     let server = Server::new(listener.local_addr(), checked.threads, shutdown.clone());
-    apply(options, &server, checked.password);
+    apply(options, &server, checked.users);
     let (tls, shared) = (checked.tls.clone(), Arc::clone(&server));
     let body = move |context| worker::work(context, Arc::clone(&shared), tls.clone());
     let workers = Workers::spawn("worker", checked.threads, &shutdown, body)?;
@@ -92,13 +93,13 @@ fn serve(options: &Options, checked: Checked, listener: Listener) -> std::io::Re
     Ok(well)
 }
 
-fn apply(options: &Options, server: &Server, password: Option<Secret>) {
+fn apply(options: &Options, server: &Server, users: Users) {
     let (memory, settings) = (&server.store.memory, &server.settings);
     memory.set_limit(options.maxmemory.map_or(0, |size| size.0));
     memory.set_policy(options.maxmemory_policy.unwrap_or(Policy::AllKeysLru));
     settings.default_ttl.store(options.default_ttl.map_or(0, |time| time.0.as_millis() as u64), Relaxed);
     settings.max_clients.store(options.maxclients.map_or(DEFAULT_MAX_CLIENTS, |n| n as usize), Relaxed);
-    server.set_password(password);
+    server.access.begin(users, options.acl_file.clone());
 }
 
 /// SIGHUP means "read the files again" to the proxy; a data server that shares its unit must not die of it.

@@ -65,7 +65,7 @@ async fn admit(
     server.counters[worker].connections.add(1);
     let local = stream.local_addr().unwrap_or(server.address);
     let registered = Registered { server, client: server.clients.register(peer, local, stream.raw_fd()) };
-    let session = Session::new(Arc::clone(&registered.client), !server.wants_password());
+    let session = Session::new(Arc::clone(&registered.client), &server.access);
     Connection::new(stream, session).serve(server, worker, scratch).await;
 }
 

@@ -39,6 +39,9 @@ const _: () = assert!(CIPHERTEXT_PENDING >= 16 << 10);
 /// Longest password file, in bytes.
 pub const SECRET: u64 = 4096;
 
+/// Longest file of users and their rules, in bytes: room for some 100,000 users.
+pub const ACL_FILE: u64 = 16 << 20;
+
 /// Longest configuration file, in bytes.
 pub const CONFIG_FILE: u64 = 1 << 20;
 

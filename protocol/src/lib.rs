@@ -7,9 +7,11 @@
 //! * [`command`] is the table of commands.
 //! * [`reply`] writes replies straight into an output buffer, in RESP2 or RESP3.
 //! * [`frame`] finds where a reply ends without decoding it, [`value`] decodes it.
+//! * [`acl`]: users and what they may do.
 //! * [`number`], [`long_double`], [`glob`]: Redis's number formats and patterns.
 //! * [`limits`] and [`errors`] are the one place for every bound and every error text.
 
+pub mod acl;
 pub mod command;
 pub mod errors;
 pub mod frame;

@@ -1,8 +1,8 @@
 //! CLIENT: who is connected, and what this connection wants.
 
 use super::{Call, Done};
-use crate::command::connection::DEFAULT_USER;
 use crate::session::{Client, NO_COMMAND, ReplyMode, Session};
+use ringtail_protocol::acl::DEFAULT_USER;
 use ringtail_protocol::command::COMMANDS;
 use ringtail_protocol::errors::{self, Error, printable};
 use ringtail_protocol::number::parse_i64;
@@ -129,7 +129,7 @@ fn of_type(name: &[u8]) -> Result<Option<bool>, Error> {
 }
 
 /// One client as CLIENT LIST shows it.
-fn line(client: &Client, now: u64) -> String {
+pub(crate) fn line(client: &Client, now: u64) -> String {
     let names = client.names().clone();
     let seconds = |since: u64| now.saturating_sub(since) / 1000;
     let query = client.query.load(Relaxed);
@@ -139,7 +139,7 @@ fn line(client: &Client, now: u64) -> String {
     let _ = write!(
         text,
         " name={} age={} idle={} flags={} db={} sub={channels} psub={patterns} ssub={shards} multi=-1 qbuf={query} qbuf-free=0 argv-mem=0 \
-         multi-mem=0 rbs=0 rbp=0 obl={output} oll=0 omem={output} tot-mem={} events=r cmd={} user={DEFAULT_USER} \
+         multi-mem=0 rbs=0 rbp=0 obl={output} oll=0 omem={output} tot-mem={} events=r cmd={} user={} \
          redir=-1 resp={} lib-name={} lib-ver={}",
         names.name,
         seconds(client.since),
@@ -148,6 +148,7 @@ fn line(client: &Client, now: u64) -> String {
         client.db.load(Relaxed),
         size_of::<Client>() as u64 + query + output,
         command_name(client.command.load(Relaxed)),
+        String::from_utf8_lossy(names.user.as_ref().map_or(DEFAULT_USER, |user| user.name())),
         client.resp.load(Relaxed),
         names.library,
         names.version,
@@ -184,6 +185,7 @@ struct Filter {
     peer: Option<String>,
     local: Option<String>,
     subscribed: Option<bool>,
+    user: Option<Box<[u8]>>,
     none: bool,
     with_self: bool,
 }
@@ -195,6 +197,7 @@ impl Filter {
             && self.subscribed.is_none_or(|is| is == client.is_subscribed())
             && self.id.is_none_or(|id| id == client.id)
             && self.peer.as_ref().is_none_or(|peer| *peer == client.peer.to_string())
+            && self.user.as_ref().is_none_or(|user| *user == client.user_name())
             && self.local.as_ref().is_none_or(|local| *local == client.local.to_string())
     }
 }
@@ -243,7 +246,7 @@ fn kill_options(c: &Call<'_, '_>) -> Result<Filter, Error> {
                 filter.subscribed = of_type(value)?;
                 filter.none |= filter.subscribed.is_none();
             }
-            b"USER" if value == DEFAULT_USER.as_bytes() => {}
+            b"USER" if c.server.access.users().get(value).is_some() => filter.user = Some((*value).into()),
             b"USER" => return Err(Error::new(format!("ERR No such user '{}'", printable(value, 128)))),
             b"SKIPME" if value.eq_ignore_ascii_case(b"yes") => filter.with_self = false,
             b"SKIPME" if value.eq_ignore_ascii_case(b"no") => filter.with_self = true,

@@ -48,8 +48,19 @@ const LIST_SIZE: (fn(&Server) -> String, Setter) = (
     |s, v| number(v, i32::MIN.into(), i32::MAX.into()).map(|n| s.settings.shapes.list_size.store(n, Relaxed)),
 );
 
+const LOG_LENGTH: (fn(&Server) -> String, Setter) = (
+    |s| s.access.log().most().to_string(),
+    |s, v| number(v, 0, u32::MAX.into()).map(|n| s.access.log().set_most(n as usize)),
+);
+
+/// What stands for a password that is set, which is told to nobody.
+const HIDDEN: &str = "(set)";
+
 /// All parameters, by name. The older names of a parameter stand beside the newer.
 const PARAMETERS: &[Parameter] = &[
+    live("acl-pubsub-default", pubsub_default, set_pubsub_default),
+    fixed("aclfile", |s| s.access.file().map(|path| path.display().to_string()).unwrap_or_default()),
+    live("acllog-max-len", LOG_LENGTH.0, LOG_LENGTH.1),
     fixed("appendonly", |_| "no".into()),
     fixed("bind", |s| s.address.ip().to_string()),
     live(
@@ -80,8 +91,7 @@ const PARAMETERS: &[Parameter] = &[
     ),
     fixed("port", |s| s.address.port().to_string()),
     fixed("proto-max-bulk-len", |_| limits::MAX_BULK.to_string()),
-    // Never the password itself.
-    fixed("requirepass", |s| if s.wants_password() { "(set)".into() } else { String::new() }),
+    live("requirepass", required_password, set_required_password),
     fixed("save", |_| String::new()),
     live(
         "set-max-intset-entries",
@@ -104,6 +114,34 @@ const PARAMETERS: &[Parameter] = &[
         |s, v| number(v, 0, i32::MAX.into()).map(|n| s.settings.idle_timeout.store(n as u64, Relaxed)),
     ),
 ];
+
+/// `requirepass` is the default user's password.
+fn required_password(server: &Server) -> String {
+    let is_needed = !server.access.users().default_user().needs_no_password();
+    if is_needed { HIDDEN.into() } else { String::new() }
+}
+
+fn set_required_password(server: &Server, value: &str) -> Result<(), Refusal> {
+    // As it was told, so nobody wants it changed.
+    if value != HIDDEN {
+        let password = (!value.is_empty()).then_some(value.as_bytes());
+        server.access.change(|users| users.set_default_password(password));
+    }
+    Ok(())
+}
+
+const PUBSUB_DEFAULTS: [&str; 2] = ["resetchannels", "allchannels"];
+
+fn pubsub_default(server: &Server) -> String {
+    PUBSUB_DEFAULTS[usize::from(server.access.users().all_channels)].into()
+}
+
+fn set_pubsub_default(server: &Server, value: &str) -> Result<(), Refusal> {
+    let at = PUBSUB_DEFAULTS.iter().position(|name| name.eq_ignore_ascii_case(value));
+    let at = at.ok_or("argument(s) must be one of the following: allchannels, resetchannels")?;
+    server.access.change(|users| users.all_channels = at == 1);
+    Ok(())
+}
 
 fn number(text: &str, least: i64, most: i64) -> Result<i64, Refusal> {
     let n: i64 = text.parse().map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
@@ -161,7 +199,7 @@ pub(super) fn set(c: &mut Call<'_, '_>) -> Done {
     }
     let mut before: Vec<(Setter, String)> = Vec::new();
     let mut named = Vec::new();
-    for i in (2..c.args.len()).step_by(2) {
+    for i in password_last(c) {
         let (name, setter, parameter) = settable(&c.args[i])?;
         if named.contains(&name) {
             return Err(failed(&name, "duplicate parameter"));
@@ -174,8 +212,17 @@ pub(super) fn set(c: &mut Call<'_, '_>) -> Done {
         }
         named.push(name);
     }
+    c.session.look_at_users(&c.server.access);
     c.reply.ok();
     Ok(())
+}
+
+/// The places of the names, that of the password last: the one before it is not known, and so can't be brought back when another
+/// parameter is refused.
+fn password_last(c: &Call<'_, '_>) -> Vec<usize> {
+    let mut places: Vec<usize> = (2..c.args.len()).step_by(2).collect();
+    places.sort_by_key(|&i| c.args[i].eq_ignore_ascii_case(b"requirepass"));
+    places
 }
 
 fn settable(name: &[u8]) -> Result<(String, Setter, &'static Parameter), Error> {

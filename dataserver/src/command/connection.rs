@@ -1,16 +1,13 @@
 //! Commands about the connection itself.
 
 use super::{Call, Done};
-use crate::command::client;
+use crate::command::{acl, client};
 use crate::server::REDIS_VERSION;
 use crate::session::ReplyMode;
 use crate::store::DATABASES;
 use ringtail_protocol::errors::{self, Error, printable};
 use ringtail_protocol::number::parse_i64;
 use ringtail_protocol::reply::Resp;
-
-/// The only user there is.
-pub(super) const DEFAULT_USER: &str = "default";
 
 /// PING [message]
 pub(super) fn ping(c: &mut Call<'_, '_>) -> Done {
@@ -46,7 +43,7 @@ pub(super) fn reset(c: &mut Call<'_, '_>) -> Done {
     c.session.unsubscribe_all();
     c.session.set_resp(Resp::V2);
     c.session.reply_mode = ReplyMode::On;
-    c.session.set_authenticated(!c.server.wants_password());
+    c.session.begin_as_default(&c.server.access);
     client::set_no_touch(c.session, false);
     client::set_no_evict(c.session, false);
     c.session.client.names().name.clear();
@@ -76,25 +73,6 @@ pub(super) fn database(text: &[u8], not_a_number: Error) -> Result<u8, Error> {
     u8::try_from(n).ok().filter(|&db| db < DATABASES).ok_or(errors::DB_OUT_OF_RANGE)
 }
 
-/// AUTH [username] password
-pub(super) fn auth(c: &mut Call<'_, '_>) -> Done {
-    match c.args.len() {
-        2 if !c.server.wants_password() => return Err(errors::NO_PASSWORD_SET),
-        2 => check_password(c, DEFAULT_USER.as_bytes(), &c.args[1])?,
-        3 => check_password(c, &c.args[1], &c.args[2])?,
-        _ => return Err(errors::SYNTAX),
-    }
-    c.session.set_authenticated(true);
-    c.reply.ok();
-    Ok(())
-}
-
-fn check_password(c: &Call<'_, '_>, user: &[u8], password: &[u8]) -> Done {
-    // Without a password the default user is let in with any, as in Redis.
-    let good = !c.server.wants_password() || c.server.is_password(password);
-    if good && user == DEFAULT_USER.as_bytes() { Ok(()) } else { Err(errors::WRONG_PASSWORD) }
-}
-
 /// What HELLO asks for.
 #[derive(Default)]
 struct Hello<'a> {
@@ -113,8 +91,7 @@ pub(super) fn hello(c: &mut Call<'_, '_>) -> Done {
     };
     let asked = hello_options(c)?;
     if let Some((user, password)) = asked.auth {
-        check_password(c, user, password)?;
-        c.session.set_authenticated(true);
+        acl::log_in(c, user, password)?;
     }
     if !c.session.is_authenticated() {
         return Err(errors::HELLO_NO_AUTH);

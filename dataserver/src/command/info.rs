@@ -5,6 +5,7 @@ use crate::hub::Kind;
 use crate::server::{REDIS_VERSION, Server};
 use crate::store::view::View;
 use crate::store::{DATABASES, SLOTS_PER_GROUP};
+use ringtail_protocol::acl::Reason;
 use std::fmt::Write;
 
 type Section = (&'static str, fn(&mut String, &Server, &mut View<'_>));
@@ -111,6 +112,12 @@ fn stats(text: &mut String, server: &Server, _: &mut View<'_>) {
     put(text, "pubsub_channels", server.hub.channel_count(Kind::Channel));
     put(text, "pubsub_patterns", server.hub.pattern_count());
     put(text, "pubsubshard_channels", server.hub.channel_count(Kind::Shard));
+    let log = server.access.log();
+    for (name, reason) in
+        [("auth", Reason::Auth), ("cmd", Reason::Command), ("key", Reason::Key), ("channel", Reason::Channel)]
+    {
+        put(text, &format!("acl_access_denied_{name}"), log.count(reason));
+    }
     put(text, "total_error_replies", server.total(|c| &c.errors));
     put(text, "client_output_buffer_limit_disconnections", server.clients.limits.disconnections());
 }

@@ -1,8 +1,9 @@
 //! The commands: one function each, from a [`Call`] to its reply. No sockets, no clock, no globals.
 
+mod acl;
 mod arguments;
 mod bitmap;
-mod client;
+pub(crate) mod client;
 mod config;
 mod connection;
 mod counter;
@@ -241,8 +242,20 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::Quit => connection::quit(call),
         CommandId::Reset => connection::reset(call),
         CommandId::Select => connection::select(call),
-        CommandId::Auth => connection::auth(call),
+        CommandId::Auth => acl::auth(call),
         CommandId::Hello => connection::hello(call),
+        CommandId::AclCat
+        | CommandId::AclDryrun
+        | CommandId::AclGetuser
+        | CommandId::AclList
+        | CommandId::AclUsers => acl::answer(call),
+        CommandId::AclDeluser => acl::del_user(call),
+        CommandId::AclGenpass => acl::gen_pass(call),
+        CommandId::AclLoad => acl::load(call),
+        CommandId::AclLog => acl::log(call),
+        CommandId::AclSave => acl::save(call),
+        CommandId::AclSetuser => acl::set_user(call),
+        CommandId::AclWhoami => acl::who_am_i(call),
         CommandId::ClientId => client::id(call),
         CommandId::ClientGetname => client::get_name(call),
         CommandId::ClientSetname => client::set_name_command(call),
@@ -275,9 +288,12 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::Lolwut => server::lolwut(call),
         CommandId::Shutdown => server::shutdown(call),
         // A container that is named alone.
-        CommandId::Client | CommandId::Config | CommandId::Object | CommandId::Memory | CommandId::Pubsub => {
-            Err(errors::wrong_arity(call.command.full_name))
-        }
+        CommandId::Acl
+        | CommandId::Client
+        | CommandId::Config
+        | CommandId::Object
+        | CommandId::Memory
+        | CommandId::Pubsub => Err(errors::wrong_arity(call.command.full_name)),
         _ => server::introspect(call),
     }
 }

@@ -32,7 +32,8 @@ impl Harness {
     pub(crate) fn of(server: Arc<Server>) -> Self {
         let client = server.clients.register(server.address, server.address, 0);
         let executor = Executor::new(Arc::clone(&server), 0);
-        Self { server, executor, session: Session::new(client, true), now: START }
+        let session = Session::new(client, &server.access);
+        Self { server, executor, session, now: START }
     }
 
     /// Moves the clock.

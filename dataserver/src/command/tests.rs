@@ -1,5 +1,6 @@
 //! Commands as a client sees them, each compared by hand with what Redis 7 says.
 
+mod acl;
 mod bitmap;
 mod bounds;
 mod generic;

@@ -5,6 +5,7 @@ use super::wake::{self, Task};
 use crate::hub::Kind;
 use crate::server::unix_millis;
 use ringtail_net::RateLimited;
+use ringtail_protocol::acl::User;
 use ringtail_protocol::reply::{Reply, Resp};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,6 +22,8 @@ pub struct Names {
     pub library: String,
     /// CLIENT SETINFO LIB-VER
     pub version: String,
+    /// Its user as of when it logged in; `None` = the default one.
+    pub user: Option<Arc<User>>,
 }
 
 /// What every thread may see of a client.

@@ -46,8 +46,8 @@ pub(super) fn top_level() -> impl Iterator<Item = &'static Command> + Clone {
     super::COMMANDS.iter().filter(|command| command.parent.is_none())
 }
 
-/// `get` or `client|id`, in any case.
-fn named(name: &[u8]) -> Option<&'static Command> {
+/// The row of `get` or `client|id`, in any case.
+pub(crate) fn named(name: &[u8]) -> Option<&'static Command> {
     match name.iter().position(|&byte| byte == b'|') {
         Some(bar) => lookup(&name[..bar])?.subcommand(&name[bar + 1..]),
         None => lookup(name),
@@ -160,11 +160,28 @@ fn key(key: &[u8], flags: Option<KeyFlags>, reply: &mut Reply<'_>) {
     }
 }
 
-/// What happens to a spec's keys. `SET` reads its key only with the option `GET`.
-fn key_flags<A: Arguments + ?Sized>(command: &Command, spec: &KeySpec, request: &A) -> KeyFlags {
-    let is_get = |arg: &[u8]| arg.eq_ignore_ascii_case(b"get");
-    if command.executes() == CommandId::Set && !rest(request, 3).any(is_get) {
-        return KeyFlags::OW | KeyFlags::UPDATE;
+/// What a request does with the keys that one of its command's specs finds: for most what the spec says.
+pub(crate) fn key_flags<A: Arguments + ?Sized>(command: &Command, spec: &KeySpec, request: &A) -> KeyFlags {
+    if !spec.flags.contains(KeyFlags::VARIABLE_FLAGS) {
+        return spec.flags;
     }
-    spec.flags - KeyFlags::VARIABLE_FLAGS
+    let is_get = |arg: &[u8]| arg.eq_ignore_ascii_case(b"get");
+    match command.full_name {
+        "set" if !rest(request, 3).any(is_get) => KeyFlags::OW | KeyFlags::UPDATE,
+        "bitfield" if only_gets(request) => KeyFlags::RO | KeyFlags::ACCESS,
+        _ => spec.flags - KeyFlags::VARIABLE_FLAGS,
+    }
+}
+
+/// Whether BITFIELD's operations change nothing.
+fn only_gets<A: Arguments + ?Sized>(request: &A) -> bool {
+    let mut at = 2;
+    while let Some(word) = request.argument(at) {
+        at += match &word.to_ascii_lowercase()[..] {
+            b"get" => 3,
+            b"overflow" => 2,
+            _ => return false,
+        };
+    }
+    true
 }

@@ -197,7 +197,7 @@ impl Iterator for Keys {
 
 /// `next`, `next + step`, … below `end`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Indices {
+pub(crate) struct Indices {
     next: usize,
     end: usize,
     step: usize,
@@ -238,7 +238,7 @@ impl KeyRange {
 
 impl KeySpec {
     /// The indices of the arguments that this spec finds.
-    pub(super) fn indices<A: Arguments + ?Sized>(&self, request: &A) -> Indices {
+    pub(crate) fn indices<A: Arguments + ?Sized>(&self, request: &A) -> Indices {
         let count = request.count();
         let Some(begin) = self.begin.find(request, count) else { return Indices::NONE };
         match self.find {

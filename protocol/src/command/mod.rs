@@ -30,6 +30,7 @@ mod tests;
 pub use arg::{Arg, ArgKind};
 pub use flags::{Acl, ArgFlags, Flags, Group, KeyFlags};
 pub use introspect::introspect;
+pub(crate) use introspect::{key_flags, named};
 pub use keys::{Arguments, BeginSearch, FindKeys, KeyRange, KeySpec, Keys, keys};
 pub use lookup::{Found, find, lookup};
 pub use syntax::{arg_syntax, syntax};

@@ -31,3 +31,5 @@ mod scripting;
 mod connection;
 #[macro_use]
 mod server;
+#[macro_use]
+mod acl;

@@ -1,0 +1,161 @@
+//! AUTH and ACL: who the client is, and what users may do.
+
+use super::{Call, Done};
+use crate::hub::Kind;
+use ringtail_protocol::acl::{self, DEFAULT_USER, GENPASS_BYTES};
+use ringtail_protocol::errors::{self, Error};
+use ringtail_protocol::number::parse_i64;
+use std::path::PathBuf;
+
+/// Entries that ACL LOG answers unless told otherwise.
+const LOG_ENTRIES: i64 = 10;
+
+const DEFAULT_STAYS: Error = Error::fixed("ERR The 'default' user cannot be removed");
+const NO_FILE: Error = Error::fixed(
+    "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command \
+     and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users in the Redis \
+     configuration.",
+);
+const NOT_SAVED: Error = Error::fixed(
+    "ERR There was an error trying to save the ACLs. Please check the server logs for more information",
+);
+
+/// AUTH [username] password
+pub(super) fn auth(c: &mut Call<'_, '_>) -> Done {
+    let args = c.args;
+    match c.args.len() {
+        2 if c.server.access.users().default_user().needs_no_password() => {
+            return Err(errors::NO_PASSWORD_SET);
+        }
+        2 => log_in(c, DEFAULT_USER, &args[1])?,
+        3 => log_in(c, &args[1], &args[2])?,
+        _ => return Err(errors::SYNTAX),
+    }
+    c.reply.ok();
+    Ok(())
+}
+
+/// Makes the session that user's.
+pub(super) fn log_in(c: &mut Call<'_, '_>, user: &[u8], password: &[u8]) -> Done {
+    let access = &c.server.access;
+    if c.session.log_in(access, user, password) {
+        return Ok(());
+    }
+    access.note_bad_login(c.session, &c.args[0], user, c.command, c.view.now);
+    Err(errors::WRONG_PASSWORD)
+}
+
+/// ACL WHOAMI
+pub(super) fn who_am_i(c: &mut Call<'_, '_>) -> Done {
+    c.reply.bulk(c.session.user.name());
+    Ok(())
+}
+
+/// ACL CAT, DRYRUN, GETUSER, LIST and USERS.
+pub(super) fn answer(c: &mut Call<'_, '_>) -> Done {
+    let users = c.server.access.users();
+    match acl::answer(c.command.id, &users, &c.args, &mut c.reply)? {
+        true => Ok(()),
+        false => Err(errors::INTERNAL),
+    }
+}
+
+/// ACL SETUSER username [rule …]
+pub(super) fn set_user(c: &mut Call<'_, '_>) -> Done {
+    let access = &c.server.access;
+    access.change(|users| users.set(&c.args[2], c.args.from(3).iter()))?;
+    let args = c.args;
+    close_subscribers(c, &args[2]);
+    c.session.look_at_users(access);
+    c.reply.ok();
+    Ok(())
+}
+
+/// ACL DELUSER username [username …]
+pub(super) fn del_user(c: &mut Call<'_, '_>) -> Done {
+    let names = c.args.from(2);
+    if names.iter().any(|name| name == DEFAULT_USER) {
+        return Err(DEFAULT_STAYS);
+    }
+    let removed = |users: &mut acl::Users| names.iter().filter(|name| users.remove(name)).count();
+    let count = c.server.access.change(removed);
+    close_if(c, |user| names.iter().any(|name| name == user));
+    c.reply.count(count);
+    Ok(())
+}
+
+/// Closes the connections of users who are gone; the own one once it has its reply.
+fn close_if(c: &mut Call<'_, '_>, is_gone: impl Fn(&[u8]) -> bool) {
+    for client in c.server.clients.list() {
+        if client.id != c.session.client.id && is_gone(&client.user_name()) {
+            client.kill();
+        }
+    }
+    c.session.look_at_users(&c.server.access);
+}
+
+/// Closes the user's clients that are subscribed to what it may not have any more.
+fn close_subscribers(c: &mut Call<'_, '_>, name: &[u8]) {
+    let user = c.server.access.users().get(name).cloned();
+    let Some(user) = user.filter(|user| !user.may_use_all_channels()) else { return };
+    let own = c.session.client.id;
+    c.server.hub.each_subscription(|kind, channel, client| {
+        if *client.user_name() == *name && !user.may_use_channel(channel, kind == Kind::Pattern) {
+            if client.id == own { c.session.closing = true } else { client.kill() }
+        }
+    });
+}
+
+fn file(c: &Call<'_, '_>) -> Result<PathBuf, Error> {
+    c.server.access.file().cloned().ok_or(NO_FILE)
+}
+
+/// ACL LOAD
+pub(super) fn load(c: &mut Call<'_, '_>) -> Done {
+    let loaded = c.server.access.load(&file(c)?);
+    loaded.map_err(|errors| {
+        Error::new(format!(
+            "ERR {}. WARNING: ACL errors detected, no change to the previously active ACL rules was performed",
+            errors.join(". ")
+        ))
+    })?;
+    close_if(c, |user| user != DEFAULT_USER);
+    c.reply.ok();
+    Ok(())
+}
+
+/// ACL SAVE
+pub(super) fn save(c: &mut Call<'_, '_>) -> Done {
+    let path = file(c)?;
+    c.server.access.save(&path).map_err(|error| {
+        tracing::warn!("cannot write the ACL file {}: {error}", path.display());
+        NOT_SAVED
+    })?;
+    c.reply.ok();
+    Ok(())
+}
+
+/// ACL LOG [count | RESET]
+pub(super) fn log(c: &mut Call<'_, '_>) -> Done {
+    let mut log = c.server.access.log();
+    let count = match c.args.get(2) {
+        Some(word) if word.eq_ignore_ascii_case(b"RESET") => {
+            log.clear();
+            c.reply.ok();
+            return Ok(());
+        }
+        Some(count) => parse_i64(count).ok_or(errors::NOT_AN_INTEGER)?,
+        None => LOG_ENTRIES,
+    };
+    log.write(count.max(0) as usize, c.view.now, &mut c.reply);
+    Ok(())
+}
+
+/// ACL GENPASS [bits]
+pub(super) fn gen_pass(c: &mut Call<'_, '_>) -> Done {
+    let mut random = [0; GENPASS_BYTES];
+    getrandom::fill(&mut random).map_err(|_| errors::INTERNAL)?;
+    let password = acl::generated_password(c.args.get(2), &random)?;
+    c.reply.bulk(password.as_bytes());
+    Ok(())
+}
