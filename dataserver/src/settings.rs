@@ -21,6 +21,10 @@ pub struct Shapes {
     pub set_entries: AtomicUsize,
     /// `set-max-listpack-value`, in bytes.
     pub set_value: AtomicUsize,
+    /// `stream-node-max-bytes`: bytes of a block; 0 = any number.
+    pub stream_bytes: AtomicUsize,
+    /// `stream-node-max-entries`: entries of a block; 0 = any number.
+    pub stream_entries: AtomicUsize,
 }
 
 impl Default for Shapes {
@@ -33,6 +37,8 @@ impl Default for Shapes {
             set_ints: AtomicUsize::new(512),
             set_entries: AtomicUsize::new(128),
             set_value: AtomicUsize::new(64),
+            stream_bytes: AtomicUsize::new(4096),
+            stream_entries: AtomicUsize::new(100),
         }
     }
 }

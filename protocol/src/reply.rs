@@ -194,6 +194,14 @@ impl<'o> Reply<'o> {
         self.out.splice(open.0..open.0, header);
     }
 
+    /// Puts the header of a map of `n` pairs before what was written since [`open`](Self::open). RESP2: of an array of `n`
+    /// elements, each an array of a pair.
+    pub fn close_map_of_pairs(&mut self, open: Open, n: usize) {
+        let mut header = Vec::with_capacity(24);
+        Reply::new(&mut header, self.resp).header(if self.resp == Resp::V3 { b'%' } else { b'*' }, n as i64);
+        self.out.splice(open.0..open.0, header);
+    }
+
     /// A double. RESP2: a bulk string.
     pub fn double(&mut self, n: f64) {
         let mut text = Vec::with_capacity(24);

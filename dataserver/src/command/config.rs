@@ -47,6 +47,14 @@ const LIST_SIZE: (fn(&Server) -> String, Setter) = (
     |s| s.settings.shapes.list_size.load(Relaxed).to_string(),
     |s, v| number(v, i32::MIN.into(), i32::MAX.into()).map(|n| s.settings.shapes.list_size.store(n, Relaxed)),
 );
+const STREAM_BYTES: (fn(&Server) -> String, Setter) = (
+    |s| s.settings.shapes.stream_bytes.load(Relaxed).to_string(),
+    |s, v| memory(v).map(|n| s.settings.shapes.stream_bytes.store(n, Relaxed)),
+);
+const STREAM_ENTRIES: (fn(&Server) -> String, Setter) = (
+    |s| s.settings.shapes.stream_entries.load(Relaxed).to_string(),
+    |s, v| number(v, 0, i64::MAX).map(|n| s.settings.shapes.stream_entries.store(n as usize, Relaxed)),
+);
 
 const LOG_LENGTH: (fn(&Server) -> String, Setter) = (
     |s| s.access.log().most().to_string(),
@@ -93,6 +101,8 @@ const PARAMETERS: &[Parameter] = &[
     fixed("proto-max-bulk-len", |_| limits::MAX_BULK.to_string()),
     live("requirepass", required_password, set_required_password),
     fixed("save", |_| String::new()),
+    live("stream-node-max-bytes", STREAM_BYTES.0, STREAM_BYTES.1),
+    live("stream-node-max-entries", STREAM_ENTRIES.0, STREAM_ENTRIES.1),
     live(
         "set-max-intset-entries",
         |s| s.settings.shapes.set_ints.load(Relaxed).to_string(),
@@ -149,6 +159,12 @@ fn number(text: &str, least: i64, most: i64) -> Result<i64, Refusal> {
         return Ok(n);
     }
     Err(format!("argument must be between {least} and {most} inclusive"))
+}
+
+/// A number of bytes, with a unit if wanted.
+fn memory(text: &str) -> Result<usize, Refusal> {
+    let size = ByteSize::from_str(text).map_err(|_| "argument must be a memory value".to_owned())?;
+    usize::try_from(size.0).map_err(|_| "argument must be a memory value".to_owned())
 }
 
 fn set_default_ttl(server: &Server, value: &str) -> Result<(), Refusal> {

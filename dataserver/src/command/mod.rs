@@ -22,6 +22,7 @@ mod scan;
 mod server;
 mod set;
 mod sets;
+mod stream;
 mod string;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -194,6 +195,34 @@ fn run_on_bits(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::Pfdebug => hyperloglog::debug(call),
         CommandId::Pfmerge => hyperloglog::merge(call),
         CommandId::Pfselftest => hyperloglog::self_test(call),
+        other => run_on_streams(other, call),
+    }
+}
+
+/// Commands on streams.
+fn run_on_streams(id: CommandId, call: &mut Call<'_, '_>) -> Done {
+    match id {
+        CommandId::Xack => stream::acknowledge(call),
+        CommandId::Xadd => stream::add(call),
+        CommandId::Xautoclaim => stream::auto_claim(call),
+        CommandId::Xclaim => stream::claim(call),
+        CommandId::Xdel => stream::delete(call),
+        CommandId::XgroupCreate => stream::create(call),
+        CommandId::XgroupCreateconsumer => stream::create_consumer(call),
+        CommandId::XgroupDelconsumer => stream::delete_consumer(call),
+        CommandId::XgroupDestroy => stream::destroy(call),
+        CommandId::XgroupSetid => stream::set_group_id(call),
+        CommandId::XinfoConsumers => stream::consumers(call),
+        CommandId::XinfoGroups => stream::groups(call),
+        CommandId::XinfoStream => stream::stream(call),
+        CommandId::Xlen => stream::len(call),
+        CommandId::Xpending => stream::pending(call),
+        CommandId::Xrange => stream::range(call),
+        CommandId::Xread => stream::read(call),
+        CommandId::Xreadgroup => stream::read_group(call),
+        CommandId::Xrevrange => stream::range_back(call),
+        CommandId::Xsetid => stream::set_id(call),
+        CommandId::Xtrim => stream::trim(call),
         other => run_on_keys(other, call),
     }
 }
@@ -293,7 +322,9 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         | CommandId::Config
         | CommandId::Object
         | CommandId::Memory
-        | CommandId::Pubsub => Err(errors::wrong_arity(call.command.full_name)),
+        | CommandId::Pubsub
+        | CommandId::Xgroup
+        | CommandId::Xinfo => Err(errors::wrong_arity(call.command.full_name)),
         _ => server::introspect(call),
     }
 }

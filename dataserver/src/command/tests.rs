@@ -12,4 +12,5 @@ mod model;
 mod pubsub;
 mod scan;
 mod sets;
+mod stream;
 mod string;

@@ -7,11 +7,13 @@ pub mod list;
 pub mod members;
 pub mod packed;
 pub mod pairs;
+pub mod stream;
 
 use crate::store::memory::class_size;
 use fields::Fields;
 use list::List;
 use members::Members;
+use stream::Stream;
 
 /// A value with an allocation of its own.
 #[derive(Clone)]
@@ -24,6 +26,8 @@ pub enum Object {
     Hash(Fields),
     /// A set.
     Set(Members),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 // Each small list and hash pays for it once.
@@ -63,6 +67,22 @@ kind!(List, List);
 kind!(Fields, Hash);
 kind!(Members, Set);
 
+impl Kind for Stream {
+    #[inline]
+    fn of(object: &Object) -> Option<&Self> {
+        if let Object::Stream(stream) = object { Some(stream) } else { None }
+    }
+
+    #[inline]
+    fn of_mut(object: &mut Object) -> Option<&mut Self> {
+        if let Object::Stream(stream) = object { Some(stream) } else { None }
+    }
+
+    fn into_object(self) -> Object {
+        Object::Stream(Box::new(self))
+    }
+}
+
 impl Object {
     /// Redis's name of the type.
     pub fn type_name(&self) -> &'static str {
@@ -71,6 +91,7 @@ impl Object {
             Self::List(_) => "list",
             Self::Hash(_) => "hash",
             Self::Set(_) => "set",
+            Self::Stream(_) => "stream",
         }
     }
 
@@ -81,6 +102,7 @@ impl Object {
             Self::List(list) => list.encoding(),
             Self::Hash(fields) => fields.encoding(),
             Self::Set(members) => members.encoding(),
+            Self::Stream(_) => "stream",
         }
     }
 
@@ -91,6 +113,7 @@ impl Object {
             Self::List(list) => list.parts(),
             Self::Hash(fields) => fields.parts(),
             Self::Set(members) => members.parts(),
+            Self::Stream(stream) => stream.parts(),
         }
     }
 
@@ -102,6 +125,7 @@ impl Object {
             Self::List(list) => list.size(),
             Self::Hash(fields) => fields.size_estimate(),
             Self::Set(members) => members.size_estimate(),
+            Self::Stream(stream) => stream.size_estimate(),
         }
     }
 }

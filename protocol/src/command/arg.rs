@@ -160,5 +160,13 @@ pub(super) const EXPIRY_CONDITION: Arg =
         .since("7.0.0")
         .opt();
 
+/// What XADD and XTRIM trim by.
+pub(super) const TRIM: &[Arg] = &[
+    one_of("strategy", &[word("maxlen", "MAXLEN"), word("minid", "MINID").since("6.2.0")]),
+    one_of("operator", &[word("equal", "="), word("approximately", "~")]).opt(),
+    string("threshold"),
+    int("count").after("LIMIT").since("6.2.0").opt(),
+];
+
 /// The ends of a list.
 pub(super) const SIDES: &[Arg] = &[word("left", "LEFT"), word("right", "RIGHT")];

@@ -79,6 +79,12 @@ impl KeySpec {
         Self::new(at, FindKeys::KeyNum { count: 0, first: 1, step: 1 }, flags)
     }
 
+    /// The keys of XREAD and XREADGROUP: the first half of what follows STREAMS.
+    pub(super) const fn streams(from: i16, flags: KeyFlags) -> Self {
+        let begin = BeginSearch::Keyword { word: STREAMS, from };
+        Self { begin, find: FindKeys::Range { last: -1, step: 1, limit: 2 }, flags, notes: None }
+    }
+
     pub(super) const fn note(mut self, text: &'static str) -> Self {
         self.notes = Some(text);
         self
@@ -258,6 +264,7 @@ impl BeginSearch {
     fn find<A: Arguments + ?Sized>(self, request: &A, count: usize) -> Option<usize> {
         match self {
             Self::Index(at) => Some(usize::from(at)),
+            Self::Keyword { word: STREAMS, .. } => behind_streams(request, count),
             Self::Keyword { word, from } => {
                 let is_word = |&i: &usize| {
                     request.argument(i).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
@@ -272,6 +279,27 @@ impl BeginSearch {
             }
         }
     }
+}
+
+/// The word that XREAD's keys stand behind.
+const STREAMS: &str = "STREAMS";
+
+/// The argument behind STREAMS. A group or a consumer may be called so too, so what belongs to other options is stepped
+/// over, as the commands themselves do.
+fn behind_streams<A: Arguments + ?Sized>(request: &A, count: usize) -> Option<usize> {
+    let mut at = 1;
+    while at < count {
+        let option = request.argument(at)?;
+        let is = |word: &str| option.eq_ignore_ascii_case(word.as_bytes());
+        at += match () {
+            () if is(STREAMS) => return Some(at + 1),
+            () if is("NOACK") => 1,
+            () if is("COUNT") || is("BLOCK") => 2,
+            () if is("GROUP") => 3,
+            () => return None,
+        };
+    }
+    None
 }
 
 /// One past the last index of a range that begins at `begin`.

@@ -1,8 +1,8 @@
 //! Makes `CommandId` and the finished table out of the rows of all groups.
 
 use super::arg::{
-    EXPIRY_CONDITION, FLUSH_TYPE, KEY, ON_OFF, SIDES, block, double, int, key, one_of, pattern, string, time,
-    word,
+    EXPIRY_CONDITION, FLUSH_TYPE, KEY, ON_OFF, SIDES, TRIM, block, double, int, key, one_of, pattern, string,
+    time, word,
 };
 use super::row::{alias, row};
 use super::{Acl, Command, Flags, Group, Join, KeyFlags, KeyRange, KeySpec, PoolRule, keys};
