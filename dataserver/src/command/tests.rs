@@ -2,6 +2,7 @@
 
 mod acl;
 mod bitmap;
+mod blocking;
 mod bounds;
 mod generic;
 mod hash;
@@ -14,3 +15,4 @@ mod scan;
 mod sets;
 mod stream;
 mod string;
+mod transactions;
