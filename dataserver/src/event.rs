@@ -100,4 +100,16 @@ events! {
     XGROUP_SETID = STREAM "xgroup-setid";
     XSETID = STREAM "xsetid";
     XTRIM = STREAM "xtrim";
+    ZADD = ZSET "zadd";
+    ZINCR = ZSET "zincr";
+    ZREM = ZSET "zrem";
+    ZREMRANGEBYRANK = ZSET "zremrangebyrank";
+    ZREMRANGEBYSCORE = ZSET "zremrangebyscore";
+    ZREMRANGEBYLEX = ZSET "zremrangebylex";
+    ZPOPMIN = ZSET "zpopmin";
+    ZPOPMAX = ZSET "zpopmax";
+    ZRANGESTORE = ZSET "zrangestore";
+    ZUNIONSTORE = ZSET "zunionstore";
+    ZINTERSTORE = ZSET "zinterstore";
+    ZDIFFSTORE = ZSET "zdiffstore";
 }

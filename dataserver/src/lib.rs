@@ -2,7 +2,6 @@
 //! [`start`] → [`worker`] → [`connection`] → [`execute`] → [`command`] → [`store`].
 
 pub mod access;
-pub mod blocking;
 pub mod command;
 pub mod connection;
 pub mod counters;
@@ -16,7 +15,6 @@ pub mod settings;
 pub mod start;
 pub mod store;
 pub mod sweep;
-pub mod transaction;
 pub mod value;
 pub mod worker;
 

@@ -25,6 +25,10 @@ pub struct Shapes {
     pub stream_bytes: AtomicUsize,
     /// `stream-node-max-entries`: entries of a block; 0 = any number.
     pub stream_entries: AtomicUsize,
+    /// `zset-max-listpack-entries`
+    pub zset_entries: AtomicUsize,
+    /// `zset-max-listpack-value`, in bytes.
+    pub zset_value: AtomicUsize,
 }
 
 impl Default for Shapes {
@@ -39,6 +43,8 @@ impl Default for Shapes {
             set_value: AtomicUsize::new(64),
             stream_bytes: AtomicUsize::new(4096),
             stream_entries: AtomicUsize::new(100),
+            zset_entries: AtomicUsize::new(128),
+            zset_value: AtomicUsize::new(64),
         }
     }
 }

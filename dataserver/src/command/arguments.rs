@@ -2,7 +2,7 @@
 
 use crate::store::DATABASES;
 use ringtail_protocol::errors::{self, Error};
-use ringtail_protocol::number::parse_i64;
+use ringtail_protocol::number::{parse_double, parse_i64};
 
 const NOT_AN_INT: Error =
     Error::fixed("ERR value is out of range, value must between -2147483648 and 2147483647");
@@ -17,6 +17,18 @@ pub(super) fn is(argument: &[u8], word: &str) -> bool {
 #[inline]
 pub(super) fn int(text: &[u8]) -> Result<i64, Error> {
     parse_i64(text).ok_or(errors::NOT_AN_INTEGER)
+}
+
+/// A number with a fraction.
+#[inline]
+pub(super) fn float(text: &[u8]) -> Result<f64, Error> {
+    double(text, errors::NOT_A_FLOAT)
+}
+
+/// The same with an error of its own for what is none.
+#[inline]
+pub(super) fn double(text: &[u8], error: Error) -> Result<f64, Error> {
+    parse_double(text).ok_or(error)
 }
 
 /// A whole number whose negative there is, too.

@@ -63,6 +63,14 @@ const LOG_LENGTH: (fn(&Server) -> String, Setter) = (
 
 /// What stands for a password that is set, which is told to nobody.
 const HIDDEN: &str = "(set)";
+const ZSET_ENTRIES: (fn(&Server) -> String, Setter) = (
+    |s| s.settings.shapes.zset_entries.load(Relaxed).to_string(),
+    |s, v| number(v, 0, i64::MAX).map(|n| s.settings.shapes.zset_entries.store(n as usize, Relaxed)),
+);
+const ZSET_VALUE: (fn(&Server) -> String, Setter) = (
+    |s| s.settings.shapes.zset_value.load(Relaxed).to_string(),
+    |s, v| number(v, 0, i64::MAX).map(|n| s.settings.shapes.zset_value.store(n as usize, Relaxed)),
+);
 
 /// All parameters, by name. The older names of a parameter stand beside the newer.
 const PARAMETERS: &[Parameter] = &[
@@ -123,6 +131,10 @@ const PARAMETERS: &[Parameter] = &[
         |s| s.settings.idle_timeout.load(Relaxed).to_string(),
         |s, v| number(v, 0, i32::MAX.into()).map(|n| s.settings.idle_timeout.store(n as u64, Relaxed)),
     ),
+    live("zset-max-listpack-entries", ZSET_ENTRIES.0, ZSET_ENTRIES.1),
+    live("zset-max-listpack-value", ZSET_VALUE.0, ZSET_VALUE.1),
+    live("zset-max-ziplist-entries", ZSET_ENTRIES.0, ZSET_ENTRIES.1),
+    live("zset-max-ziplist-value", ZSET_VALUE.0, ZSET_VALUE.1),
 ];
 
 /// `requirepass` is the default user's password.

@@ -2,7 +2,6 @@
 
 mod acl;
 mod bitmap;
-mod blocking;
 mod bounds;
 mod generic;
 mod hash;
@@ -15,4 +14,4 @@ mod scan;
 mod sets;
 mod stream;
 mod string;
-mod transactions;
+mod zset;

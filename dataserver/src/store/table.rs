@@ -228,12 +228,12 @@ fn free<E>(words: &[Option<E>], tag: u16) -> usize {
 }
 
 /// The most entries of a table of this capacity: four fifths, and always a gap.
-fn most(capacity: usize) -> usize {
+pub(crate) fn most(capacity: usize) -> usize {
     (capacity * 4 / 5).min(capacity.saturating_sub(1))
 }
 
 /// The next capacity whose bytes fill a size class of the allocator (four classes to a doubling).
-fn grown(capacity: usize) -> usize {
+pub(crate) fn grown(capacity: usize) -> usize {
     if capacity < SMALLEST {
         return SMALLEST;
     }
@@ -246,7 +246,7 @@ fn grown(capacity: usize) -> usize {
 }
 
 /// The smallest capacity that `grown` leads to for `len` entries and some more.
-fn fitting(len: usize) -> usize {
+pub(crate) fn fitting(len: usize) -> usize {
     let mut capacity = SMALLEST;
     while most(capacity) < len + len / 4 {
         capacity = grown(capacity);

@@ -8,12 +8,14 @@ pub mod members;
 pub mod packed;
 pub mod pairs;
 pub mod stream;
+pub mod zset;
 
 use crate::store::memory::class_size;
 use fields::Fields;
 use list::List;
 use members::Members;
 use stream::Stream;
+use zset::SortedSet;
 
 /// A value with an allocation of its own.
 #[derive(Clone)]
@@ -28,6 +30,8 @@ pub enum Object {
     Set(Members),
     /// A stream.
     Stream(Box<Stream>),
+    /// A sorted set.
+    SortedSet(SortedSet),
 }
 
 // Each small list and hash pays for it once.
@@ -66,6 +70,7 @@ macro_rules! kind {
 kind!(List, List);
 kind!(Fields, Hash);
 kind!(Members, Set);
+kind!(SortedSet, SortedSet);
 
 impl Kind for Stream {
     #[inline]
@@ -92,6 +97,7 @@ impl Object {
             Self::Hash(_) => "hash",
             Self::Set(_) => "set",
             Self::Stream(_) => "stream",
+            Self::SortedSet(_) => "zset",
         }
     }
 
@@ -103,6 +109,7 @@ impl Object {
             Self::Hash(fields) => fields.encoding(),
             Self::Set(members) => members.encoding(),
             Self::Stream(_) => "stream",
+            Self::SortedSet(set) => set.encoding(),
         }
     }
 
@@ -114,6 +121,7 @@ impl Object {
             Self::Hash(fields) => fields.parts(),
             Self::Set(members) => members.parts(),
             Self::Stream(stream) => stream.parts(),
+            Self::SortedSet(set) => set.parts(),
         }
     }
 
@@ -126,6 +134,7 @@ impl Object {
             Self::Hash(fields) => fields.size_estimate(),
             Self::Set(members) => members.size_estimate(),
             Self::Stream(stream) => stream.size_estimate(),
+            Self::SortedSet(set) => set.size_estimate(),
         }
     }
 }

@@ -170,3 +170,15 @@ pub(super) const TRIM: &[Arg] = &[
 
 /// The ends of a list.
 pub(super) const SIDES: &[Arg] = &[word("left", "LEFT"), word("right", "RIGHT")];
+
+// Arguments of sorted sets.
+
+pub(super) const LIMIT: Arg = block("limit", &[int("offset"), int("count")]).after("LIMIT").opt();
+
+pub(super) const SORT_BY: Arg =
+    one_of("sortby", &[word("byscore", "BYSCORE"), word("bylex", "BYLEX")]).since("6.2.0").opt();
+
+pub(super) const AGGREGATE: Arg =
+    one_of("aggregate", &[word("sum", "SUM"), word("min", "MIN"), word("max", "MAX")])
+        .after("AGGREGATE")
+        .opt();

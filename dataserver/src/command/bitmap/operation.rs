@@ -55,9 +55,11 @@ pub(in super::super) fn operation(c: &mut Call<'_, '_>) -> Done {
     for key in sources {
         length = length.max(c.view.read_bytes(key)?.map_or(0, <[u8]>::len));
     }
-    let result = joined(c.view, operation, sources, length);
+    let result = joined(&mut c.view, operation, sources, length);
     if result.is_empty() {
-        c.view.delete(to);
+        if c.view.delete(to) {
+            c.view.changed(to, event::DEL);
+        }
     } else {
         let expiry = c.server.settings.default_expiry(c.view.now);
         c.view.set_bytes_owned(to, result, expiry);

@@ -1,0 +1,53 @@
+//! Taking members out.
+
+use super::super::{Call, Done};
+use super::bounds::{Bounds, By};
+use crate::event;
+use crate::value::zset::SortedSet;
+
+/// ZREM key member [member ...]
+pub(in super::super) fn remove(c: &mut Call<'_, '_>) -> Done {
+    let (hasher, key) = (c.view.hasher(), c.keys[0]);
+    let (mut removed, mut is_empty) = (0, false);
+    if let Some(set) = c.view.write_as::<SortedSet>(&key)? {
+        removed = c.args.from(2).iter().filter(|member| set.remove(member, hasher)).count();
+        is_empty = set.is_empty();
+    }
+    if removed > 0 {
+        c.view.changed(&key, event::ZREM);
+    }
+    if is_empty {
+        c.delete_emptied(&key);
+    }
+    c.reply.count(removed);
+    Ok(())
+}
+
+/// ZREMRANGEBYRANK, ZREMRANGEBYSCORE and ZREMRANGEBYLEX
+pub(in super::super) fn remove_range(c: &mut Call<'_, '_>, by: By) -> Done {
+    let (args, hasher, key) = (c.args, c.view.hasher(), c.keys[0]);
+    let bounds = Bounds::read(by, &args[2], &args[3])?;
+    let Some(set) = c.view.write_as::<SortedSet>(&key)? else {
+        c.reply.count(0);
+        return Ok(());
+    };
+    let (ranks, len) = (bounds.ranks(set), set.len());
+    if ranks.len() < len {
+        set.remove_ranks(ranks.clone(), hasher);
+    }
+    if !ranks.is_empty() {
+        c.view.changed(
+            &key,
+            match by {
+                By::Rank => event::ZREMRANGEBYRANK,
+                By::Score => event::ZREMRANGEBYSCORE,
+                By::Name => event::ZREMRANGEBYLEX,
+            },
+        );
+    }
+    if ranks.len() == len {
+        c.delete_emptied(&key);
+    }
+    c.reply.count(ranks.len());
+    Ok(())
+}
