@@ -3,9 +3,11 @@
 //! The buffers of a turn are the worker's and shared by its connections; a connection keeps bytes of its own only while
 //! a request is incomplete or the client does not take its replies.
 
+mod waiting;
+
 use crate::execute::{Executor, OUTPUT_HIGH};
 use crate::server::{Server, unix_millis};
-use crate::session::Session;
+use crate::session::{Session, Wait};
 use ringtail_net::Stream;
 use ringtail_protocol::errors::Error;
 use ringtail_protocol::reply::Reply;
@@ -13,8 +15,10 @@ use ringtail_protocol::request::{Batch, Parser, ProtocolError};
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
+use tokio::time::Sleep;
 
 /// Bytes read at once.
 const READ: usize = 64 * 1024;
@@ -47,6 +51,12 @@ enum Turn {
     Run,
     /// Other threads have sent something to the client.
     Push,
+    /// The command that waited has its reply.
+    Served,
+    /// The request that was kept back may be tried again.
+    Retry,
+    /// Bytes, or the end, have come while a command waits.
+    Listen,
 }
 
 /// One client's connection.
@@ -63,6 +73,8 @@ pub struct Connection {
     sent: usize,
     /// What the client's other threads wake.
     waker: Option<Waker>,
+    /// Ends the waiting of the session's command, or its being kept back.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Connection {
@@ -77,11 +89,17 @@ impl Connection {
             output: Vec::new(),
             sent: 0,
             waker: None,
+            timer: None,
         }
     }
 
     /// Serves the client until it leaves, breaks the protocol or is killed.
-    pub async fn serve(mut self, server: &Server, worker: usize, scratch: &RefCell<Scratch>) {
+    pub async fn serve(self, server: &Server, worker: usize, scratch: &RefCell<Scratch>) {
+        let mut ending = waiting::Ending { connection: self, scratch };
+        ending.connection.take_turns(server, worker, scratch).await;
+    }
+
+    async fn take_turns(&mut self, server: &Server, worker: usize, scratch: &RefCell<Scratch>) {
         loop {
             if self.session.closing && !self.has_output() {
                 return self.stream.shutdown().await;
@@ -90,6 +108,12 @@ impl Connection {
                 Turn::End => return,
                 Turn::Push => self.push(server, worker, scratch).await.is_ok(),
                 Turn::Write => self.write(server, worker).is_ok(),
+                Turn::Served => self.served(server, worker, &mut scratch.borrow_mut()).is_ok(),
+                Turn::Listen => self.listen().is_ok(),
+                Turn::Retry => {
+                    self.retry();
+                    true
+                }
                 Turn::Run => self.run(server, worker, &mut scratch.borrow_mut()).is_ok(),
             };
             if !alive {
@@ -106,6 +130,8 @@ impl Connection {
         }
         let io = if self.has_output() {
             self.stream.poll_write_ready(cx).map_ok(|()| Turn::Write)
+        } else if !matches!(self.session.wait, Wait::No) {
+            return self.poll_wait(cx);
         } else if self.backlog {
             Poll::Ready(Ok(Turn::Run))
         } else if client.outbox.is_pending() {
@@ -197,6 +223,12 @@ impl Connection {
                 self.parser = Parser::default();
                 self.backlog = true;
                 return done + scratch.batch.end_of(ran);
+            }
+            if !matches!(self.session.wait, Wait::No) {
+                done += scratch.batch.end_of(ran);
+                self.parser = Parser::default();
+                self.backlog = done < input.len();
+                return done;
             }
             if self.session.is_authenticated() != was_authenticated {
                 // What was parsed within other bounds is looked at again.

@@ -1,20 +1,25 @@
 //! From the requests of one read to their replies: look all of them up, bring their keys near, then run them.
 
+mod exec;
+mod serve;
+
 use crate::command::{self, Call};
 use crate::counters::Counters;
 use crate::server::{Server, unix_millis};
 use crate::session::wake::Turn;
-use crate::session::{ReplyMode, Session};
+use crate::session::{Gates, ReplyMode, Session, Wait};
 use crate::store::dict::Hash;
 use crate::store::evict::Evictor;
+use crate::store::hold::Obstacle;
 use crate::store::view::View;
 use crate::store::{Key, Store};
-use ringtail_protocol::command::{Command, Flags, Found, find, keys};
+use ringtail_protocol::command::{Command, CommandId, Flags, Found, find, keys};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::Reply;
 use ringtail_protocol::request::{Args, Batch, is_http};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 /// With more output than this, the client has to take some of it before its next request runs.
 pub const OUTPUT_HIGH: usize = 1024 * 1024;
@@ -59,7 +64,7 @@ impl Executor {
     }
 
     /// Runs the batch's requests, found in `buf`, and appends their replies to `out`. Returns how many ran: fewer than all
-    /// when the session is to close, or has more output than [`OUTPUT_HIGH`].
+    /// when the session is to close or to wait, or has more output than [`OUTPUT_HIGH`].
     pub fn run(&mut self, session: &mut Session, batch: &Batch, buf: &[u8], out: &mut Vec<u8>) -> usize {
         self.run_at(unix_millis(), session, batch, buf, out)
     }
@@ -85,8 +90,11 @@ impl Executor {
             let args = batch.args(request, buf);
             self.run_one(session, self.prepared[i], args, now, out);
             take_pushes(session, out);
+            if session.is_parked() {
+                break;
+            }
             ran += 1;
-            if session.closing || out.len() > OUTPUT_HIGH {
+            if session.stops() || out.len() > OUTPUT_HIGH {
                 break;
             }
         }
@@ -148,6 +156,28 @@ impl Executor {
         }
     }
 
+    /// Whether the request may run, or be queued.
+    #[inline]
+    fn admit(
+        &mut self,
+        session: &mut Session,
+        found: Found,
+        args: Args<'_>,
+        now: u64,
+    ) -> Result<&'static Command, Error> {
+        let command = match found {
+            Found::Command(command) if command.arity_ok(args.len()) => command,
+            _ => return Err(refusal(found, session, args)),
+        };
+        if !session.gates.is_empty() {
+            may_run(&self.server, session, command, &args, now)?;
+        }
+        if command.flags.contains(Flags::DENYOOM) {
+            self.make_room(now)?;
+        }
+        Ok(command)
+    }
+
     #[inline]
     fn dispatch(
         &mut self,
@@ -157,17 +187,26 @@ impl Executor {
         now: u64,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        let command = match prepared.found {
-            Found::Command(command) if command.arity_ok(args.len()) => command,
-            _ => return Err(refusal(prepared.found, session, args)),
+        let command = match self.admit(session, prepared.found, args, now) {
+            Ok(command) => command,
+            Err(error) => {
+                session.abort_transaction();
+                return Err(error);
+            }
         };
-        if !session.gates.is_empty() {
-            may_run(&self.server, session, command, &args, now)?;
+        if session.gates.contains(Gates::MULTI) && !exec::runs_at_once(command) {
+            return exec::queue(session, command, args, out);
         }
-        if command.flags.contains(Flags::DENYOOM) {
-            self.make_room(now)?;
+        if command.flags.contains(Flags::WRITE)
+            && command.key_specs.is_empty()
+            && self.is_held(session, now)?
+        {
+            return Ok(());
         }
         match prepared.target {
+            Target::Keyless if matches!(command.executes(), CommandId::Exec | CommandId::RingtailExec) => {
+                self.exec(session, command, args, now, out)
+            }
             Target::Keyless => self.call(session, command, args, &[], now, out),
             Target::First(hash, slot) => self.call(
                 session,
@@ -200,11 +239,51 @@ impl Executor {
     ) -> Result<(), Error> {
         let server = &*self.server;
         let counters = &server.counters[self.worker];
-        let view = View::lock(&server.store, counters, now, session.db, !session.no_touch, keys);
+        let mut view = View::lock(&server.store, counters, now, session.db, !session.no_touch, keys);
+        if view.has_holds() && self.park(session, &mut view, keys)? {
+            return Ok(());
+        }
         let reply = Reply::new(out, session.resp);
-        let mut call = Call { view, keys, args, reply, session, server, command };
+        let mut call = Call::new(&mut view, keys, args, reply, session, server, command);
         let done = command::run(&mut call);
-        if call.reply.is_too_long() { Err(errors::REPLY_TOO_LONG) } else { done }
+        let done = if call.reply.is_too_long() { Err(errors::REPLY_TOO_LONG) } else { done };
+        if let Some(after) = view.take_after() {
+            drop(view);
+            self.finish(*after, now);
+        }
+        done
+    }
+
+    /// Keeps back a command that changes keys of all slots while any slot is held. Whether it is kept back.
+    #[cold]
+    fn is_held(&self, session: &mut Session, now: u64) -> Result<bool, Error> {
+        let counters = &self.server.counters[self.worker];
+        let mut view = View::lock(&self.server.store, counters, now, session.db, false, &[]);
+        view.lock_all();
+        if view.has_holds() { self.park(session, &mut view, &[]) } else { Ok(false) }
+    }
+
+    /// Keeps the request back while slots of its keys are held by somebody else. Whether it is kept back.
+    ///
+    /// # Errors
+    /// `BUSY …` when a script holds them for too long.
+    #[cold]
+    fn park(&self, session: &mut Session, view: &mut View<'_>, keys: &[Key<'_>]) -> Result<bool, Error> {
+        let (client, now) = (Arc::clone(&session.client), Instant::now());
+        client.take_unparked();
+        let obstacle = view.find_hold(keys, |holds, slots| {
+            let obstacle = holds.obstacle(client.id, slots, now)?;
+            holds.park(client.id, slots, &client);
+            Some(obstacle)
+        });
+        match obstacle {
+            None => Ok(false),
+            Some(Obstacle::Busy) => Err(errors::BUSY_SCRIPT),
+            Some(Obstacle::Until(until)) => {
+                session.wait = Wait::Parked(Some(until));
+                Ok(true)
+            }
+        }
     }
 
     /// Before a command that may need memory.
@@ -293,6 +372,9 @@ fn may_run(
         server.access.note(session, session.context(), denied, command, args, now);
         denied.error(&session.user, command)
     })?;
+    if session.gates.contains(Gates::MULTI) && command.flags.contains(Flags::NO_MULTI) {
+        return Err(errors::NOT_IN_MULTI);
+    }
     command::pubsub::check_subscriber(session, command)
 }
 

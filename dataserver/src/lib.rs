@@ -2,6 +2,7 @@
 //! [`start`] → [`worker`] → [`connection`] → [`execute`] → [`command`] → [`store`].
 
 pub mod access;
+pub mod blocking;
 pub mod command;
 pub mod connection;
 pub mod counters;
@@ -15,6 +16,7 @@ pub mod settings;
 pub mod start;
 pub mod store;
 pub mod sweep;
+pub mod transaction;
 pub mod value;
 pub mod worker;
 

@@ -9,7 +9,7 @@ use crate::store::Store;
 use ringtail_net::Shutdown;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The version of Redis whose commands, replies and texts these are.
@@ -46,6 +46,8 @@ pub struct Server {
     pub started: u64,
     /// Forty hexadecimal digits that no other run has.
     pub run_id: String,
+    /// Clients that wait for a key.
+    pub blocked: AtomicUsize,
     /// Whether expired keys are looked for (DEBUG SET-ACTIVE-EXPIRE).
     pub expires: AtomicBool,
     /// Ends the server.
@@ -69,6 +71,7 @@ impl Server {
             address,
             started: unix_millis(),
             run_id: (0..40).map(|_| char::from_digit(random.u32(..16), 16).unwrap_or('0')).collect(),
+            blocked: AtomicUsize::new(0),
             expires: AtomicBool::new(true),
             shutdown,
         })

@@ -10,12 +10,15 @@ pub use outbox::{Frame, Message, OutputLimits, Pushed};
 pub use subscriptions::Subscriptions;
 
 use crate::access::Access;
+use crate::blocking::Blocked;
 use crate::hub::{Hub, Kind};
+use crate::transaction::{Lease, Transaction, Watches};
 use ringtail_protocol::acl::User;
 use ringtail_protocol::limits::RequestLimits;
 use ringtail_protocol::reply::Resp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 /// What CLIENT REPLY said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,18 @@ bitflags::bitflags! {
     }
 }
 
+/// Why a session's next request does not run yet.
+#[derive(Default)]
+pub enum Wait {
+    /// It may run.
+    #[default]
+    No,
+    /// The last one waits for a key.
+    Blocked(Blocked),
+    /// It is kept back until it is let go on, at this time at the latest.
+    Parked(Option<Instant>),
+}
+
 /// One connection's state, owned by its task.
 pub struct Session {
     /// What other threads see of it.
@@ -70,6 +85,14 @@ pub struct Session {
     pub subscriptions: Option<Box<Subscriptions>>,
     /// The connection ends once the replies so far are sent.
     pub closing: bool,
+    /// Whether its next request may run.
+    pub wait: Wait,
+    /// The commands since MULTI.
+    pub transaction: Option<Transaction>,
+    /// What it watches.
+    pub watches: Watches,
+    /// The slots that it holds (RINGTAIL LOCK).
+    pub lease: Option<Lease>,
 }
 
 impl Session {
@@ -87,6 +110,10 @@ impl Session {
             reply_mode: ReplyMode::On,
             subscriptions: None,
             closing: false,
+            wait: Wait::No,
+            transaction: None,
+            watches: Watches::default(),
+            lease: None,
         };
         session.begin_as_default(access);
         session
@@ -132,6 +159,37 @@ impl Session {
     /// Notes that it showed the password, or that it has to show one again.
     pub fn set_authenticated(&mut self, is: bool) {
         self.gates.set(Gates::UNAUTHENTICATED, !is);
+    }
+
+    /// Notes that a command of its transaction can't run, so that none will.
+    pub fn abort_transaction(&mut self) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.aborted = true;
+        }
+    }
+
+    /// Ends its transaction; the commands that it queued.
+    pub fn take_transaction(&mut self) -> Option<Transaction> {
+        self.gates.remove(Gates::MULTI);
+        self.transaction.take()
+    }
+
+    /// Begins a transaction, or goes on with one.
+    pub fn set_transaction(&mut self, transaction: Transaction) {
+        self.gates.insert(Gates::MULTI);
+        self.transaction = Some(transaction);
+    }
+
+    /// Whether the requests that follow are to wait.
+    #[inline]
+    pub fn stops(&self) -> bool {
+        self.closing || !matches!(self.wait, Wait::No)
+    }
+
+    /// Whether its next request is kept back.
+    #[inline]
+    pub fn is_parked(&self) -> bool {
+        matches!(self.wait, Wait::Parked(_))
     }
 
     /// What its requests may be.

@@ -126,7 +126,8 @@ fn close_idle(server: &Server) {
             let peer = client.peer;
             SLOW.log(|suppressed| tracing::warn!(%peer, suppressed, "closed: its request made no progress"));
         }
-        if stuck || (idle > 0 && now.saturating_sub(client.active.load(Relaxed)) > idle) {
+        let waits = client.waiter().is_some();
+        if stuck || (idle > 0 && !waits && now.saturating_sub(client.active.load(Relaxed)) > idle) {
             client.kill();
         }
     }

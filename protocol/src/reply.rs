@@ -35,6 +35,11 @@ impl<'o> Reply<'o> {
         Self { out, resp, most, too_long: false }
     }
 
+    /// The same reply, for somebody who writes a part of it.
+    pub fn reborrow(&mut self) -> Reply<'_> {
+        Reply { out: self.out, ..*self }
+    }
+
     /// The version that the session speaks.
     pub fn resp(&self) -> Resp {
         self.resp

@@ -4,11 +4,13 @@
 //! looked at once. One [`Batch`] per thread takes the spans of all the complete requests of a read.
 
 mod inline;
+mod owned;
 
 use crate::limits::{MAX_BATCH, MAX_LINE, MAX_REQUEST, RequestLimits};
 use crate::reply::write_request;
 use inline::inline;
 use memchr::memchr;
+pub use owned::OwnedRequest;
 
 /// One argument: `len` bytes of the buffer from `start`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,13 @@
 //! CLIENT: who is connected, and what this connection wants.
 
+use super::arguments::{int, is};
 use super::{Call, Done};
 use crate::session::{Client, NO_COMMAND, ReplyMode, Session};
 use ringtail_protocol::acl::DEFAULT_USER;
 use ringtail_protocol::command::COMMANDS;
 use ringtail_protocol::errors::{self, Error, printable};
 use ringtail_protocol::number::parse_i64;
+use ringtail_protocol::reply::{Reply, Resp};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -273,6 +275,27 @@ pub(super) fn reply(c: &mut Call<'_, '_>) -> Done {
         b"SKIP" => {}
         _ => return Err(errors::SYNTAX),
     }
+    Ok(())
+}
+
+/// CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
+pub(super) fn unblock(c: &mut Call<'_, '_>) -> Done {
+    let id = int(&c.args[2])?;
+    let error = match c.args.get(3) {
+        None => false,
+        Some(word) if is(word, "TIMEOUT") => false,
+        Some(word) if is(word, "ERROR") => true,
+        Some(_) => return Err(Error::fixed("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+    };
+    let waiter =
+        u64::try_from(id).ok().and_then(|id| c.server.clients.get(id)).and_then(|c| c.waiter().clone());
+    let reply = error.then(|| {
+        let mut reply = Vec::new();
+        Reply::new(&mut reply, Resp::V2).error(&errors::UNBLOCKED);
+        reply
+    });
+    let ended = waiter.is_some_and(|waiter| waiter.end(reply));
+    c.reply.flag(ended);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use super::arguments::int;
 use super::{Call, Done};
+use crate::event;
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::long_double::LongDouble;
 use ringtail_protocol::number::parse_i64;
@@ -32,12 +33,14 @@ pub(super) fn decr_by(c: &mut Call<'_, '_>) -> Done {
 fn add(c: &mut Call<'_, '_>, by: i64) -> Done {
     let Some(entry) = c.view.write(&c.keys[0]) else {
         put_new(c, itoa::Buffer::new().format(by).as_bytes());
+        c.changed(0, event::INCRBY);
         c.reply.int(by);
         return Ok(());
     };
     let old = parse_i64(entry.bytes().ok_or(errors::WRONG_TYPE)?).ok_or(errors::NOT_AN_INTEGER)?;
     let new = old.checked_add(by).ok_or(errors::OVERFLOW)?;
     entry.set_bytes(itoa::Buffer::new().format(new).as_bytes());
+    c.changed(0, event::INCRBY);
     c.reply.int(new);
     Ok(())
 }
@@ -54,11 +57,13 @@ pub(super) fn incr_by_float(c: &mut Call<'_, '_>) -> Done {
         Some(entry) => {
             let sum = sum(entry.bytes().ok_or(errors::WRONG_TYPE)?, &c.args[2])?;
             entry.set_bytes(sum.as_bytes());
+            c.changed(0, event::INCRBYFLOAT);
             c.reply.bulk(sum.as_bytes());
             return Ok(());
         }
     };
     put_new(c, sum.as_bytes());
+    c.changed(0, event::INCRBYFLOAT);
     c.reply.bulk(sum.as_bytes());
     Ok(())
 }

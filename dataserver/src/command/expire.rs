@@ -2,6 +2,7 @@
 
 use super::arguments::{Unit, int, is};
 use super::{Call, Done};
+use crate::event;
 use ringtail_protocol::errors::Error;
 
 const NX_AND_OTHERS: Error =
@@ -79,9 +80,14 @@ fn set(c: &mut Call<'_, '_>, unit: Unit) -> Done {
     let sets = old.is_some_and(|old| conditions.allow(old, at));
     if sets {
         match u64::try_from(at) {
-            Ok(at) if at > c.view.now => c.view.set_expiry(key, Some(at)),
-            _ => c.view.delete(key),
-        };
+            Ok(at) if at > c.view.now => {
+                c.view.set_expiry(key, Some(at));
+                c.view.changed(key, event::EXPIRE);
+            }
+            _ => {
+                c.view.delete(key);
+            }
+        }
     }
     c.reply.flag(sets);
     Ok(())
@@ -93,6 +99,7 @@ pub(super) fn persist(c: &mut Call<'_, '_>) -> Done {
     let expires = c.view.write(key).is_some_and(|entry| entry.expiry().is_some());
     if expires {
         c.view.set_expiry(key, None);
+        c.view.changed(key, event::PERSIST);
     }
     c.reply.flag(expires);
     Ok(())

@@ -2,6 +2,7 @@
 
 use super::arguments::{database, is};
 use super::{Call, Done};
+use crate::event;
 use crate::store::Key;
 use crate::store::entry::Value;
 use crate::store::view::View;
@@ -37,7 +38,7 @@ pub(super) fn type_of(c: &mut Call<'_, '_>) -> Done {
 
 impl Value<'_> {
     /// Redis's name of the type.
-    pub(super) fn type_name(&self) -> &'static str {
+    pub(crate) fn type_name(&self) -> &'static str {
         match self {
             Self::Bytes(_) => "string",
             Self::Object(object) => object.type_name(),
@@ -51,8 +52,8 @@ pub(super) fn rename(c: &mut Call<'_, '_>) -> Done {
         return Err(errors::NO_SUCH_KEY);
     }
     if c.keys[0].bytes != c.keys[1].bytes {
-        c.view.delete(&c.keys[1]);
-        move_entry(&mut c.view, &c.keys[0], &c.keys[1]);
+        c.view.clear(&c.keys[1]);
+        move_entry(c.view, &c.keys[0], &c.keys[1]);
     }
     c.reply.ok();
     Ok(())
@@ -65,7 +66,7 @@ pub(super) fn rename_nx(c: &mut Call<'_, '_>) -> Done {
     }
     let free = c.view.peek(&c.keys[1]).is_none();
     if free {
-        move_entry(&mut c.view, &c.keys[0], &c.keys[1]);
+        move_entry(c.view, &c.keys[0], &c.keys[1]);
     }
     c.reply.flag(free);
     Ok(())
@@ -76,6 +77,8 @@ fn move_entry(view: &mut View<'_>, from: &Key<'_>, to: &Key<'_>) {
     let db = view.db;
     if let Some(entry) = view.remove(from) {
         view.insert(to, entry.renamed(to.hash.tag(), db, to.bytes));
+        view.changed(from, event::RENAME_FROM);
+        view.changed(to, event::RENAME_TO);
     }
 }
 
@@ -89,6 +92,8 @@ pub(super) fn move_key(c: &mut Call<'_, '_>) -> Done {
     if moves && let Some(mut entry) = c.view.remove(key) {
         entry.set_db(to);
         c.view.insert(key, entry);
+        c.view.changed(key, event::MOVE_FROM);
+        c.view.in_db(to, |view| view.changed(key, event::MOVE_TO));
     }
     c.reply.flag(moves);
     Ok(())
@@ -104,10 +109,11 @@ pub(super) fn copy(c: &mut Call<'_, '_>) -> Done {
     let copies = c.view.read(from).is_some() && (replace || !c.view.exists_in(to, db));
     if copies {
         let copy = c.view.peek(from).map(|entry| entry.copied(to.hash.tag(), db, to.bytes));
-        c.view.in_db(db, |view| view.delete(to));
+        c.view.in_db(db, |view| view.clear(to));
         if let Some(copy) = copy {
             c.view.insert(to, copy);
         }
+        c.view.in_db(db, |view| view.changed(to, event::COPY_TO));
     }
     c.reply.flag(copies);
     Ok(())

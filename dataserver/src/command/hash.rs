@@ -5,6 +5,7 @@ mod walking;
 
 use super::arguments::int;
 use super::{Call, Done};
+use crate::event;
 use crate::value::fields::{Fields, Limit};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::long_double::LongDouble;
@@ -43,7 +44,9 @@ fn set_all(c: &mut Call<'_, '_>) -> Result<usize, Error> {
     let (limit, hasher, pairs) = (limit(c), c.view.hasher(), c.args.from(2));
     let hash = c.made::<Fields>(0)?;
     let set = |i: usize| hash.set(&pairs[i], &pairs[i + 1], hasher, limit);
-    Ok((0..pairs.len()).step_by(2).map(set).filter(|&new| new).count())
+    let new = (0..pairs.len()).step_by(2).map(set).filter(|&new| new).count();
+    c.changed(0, event::HSET);
+    Ok(new)
 }
 
 /// HSETNX key field value
@@ -53,6 +56,7 @@ pub(super) fn set_new(c: &mut Call<'_, '_>) -> Done {
     let new = hash.get(&args[2], hasher).is_none();
     if new {
         hash.set(&args[2], &args[3], hasher, limit);
+        c.changed(0, event::HSET);
     }
     c.reply.flag(new);
     Ok(())
@@ -106,7 +110,11 @@ pub(super) fn delete(c: &mut Call<'_, '_>) -> Done {
     let mut removed = 0;
     if let Some(hash) = c.view.write_as::<Fields>(&c.keys[0])? {
         removed = c.args.from(2).iter().filter(|field| hash.remove(field, hasher)).count();
-        if hash.is_empty() {
+        let emptied = hash.is_empty();
+        if removed > 0 {
+            c.changed(0, event::HDEL);
+        }
+        if emptied {
             c.view.delete(&c.keys[0]);
         }
     }
@@ -125,6 +133,7 @@ pub(super) fn increase(c: &mut Call<'_, '_>) -> Done {
     };
     let new = old.checked_add(increment).ok_or(errors::OVERFLOW)?;
     hash.set(&args[2], itoa::Buffer::new().format(new).as_bytes(), hasher, limit);
+    c.changed(0, event::HINCRBY);
     c.reply.int(new);
     Ok(())
 }
@@ -141,6 +150,7 @@ pub(super) fn increase_float(c: &mut Call<'_, '_>) -> Done {
     let old = LongDouble::parse(old).ok_or(errors::HASH_VALUE_NOT_A_FLOAT)?;
     let new = old.plus(increment).ok_or(errors::NAN_OR_INFINITY)?.text();
     hash.set(&args[2], new.as_bytes(), hasher, limit);
+    c.changed(0, event::HINCRBYFLOAT);
     c.reply.bulk(new.as_bytes());
     Ok(())
 }

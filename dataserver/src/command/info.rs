@@ -36,7 +36,7 @@ pub(super) fn info(c: &mut Call<'_, '_>) -> Done {
                 text.push_str("\r\n");
             }
             let _ = write!(text, "# {name}\r\n");
-            write(&mut text, c.server, &mut c.view);
+            write(&mut text, c.server, c.view);
         }
     }
     c.reply.verbatim(&text);

@@ -29,7 +29,10 @@ fn flush(c: &mut Call<'_, '_>, db: Option<u8>) -> Done {
     let here = frees_here(c)?;
     let (store, hasher) = (c.view.store(), c.view.hasher());
     for group in 0..crate::store::GROUPS {
-        let dropped = c.view.with_group(group, |slots| slots.clear(db, hasher));
+        let dropped = c.view.with_group(group, |slots| {
+            slots.all_change(db, hasher);
+            slots.clear(db, hasher)
+        });
         if here {
             drop(dropped);
         } else {
@@ -57,7 +60,14 @@ pub(super) fn swap_db(c: &mut Call<'_, '_>) -> Done {
     if a != b {
         let hasher = c.view.hasher();
         c.view.lock_all();
-        c.view.each_group(|_, slots| slots.swap(a, b, hasher));
+        c.view.each_group(|_, slots| {
+            slots.all_change(Some(a), hasher);
+            slots.all_change(Some(b), hasher);
+            slots.swap(a, b, hasher);
+            // What was missing before may be there now.
+            slots.all_change(Some(a), hasher);
+            slots.all_change(Some(b), hasher);
+        });
     }
     c.reply.ok();
     Ok(())

@@ -5,6 +5,8 @@ mod searching;
 
 use super::arguments::{at_least, int};
 use super::{Call, Done};
+use crate::event::{self, Event};
+use crate::store::Key;
 use crate::value::Object;
 use crate::value::list::{End, Limit, List};
 use ringtail_protocol::errors::{self, Error};
@@ -12,11 +14,11 @@ use ringtail_protocol::reply::Reply;
 use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 
-pub(super) use moving::{r#move, multi_pop, pop_push};
+pub(super) use moving::{r#move, move_one, multi_pop, multi_pop_from, pop_push, side};
 pub(super) use searching::{insert, positions, remove};
 
 #[inline]
-fn limit(c: &Call<'_, '_>) -> Limit {
+pub(super) fn limit(c: &Call<'_, '_>) -> Limit {
     Limit::new(c.server.settings.shapes.list_size.load(Relaxed))
 }
 
@@ -25,6 +27,7 @@ pub(super) fn push(c: &mut Call<'_, '_>, end: End) -> Done {
     let (limit, args) = (limit(c), c.args);
     let list = c.made::<List>(0)?;
     let len = push_all(list, args.from(2).iter(), end, limit);
+    c.changed(0, pushed(end));
     c.reply.count(len);
     Ok(())
 }
@@ -36,6 +39,9 @@ pub(super) fn push_if_there(c: &mut Call<'_, '_>, end: End) -> Done {
         Some(list) => push_all(list, c.args.from(2).iter(), end, limit),
         None => 0,
     };
+    if len > 0 {
+        c.changed(0, pushed(end));
+    }
     c.reply.count(len);
     Ok(())
 }
@@ -65,14 +71,28 @@ pub(super) fn pop(c: &mut Call<'_, '_>, end: End) -> Done {
     if count.is_some() {
         c.reply.array(taken);
     }
-    if take(list, taken, end, limit, &mut c.reply) {
-        c.view.delete(&c.keys[0]);
+    let emptied = take(list, taken, end, limit, &mut c.reply);
+    if taken > 0 {
+        popped(c, &c.keys[0], end, emptied);
     }
     Ok(())
 }
 
+/// What is said of a push at an end.
+fn pushed(end: End) -> Event {
+    if end == End::Head { event::LPUSH } else { event::RPUSH }
+}
+
+/// Says that elements were taken from an end, and deletes the list if they were its last.
+pub(super) fn popped(c: &mut Call<'_, '_>, key: &Key<'_>, end: End, emptied: bool) {
+    c.view.changed(key, if end == End::Head { event::LPOP } else { event::RPOP });
+    if emptied {
+        c.view.delete(key);
+    }
+}
+
 /// Takes elements from an end and replies with them. Whether none is left: then the list is as it was, to be deleted.
-fn take(list: &mut List, count: usize, end: End, limit: Limit, reply: &mut Reply<'_>) -> bool {
+pub(super) fn take(list: &mut List, count: usize, end: End, limit: Limit, reply: &mut Reply<'_>) -> bool {
     if count == list.len() {
         match end {
             End::Head => list.iter().for_each(|element| reply.bulk(element)),
@@ -119,6 +139,7 @@ pub(super) fn set(c: &mut Call<'_, '_>) -> Done {
     if !list.set(index, &c.args[3], limit) {
         return Err(errors::INDEX_OUT_OF_RANGE);
     }
+    c.changed(0, event::LSET);
     c.reply.ok();
     Ok(())
 }
@@ -153,13 +174,16 @@ pub(super) fn trim(c: &mut Call<'_, '_>) -> Done {
     let (bounds, limit) = (bounds(c)?, limit(c));
     if let Some(list) = c.view.write_as::<List>(&c.keys[0])? {
         let part = part(bounds, list.len());
-        if part.is_empty() {
-            c.view.delete(&c.keys[0]);
-        } else if part.len() < list.len() {
+        let emptied = part.is_empty();
+        if !emptied && part.len() < list.len() {
             let cut = list.trim(part.start, part.end, limit);
             if !cut.is_empty() {
                 c.view.discard_object(Object::List(cut));
             }
+        }
+        c.changed(0, event::LTRIM);
+        if emptied {
+            c.view.delete(&c.keys[0]);
         }
     }
     c.reply.ok();

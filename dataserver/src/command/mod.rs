@@ -3,6 +3,7 @@
 mod acl;
 mod arguments;
 mod bitmap;
+mod blocking;
 pub(crate) mod client;
 mod config;
 mod connection;
@@ -18,6 +19,7 @@ mod list;
 mod object;
 pub(crate) mod pubsub;
 mod range;
+mod ringtail;
 mod scan;
 mod server;
 mod set;
@@ -28,9 +30,10 @@ mod string;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod zset;
 
-use crate::event::{self, Event};
+use crate::event::Event;
 use crate::hub::Kind as Channels;
 use crate::server::Server;
 use crate::session::Session;
@@ -44,10 +47,23 @@ use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::Reply;
 use ringtail_protocol::request::Args;
 
+pub(crate) use blocking::undo;
+
+/// How a command came to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A client asked for it just now.
+    Direct,
+    /// Inside of another command: of EXEC, or of a script. It does not wait.
+    Nested,
+    /// It has waited, and is run again to see whether there is something for it now.
+    Serving,
+}
+
 /// What a command is given.
 pub struct Call<'a, 's> {
     /// The store, with the groups of its keys locked.
-    pub view: View<'s>,
+    pub view: &'a mut View<'s>,
     /// Its keys, in the order of its key specs.
     pub keys: &'a [Key<'a>],
     /// Its arguments, the name first.
@@ -60,29 +76,68 @@ pub struct Call<'a, 's> {
     pub server: &'s Server,
     /// Its row.
     pub command: &'static Command,
+    /// How it came to run.
+    pub mode: Mode,
+    /// With [`Mode::Serving`]: there was still nothing for it.
+    pub still_waits: bool,
 }
 
-impl Call<'_, '_> {
-    /// The list or hash under one of the keys, made when the key is missing, with the lifetime that new keys have.
+impl<'a, 's> Call<'a, 's> {
+    /// A command that a client asked for.
+    #[inline]
+    pub fn new(
+        view: &'a mut View<'s>,
+        keys: &'a [Key<'a>],
+        args: Args<'a>,
+        reply: Reply<'a>,
+        session: &'a mut Session,
+        server: &'s Server,
+        command: &'static Command,
+    ) -> Self {
+        Self { view, keys, args, reply, session, server, command, mode: Mode::Direct, still_waits: false }
+    }
+
+    /// The collection under one of the keys, made when the key is missing, with the lifetime that new keys have.
     #[inline]
     fn made<T: Kind>(&mut self, key: usize) -> Result<&mut T, Error> {
         let expiry = self.server.settings.default_expiry(self.view.now);
         self.view.object_or_insert(&self.keys[key], expiry)
     }
 
-    /// Puts a value under one of the keys, whatever was there, and says so by `event`; an empty one deletes the key.
+    /// Puts a value under one of the keys, whatever was there, and says so by `event`; without one the key is deleted.
     fn stored<T: Kind>(&mut self, key: usize, value: Option<T>, event: Event) {
         let key = &self.keys[key];
-        let was_there = self.view.delete(key);
-        if let Some(value) = value {
-            let mut entry = Entry::object(key.hash.tag(), self.view.db, key.bytes, value.into_object());
-            entry.set_expiry(self.server.settings.default_expiry(self.view.now));
-            self.view.insert(key, entry);
-            self.view.changed(key, event);
-        } else if was_there {
-            self.view.changed(key, event::DEL);
-        }
+        let Some(value) = value else {
+            self.view.delete(key);
+            return;
+        };
+        self.view.clear(key);
+        let mut entry = Entry::object(key.hash.tag(), self.view.db, key.bytes, value.into_object());
+        entry.set_expiry(self.server.settings.default_expiry(self.view.now));
+        self.view.insert(key, entry);
+        self.view.changed(key, event);
     }
+
+    /// Says that one of the keys was changed, see [`View::changed`].
+    #[inline]
+    fn changed(&mut self, key: usize, event: Event) {
+        self.view.changed(&self.keys[key], event);
+    }
+}
+
+/// Runs a command inside of another one, under its locks: its reply, or its error, becomes a part of the other's.
+pub fn run_nested(call: &mut Call<'_, '_>, command: &'static Command, args: Args<'_>, keys: &[Key<'_>]) {
+    let start = call.reply.len();
+    call.view.db = call.session.db;
+    let mut inner =
+        Call::new(call.view, keys, args, call.reply.reborrow(), call.session, call.server, command);
+    inner.mode = Mode::Nested;
+    if let Err(error) = run(&mut inner) {
+        call.reply.truncate(start);
+        call.reply.error(&error);
+    }
+    // HELLO may have changed it.
+    call.reply.set_resp(call.session.resp);
 }
 
 /// How a command ends; an error takes back what it has replied so far.
@@ -137,6 +192,11 @@ fn run_on_lists_and_hashes(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::Rpoplpush => list::pop_push(call),
         CommandId::Rpush => list::push(call, End::Tail),
         CommandId::Rpushx => list::push_if_there(call, End::Tail),
+        CommandId::Blmove => blocking::r#move(call),
+        CommandId::Blmpop => blocking::multi_pop(call),
+        CommandId::Blpop => blocking::pop(call, End::Head),
+        CommandId::Brpop => blocking::pop(call, End::Tail),
+        CommandId::Brpoplpush => blocking::pop_push(call),
         CommandId::Hdel => hash::delete(call),
         CommandId::Hexists => hash::exists(call),
         CommandId::Hget => hash::get(call),
@@ -326,6 +386,13 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::AclSave => acl::save(call),
         CommandId::AclSetuser => acl::set_user(call),
         CommandId::AclWhoami => acl::who_am_i(call),
+        CommandId::Multi => transaction::multi(call),
+        CommandId::Discard => transaction::discard(call),
+        CommandId::Watch => transaction::watch(call),
+        CommandId::Unwatch => transaction::unwatch(call),
+        CommandId::RingtailLock => ringtail::lock(call),
+        CommandId::RingtailRelease => ringtail::release(call),
+        CommandId::ClientUnblock => client::unblock(call),
         CommandId::ClientId => client::id(call),
         CommandId::ClientGetname => client::get_name(call),
         CommandId::ClientSetname => client::set_name_command(call),
@@ -364,6 +431,7 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         | CommandId::Object
         | CommandId::Memory
         | CommandId::Pubsub
+        | CommandId::Ringtail
         | CommandId::Xgroup
         | CommandId::Xinfo => Err(errors::wrong_arity(call.command.full_name)),
         _ => server::introspect(call),

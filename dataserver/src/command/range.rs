@@ -16,7 +16,8 @@ pub(super) fn append(c: &mut Call<'_, '_>) -> Done {
     let value = &args[2];
     let length = match c.view.write(&c.keys[0]) {
         None => {
-            super::string::put(c, 0, 2);
+            let expiry = c.server.settings.default_expiry(c.view.now);
+            c.view.set_bytes(&c.keys[0], value, expiry);
             value.len()
         }
         Some(entry) => {
@@ -25,6 +26,7 @@ pub(super) fn append(c: &mut Call<'_, '_>) -> Done {
             entry.append(value).ok_or(errors::WRONG_TYPE)?
         }
     };
+    c.changed(0, event::APPEND);
     c.reply.count(length);
     Ok(())
 }

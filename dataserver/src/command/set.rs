@@ -2,6 +2,7 @@
 
 use super::arguments::{Unit, int, is};
 use super::{Call, Done, string};
+use crate::event;
 use ringtail_protocol::errors::{self, Error};
 
 /// What becomes of the key's expiry.
@@ -70,6 +71,10 @@ fn set_with_options(c: &mut Call<'_, '_>) -> Done {
             _ => until.or_else(|| c.server.settings.default_expiry(c.view.now)),
         };
         c.view.set_bytes(&c.keys[0], &c.args[2], expiry);
+        c.changed(0, event::SET);
+        if matches!(options.lifetime, Lifetime::Until(..)) {
+            c.view.notify(&c.keys[0], event::EXPIRE);
+        }
     }
     match (options.get, refused) {
         (true, _) => {}
@@ -158,9 +163,13 @@ pub(super) fn get_ex(c: &mut Call<'_, '_>) -> Done {
         }
         Some(at) => {
             c.view.set_expiry(&c.keys[0], Some(at));
+            c.changed(0, event::EXPIRE);
         }
         None if lifetime == Lifetime::Persist => {
-            c.view.set_expiry(&c.keys[0], None);
+            if c.view.peek(&c.keys[0]).is_some_and(|entry| entry.expiry().is_some()) {
+                c.view.set_expiry(&c.keys[0], None);
+                c.changed(0, event::PERSIST);
+            }
         }
         None => {}
     }

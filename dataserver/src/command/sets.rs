@@ -62,7 +62,6 @@ pub(super) fn remove(c: &mut Call<'_, '_>) -> Done {
         }
         if empty {
             c.view.delete(key);
-            c.view.changed(key, event::DEL);
         }
     }
     c.reply.count(removed);
@@ -137,7 +136,6 @@ fn take(c: &mut Call<'_, '_>, member: &[u8]) {
     c.view.changed(source, event::SREM);
     if empty {
         c.view.delete(source);
-        c.view.changed(source, event::DEL);
     }
 }
 

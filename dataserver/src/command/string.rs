@@ -2,6 +2,7 @@
 
 use super::arguments::{Unit, int};
 use super::{Call, Done};
+use crate::event;
 use ringtail_protocol::errors;
 
 /// GET key
@@ -77,6 +78,7 @@ fn put_pairs(c: &mut Call<'_, '_>) -> Done {
 pub(super) fn put(c: &mut Call<'_, '_>, i: usize, value: usize) {
     let expiry = c.server.settings.default_expiry(c.view.now);
     c.view.set_bytes(&c.keys[i], &c.args[value], expiry);
+    c.changed(i, event::SET);
 }
 
 /// SETEX key seconds value
@@ -92,6 +94,8 @@ pub(super) fn pset_ex(c: &mut Call<'_, '_>) -> Done {
 fn set_for(c: &mut Call<'_, '_>, unit: Unit) -> Done {
     let at = unit.set_at(&c.args[2], c.view.now, c.command.full_name)?;
     c.view.set_bytes(&c.keys[0], &c.args[3], Some(at));
+    c.changed(0, event::SET);
+    c.view.notify(&c.keys[0], event::EXPIRE);
     c.reply.ok();
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::execute::Executor;
 use crate::server::Server;
-use crate::session::Session;
+use crate::session::{Session, Wait};
 use ringtail_protocol::limits::RequestLimits;
 use ringtail_protocol::reply::write_request;
 use ringtail_protocol::request::{Batch, Parser};
@@ -53,6 +53,14 @@ impl Harness {
         self.run_bytes(request)
     }
 
+    /// What the command that waited was served, if it was.
+    pub(crate) fn served(&mut self) -> Option<String> {
+        let Wait::Blocked(blocked) = &self.session.wait else { return None };
+        let reply = blocked.waiter.take()?;
+        self.executor.unblock(&mut self.session);
+        Some(Self::decoded(&reply).iter().map(shown).collect::<Vec<_>>().join(" "))
+    }
+
     fn run_bytes(&mut self, request: Vec<u8>) -> String {
         self.replies(request).iter().map(shown).collect::<Vec<_>>().join(" ")
     }
@@ -63,6 +71,10 @@ impl Harness {
         let parsed = Parser::default().parse(&mut requests, RequestLimits::FULL, &mut batch);
         assert!(parsed.error.is_none() && parsed.consumed == requests.len(), "no whole requests: {parsed:?}");
         self.executor.run_at(self.now, &mut self.session, &batch, &requests, &mut out);
+        Self::decoded(&out)
+    }
+
+    fn decoded(out: &[u8]) -> Vec<Value> {
         let (mut replies, mut at) = (Vec::new(), 0);
         while at < out.len() {
             let (value, length) = Value::decode(&out[at..]).unwrap().unwrap();

@@ -2,6 +2,7 @@
 
 mod acl;
 mod bitmap;
+mod blocking;
 mod bounds;
 mod generic;
 mod hash;
@@ -14,4 +15,5 @@ mod scan;
 mod sets;
 mod stream;
 mod string;
+mod transactions;
 mod zset;

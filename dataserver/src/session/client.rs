@@ -2,6 +2,7 @@
 
 use super::outbox::{Frame, Message, Outbox, OutputLimits, Pushed};
 use super::wake::{self, Task};
+use crate::blocking::Waiter;
 use crate::hub::Kind;
 use crate::server::unix_millis;
 use ringtail_net::RateLimited;
@@ -9,7 +10,8 @@ use ringtail_protocol::acl::User;
 use ringtail_protocol::reply::{Reply, Resp};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -62,6 +64,8 @@ pub struct Client {
     pub outbox: Outbox,
     names: Mutex<Names>,
     killed: AtomicBool,
+    unparked: AtomicBool,
+    waiter: Mutex<Option<Arc<Waiter>>>,
     task: Mutex<Option<Task>>,
     limits: Arc<OutputLimits>,
 }
@@ -91,6 +95,8 @@ impl Client {
             outbox: Outbox::default(),
             names: Mutex::default(),
             killed: AtomicBool::new(false),
+            unparked: AtomicBool::new(false),
+            waiter: Mutex::default(),
             task: Mutex::default(),
             limits,
         }
@@ -104,6 +110,27 @@ impl Client {
     /// Whether it is subscribed to anything.
     pub fn is_subscribed(&self) -> bool {
         self.subscriptions.iter().any(|count| count.load(Relaxed) > 0)
+    }
+
+    /// Wakes its connection's task, from any thread.
+    pub fn wake(self: &Arc<Self>) {
+        wake::wake(self);
+    }
+
+    /// Lets its next request run, which was kept back.
+    pub fn unpark(self: &Arc<Self>) {
+        self.unparked.store(true, Release);
+        self.wake();
+    }
+
+    /// Whether it was let go on since this was asked last.
+    pub fn take_unparked(&self) -> bool {
+        self.unparked.swap(false, Acquire)
+    }
+
+    /// The command that it waits for.
+    pub fn waiter(&self) -> MutexGuard<'_, Option<Arc<Waiter>>> {
+        self.waiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Closes its connection, from any thread.
@@ -197,6 +224,11 @@ impl Clients {
     /// How many there are.
     pub fn count(&self) -> usize {
         self.all().len()
+    }
+
+    /// The client of this number.
+    pub fn get(&self, id: u64) -> Option<Arc<Client>> {
+        self.all().get(&id).cloned()
     }
 
     /// All clients, in the order in which they came.

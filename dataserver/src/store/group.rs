@@ -6,8 +6,10 @@ mod check;
 use super::dict::{Dict, Hash, Place};
 use super::entry::{Entry, prefetch};
 use super::hasher::Hasher;
+use super::hold::Holds;
 use super::interest::Interest;
 use super::{DATABASES, Key, SLOTS_PER_GROUP};
+use ringtail_cluster::slot_of;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
@@ -32,7 +34,7 @@ impl Group {
         let start = (&raw const self.0).cast::<u8>();
         prefetch(start);
         // Tables stand near the start of Slots; a line more or less is only a lost hint.
-        prefetch(start.wrapping_add(16 + size_of::<usize>() + slot * size_of::<Dict>()));
+        prefetch(start.wrapping_add(16 + 2 * size_of::<usize>() + slot * size_of::<Dict>()));
     }
 }
 
@@ -42,6 +44,8 @@ impl Group {
 pub struct Slots {
     /// Who wants to know of changes. On the lock's own line, since every change asks.
     interest: Option<Box<Interest>>,
+    /// Slots that are held beyond the lock.
+    holds: Option<Box<Holds>>,
     dicts: [Dict; SLOTS_PER_GROUP],
     /// Every entry that expires: when (shifted, with the slot in the lower bits), and its hash, see [`item`].
     expiries: BTreeSet<(u64, u64)>,
@@ -221,10 +225,10 @@ impl Slots {
         self.clear_one(db, hasher)
     }
 
-    /// All entries; the notes of who wants to know of changes stay.
+    /// All entries; who wants to know of changes, and who holds slots, stays.
     fn take(&mut self) -> Self {
-        let interest = self.interest.take();
-        std::mem::replace(self, Self { interest, ..Self::default() })
+        let (interest, holds) = (self.interest.take(), self.holds.take());
+        std::mem::replace(self, Self { interest, holds, ..Self::default() })
     }
 
     /// The rare case: other databases have keys in this group, so the database's entries are picked out.
@@ -288,9 +292,38 @@ impl Slots {
         self.interest.as_deref_mut()
     }
 
+    /// Whether any slot is held beyond the lock.
+    #[inline]
+    pub fn has_holds(&self) -> bool {
+        self.holds.is_some()
+    }
+
+    /// Works on the slots that are held, and gives their memory back when none is.
+    pub fn holds<T>(&mut self, work: impl FnOnce(&mut Holds) -> T) -> T {
+        let result = work(self.holds.get_or_insert_default());
+        self.holds.take_if(|holds| holds.is_empty());
+        result
+    }
+
     /// Gives the notes' memory back when there are none left.
     pub fn drop_empty_interest(&mut self) {
         self.interest.take_if(|interest| interest.is_empty());
+    }
+
+    /// Tells those who watch keys of a database (or of all) that these change, if they are there.
+    pub fn all_change(&mut self, db: Option<u8>, hasher: Hasher) {
+        let Some(mut interest) = self.interest.take() else { return };
+        let watched: Vec<(u8, Box<[u8]>)> = interest
+            .watched()
+            .filter(|(d, _)| db.is_none_or(|db| db == *d))
+            .map(|(d, k)| (d, k.into()))
+            .collect();
+        for (db, key) in watched {
+            if self.dicts[index(slot_of(&key))].find(hasher.hash(&key), db, &key).is_some() {
+                interest.changed(db, &key);
+            }
+        }
+        self.interest = Some(interest);
     }
 
     /// Bytes of tables, without entries.

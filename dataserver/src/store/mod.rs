@@ -8,6 +8,7 @@ pub mod entry;
 pub mod evict;
 pub mod group;
 pub mod hasher;
+pub mod hold;
 pub mod interest;
 pub mod lazy;
 pub mod member;
@@ -20,7 +21,7 @@ use group::{Group, Slots};
 use hasher::Hasher;
 use ringtail_cluster::{SLOTS, slot_of};
 use std::sync::atomic::AtomicU32;
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError, TryLockError};
 
 /// Slots of one group, behind one lock.
 pub const SLOTS_PER_GROUP: usize = 16;
@@ -87,6 +88,16 @@ impl Store {
     #[inline]
     pub fn lock(&self, group: usize) -> MutexGuard<'_, Slots> {
         self.groups[group].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks one group if nobody else has it.
+    #[inline]
+    pub fn try_lock(&self, group: usize) -> Option<MutexGuard<'_, Slots>> {
+        match self.groups[group].try_lock() {
+            Ok(slots) => Some(slots),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Asks the processor to bring the group of a key near: its lock and the key's table.

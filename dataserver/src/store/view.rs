@@ -4,6 +4,8 @@ use super::dict::{Dict, Place};
 use super::entry::{Entry, INLINE_MAX, Value};
 use super::group::{Found, Slots};
 use super::hasher::Hasher;
+use super::hold::{self, Holds};
+use super::interest::Interest;
 use super::{GROUPS, Key, Store};
 use crate::counters::Counters;
 use crate::event::{self, Event};
@@ -11,6 +13,7 @@ use crate::value::{Kind, Object};
 use ringtail_protocol::errors::{self, Error};
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 /// The locks that a command holds.
 enum Held<'s> {
@@ -18,6 +21,21 @@ enum Held<'s> {
     One(usize, MutexGuard<'s, Slots>),
     /// Ascending by group.
     Many(Vec<(usize, MutexGuard<'s, Slots>)>),
+}
+
+/// Locks a group, unless somebody else keeps it for long.
+fn lock_soon(store: &Store, group: usize) -> Option<MutexGuard<'_, Slots>> {
+    if let Some(slots) = store.try_lock(group) {
+        return Some(slots);
+    }
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if let Some(slots) = store.try_lock(group) {
+            return Some(slots);
+        }
+        std::thread::yield_now();
+    }
+    None
 }
 
 /// A command's view of the store.
@@ -40,6 +58,30 @@ pub struct View<'s> {
 pub struct After {
     /// Events to publish, in their order: database, event, key.
     pub events: Vec<(u8, Event, Box<[u8]>)>,
+    /// Keys that changed and that somebody waits for, with their databases.
+    pub awaited: Vec<(u8, Box<[u8]>)>,
+}
+
+/// How long who has some groups waits for another one: longer than any but a long script keeps it.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// Locks these groups, given in ascending order. It never waits for long for one while it has others: then all are let
+/// go of, and it begins with that one. So who must wait while holding (a script that touches keys that it did not
+/// declare) never waits for somebody who waits for it.
+fn lock_each<'s>(store: &'s Store, groups: &[usize]) -> Vec<(usize, MutexGuard<'s, Slots>)> {
+    let mut first = groups[0];
+    loop {
+        let mut awaited = Some(store.lock(first));
+        let mut held = Vec::with_capacity(groups.len());
+        let taken = groups.iter().find(|&&group| {
+            let slots = if group == first { awaited.take() } else { lock_soon(store, group) };
+            slots.map(|slots| held.push((group, slots))).is_none()
+        });
+        match taken {
+            Some(&group) => first = group,
+            None => return held,
+        }
+    }
 }
 
 /// What a key's value must be for a command to work on it.
@@ -70,7 +112,7 @@ impl<'s> View<'s> {
         groups.dedup();
         match groups[..] {
             [one] => Held::One(one, store.lock(one)),
-            _ => Held::Many(groups.into_iter().map(|group| (group, store.lock(group))).collect()),
+            _ => Held::Many(lock_each(store, &groups)),
         }
     }
 
@@ -128,8 +170,61 @@ impl<'s> View<'s> {
     #[cold]
     fn tell(&mut self, key: &Key<'_>) {
         let db = self.db;
-        if let Some(interest) = self.slots(key.group()).interest_if_any() {
-            interest.changed(db, key.bytes);
+        if let Some(interest) = self.slots(key.group()).interest_if_any()
+            && interest.changed(db, key.bytes)
+        {
+            self.serve_later(key);
+        }
+    }
+
+    /// Has those who wait for the key looked after once the locks are given up.
+    pub fn serve_later(&mut self, key: &Key<'_>) {
+        let id = (self.db, Box::from(key.bytes));
+        let after = self.after.get_or_insert_default();
+        if !after.awaited.contains(&id) {
+            after.awaited.push(id);
+        }
+    }
+
+    /// Works on the notes of who wants to know of changes of the key.
+    pub fn with_interest<T>(&mut self, key: &Key<'_>, work: impl FnOnce(&mut Interest) -> T) -> T {
+        self.with_group(key.group(), |slots| {
+            let result = work(slots.interest());
+            slots.drop_empty_interest();
+            result
+        })
+    }
+
+    /// Whether a slot is held in any of the groups that are locked.
+    #[inline]
+    pub fn has_holds(&self) -> bool {
+        match &self.held {
+            Held::None => false,
+            Held::One(_, slots) => slots.has_holds(),
+            Held::Many(many) => many.iter().any(|(_, slots)| slots.has_holds()),
+        }
+    }
+
+    /// Asks the holds of each group that is locked about the slots of these keys in it, until one answers; of all its
+    /// slots when all groups are locked.
+    pub fn find_hold<T>(
+        &mut self,
+        keys: &[Key<'_>],
+        mut ask: impl FnMut(&mut Holds, u16) -> Option<T>,
+    ) -> Option<T> {
+        let all = self.has_all();
+        let slots_of = |group| match all {
+            true => u16::MAX,
+            false => keys.iter().filter(|k| k.group() == group).fold(0, |bits, k| bits | hold::bit(k.slot)),
+        };
+        let mut visit = |group, slots: &mut Slots| {
+            let held = slots.has_holds();
+            if held { slots.holds(|holds| ask(holds, slots_of(group))) } else { None }
+        };
+        match &mut self.held {
+            Held::None => None,
+            Held::One(group, slots) => visit(*group, slots),
+            Held::Many(many) => many.iter_mut().find_map(|(group, slots)| visit(*group, slots)),
         }
     }
 
@@ -351,17 +446,29 @@ impl<'s> View<'s> {
         self.slots(key.group()).remove(key, db)
     }
 
-    /// Deletes a key. Whether it was there.
+    /// Deletes a key, and says so. Whether it was there.
     pub fn delete(&mut self, key: &Key<'_>) -> bool {
+        let deleted = self.clear(key);
+        if deleted {
+            self.changed(key, event::DEL);
+        }
+        deleted
+    }
+
+    /// Makes room for another value under a key: deletes what is there, without a word. Whether it was there.
+    pub fn clear(&mut self, key: &Key<'_>) -> bool {
         if self.place(key).is_none() {
             return false;
         }
-        match self.remove(key) {
-            Some(entry) => {
-                self.discard(entry);
-                true
-            }
-            None => false,
+        let removed = self.remove(key);
+        removed.map(|entry| self.discard(entry)).is_some()
+    }
+
+    /// Locks these groups, given in ascending order.
+    pub fn lock_groups(&mut self, groups: &[usize]) {
+        self.unlock();
+        if !groups.is_empty() {
+            self.held = Held::Many(lock_each(self.store, groups));
         }
     }
 
@@ -395,10 +502,20 @@ impl<'s> View<'s> {
         self.held = Held::None;
     }
 
-    /// Locks all groups, in ascending order: for a command without keys that changes all at once.
+    /// Whether all groups are locked.
+    pub fn has_all(&self) -> bool {
+        matches!(&self.held, Held::Many(many) if many.len() == GROUPS)
+    }
+
+    /// Locks all groups: for a command without keys that changes all at once. What is locked already is let go of first,
+    /// unless it is all: in a transaction it always is.
     pub fn lock_all(&mut self) {
+        if self.has_all() {
+            return;
+        }
         self.unlock();
-        self.held = Held::Many((0..GROUPS).map(|group| (group, self.store.lock(group))).collect());
+        let all: Vec<usize> = (0..GROUPS).collect();
+        self.held = Held::Many(lock_each(self.store, &all));
     }
 
     /// Visits every group, one lock at a time; those that are held already are visited as they are.

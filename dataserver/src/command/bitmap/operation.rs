@@ -55,11 +55,9 @@ pub(in super::super) fn operation(c: &mut Call<'_, '_>) -> Done {
     for key in sources {
         length = length.max(c.view.read_bytes(key)?.map_or(0, <[u8]>::len));
     }
-    let result = joined(&mut c.view, operation, sources, length);
+    let result = joined(c.view, operation, sources, length);
     if result.is_empty() {
-        if c.view.delete(to) {
-            c.view.changed(to, event::DEL);
-        }
+        c.view.delete(to);
     } else {
         let expiry = c.server.settings.default_expiry(c.view.now);
         c.view.set_bytes_owned(to, result, expiry);

@@ -3,6 +3,7 @@
 use super::super::arguments::{at_least, is, signed};
 use super::super::{Call, Done};
 use super::limit;
+use crate::event;
 use crate::value::list::{End, List};
 use ringtail_protocol::errors::{self, Error};
 
@@ -21,6 +22,9 @@ pub(in super::super) fn insert(c: &mut Call<'_, '_>) -> Done {
             if inserted { list.len() as i64 } else { -1 }
         }
     };
+    if len > 0 {
+        c.changed(0, event::LINSERT);
+    }
     c.reply.int(len);
     Ok(())
 }
@@ -33,7 +37,11 @@ pub(in super::super) fn remove(c: &mut Call<'_, '_>) -> Done {
     let mut removed = 0;
     if let Some(list) = c.view.write_as::<List>(&c.keys[0])? {
         removed = list.remove_equal(&c.args[3], most, from, limit);
-        if list.is_empty() {
+        let emptied = list.is_empty();
+        if removed > 0 {
+            c.changed(0, event::LREM);
+        }
+        if emptied {
             c.view.delete(&c.keys[0]);
         }
     }

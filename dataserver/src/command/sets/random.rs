@@ -44,7 +44,6 @@ pub(in super::super) fn pop(c: &mut Call<'_, '_>) -> Done {
     }
     if all {
         c.view.delete(key);
-        c.view.changed(key, event::DEL);
     }
     Ok(())
 }

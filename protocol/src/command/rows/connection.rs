@@ -82,6 +82,14 @@ ClientSetname = row("client|setname", 3, flags!(NOSCRIPT LOADING STALE))
     .about("2.6.9", "O(1)", "Names the connection.")
     .args(&[string("connection-name")]);
 
+ClientUnblock = row("client|unblock", -3, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("5.0.0", "O(log N), N connections", "Ends the waiting of a client that is blocked.")
+    .args(&[
+        int("client-id"),
+        one_of("unblock-type", &[word("timeout", "TIMEOUT"), word("error", "ERROR")]).opt(),
+    ])
+    .pool(PoolRule::Refused);
+
 Echo = row("echo", 2, flags!(LOADING STALE FAST))
     .about("1.0.0", "O(1)", "Returns its argument.")
     .args(&[string("message")]);

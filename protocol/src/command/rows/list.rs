@@ -3,6 +3,46 @@
 macro_rules! list_rows {
     ($next:ident $($after:ident)*; $($rows:tt)*) => { $next! { $($after)*; $($rows)* List {
 
+Blmove = row("blmove", 6, flags!(WRITE DENYOOM BLOCKING))
+    .about("6.2.0", "O(1)", "Moves an element from one list to another and returns it; waits until there is one.")
+    .keys(&[KeySpec::one(1, key_flags!(RW ACCESS DELETE)), KeySpec::one(2, key_flags!(RW INSERT))])
+    .args(&[
+        key("source"), key("destination").spec(1), one_of("wherefrom", SIDES), one_of("whereto", SIDES),
+        double("timeout"),
+    ])
+    .pool(PoolRule::Refused);
+
+Blmpop = row("blmpop", -5, flags!(WRITE BLOCKING))
+    .about("7.0.0", "O(N+M), N keys, M elements returned",
+        "Pops elements from the first of several lists that has any; waits until one has.")
+    .keys(&[KeySpec::counted(2, key_flags!(RW ACCESS DELETE))])
+    .args(&[
+        double("timeout"), int("numkeys"), KEY.many(), one_of("where", SIDES), int("count").after("COUNT").opt(),
+    ])
+    .pool(PoolRule::Refused);
+
+Blpop = row("blpop", -3, flags!(WRITE BLOCKING))
+    .about("2.0.0", "O(N), N keys", "Removes and returns the head of the first list that has one; waits until one has.")
+    .history(&[("6.0.0", "Timeouts of parts of a second.")])
+    .keys(&[KeySpec::run(1, -2, key_flags!(RW ACCESS DELETE))])
+    .args(&[KEY.many(), double("timeout")])
+    .pool(PoolRule::Refused);
+
+Brpop = row("brpop", -3, flags!(WRITE BLOCKING))
+    .about("2.0.0", "O(N), N keys", "Removes and returns the tail of the first list that has one; waits until one has.")
+    .history(&[("6.0.0", "Timeouts of parts of a second.")])
+    .keys(&[KeySpec::run(1, -2, key_flags!(RW ACCESS DELETE))])
+    .args(&[KEY.many(), double("timeout")])
+    .pool(PoolRule::Refused);
+
+Brpoplpush = row("brpoplpush", 4, flags!(WRITE DENYOOM BLOCKING))
+    .about("2.2.0", "O(1)", "Moves a list's tail to the head of another one and returns it; waits until there is one.")
+    .history(&[("6.0.0", "Timeouts of parts of a second.")])
+    .keys(&[KeySpec::one(1, key_flags!(RW ACCESS DELETE)), KeySpec::one(2, key_flags!(RW INSERT))])
+    .args(&[key("source"), key("destination").spec(1), double("timeout")])
+    .replaced_by("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments")
+    .pool(PoolRule::Refused);
+
 Lindex = row("lindex", 3, flags!(READONLY))
     .about("1.0.0", "O(N), N elements from the nearer end", "Returns the element at an index.")
     .keys(key!(RO ACCESS))

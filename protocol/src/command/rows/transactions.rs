@@ -2,6 +2,46 @@
 
 macro_rules! transactions_rows {
     ($next:ident $($after:ident)*; $($rows:tt)*) => { $next! { $($after)*; $($rows)* Transactions {
+Discard = row("discard", 1, flags!(NOSCRIPT LOADING STALE FAST ALLOW_BUSY))
+    .about("2.0.0", "O(N), N commands queued", "Gives up a transaction.")
+    .pool(PoolRule::Refused);
+
+Exec = row("exec", 1, flags!(NOSCRIPT LOADING STALE SKIP_SLOWLOG))
+    .about("1.2.0", "As its commands", "Runs the commands since MULTI, all at once.")
+    .pool(PoolRule::Refused);
+
+Multi = row("multi", 1, flags!(NOSCRIPT LOADING STALE FAST ALLOW_BUSY))
+    .about("1.2.0", "O(1)", "Begins a transaction: commands are queued until EXEC.")
+    .pool(PoolRule::Refused);
+
+Ringtail = row("ringtail", -2, flags!())
+    .about("7.2.0", "By subcommand", "Commands that Redis has no word for.");
+
+RingtailExec = row("ringtail|exec", 2, flags!(NOSCRIPT SKIP_SLOWLOG))
+    .about("7.2.0", "As its commands",
+        "Runs the commands since MULTI on slots that this connection holds, and lets the slots go.")
+    .pool(PoolRule::Refused);
+
+RingtailLock = row("ringtail|lock", -4, flags!(NOSCRIPT))
+    .about("7.2.0", "O(N), N slots",
+        "Holds slots for this connection until RINGTAIL EXEC or RELEASE, or for as long as the lease says. \
+         Answers 1, or 0 if a key that it watches was changed.")
+    .args(&[int("lease-milliseconds"), int("slot").many()])
+    .pool(PoolRule::Refused);
+
+RingtailRelease = row("ringtail|release", 2, flags!(NOSCRIPT))
+    .about("7.2.0", "O(N), N slots", "Lets the slots of this connection go, and gives up its transaction.")
+    .pool(PoolRule::Refused);
+
+Unwatch = row("unwatch", 1, flags!(NOSCRIPT LOADING STALE FAST ALLOW_BUSY))
+    .about("2.2.0", "O(N), N keys watched", "Watches no key any more.")
+    .pool(PoolRule::Refused);
+
+Watch = row("watch", -2, flags!(NOSCRIPT LOADING STALE FAST ALLOW_BUSY))
+    .about("2.2.0", "O(N), N keys", "Has the next EXEC do nothing if one of the keys is changed until then.")
+    .keys(&[KeySpec::rest(1, 1, key_flags!(RO))])
+    .args(&[KEY.many()])
+    .pool(PoolRule::Refused);
 
     } } };
 }

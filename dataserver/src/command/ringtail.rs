@@ -1,0 +1,92 @@
+//! RINGTAIL: what Redis has no word for. Transactions over several servers: each holds the slots that it has a part of,
+//! then each runs its part or lets go.
+
+use super::arguments::at_least;
+use super::{Call, Done};
+use crate::session::Wait;
+use crate::store::SLOTS_PER_GROUP;
+use crate::store::hold::{Obstacle, bit};
+use crate::transaction::Lease;
+use ringtail_cluster::SLOTS;
+use ringtail_protocol::errors::{self, Error};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The longest lease, in milliseconds.
+const LONGEST_LEASE: usize = 60_000;
+
+/// RINGTAIL LOCK lease-ms slot [slot ...]: 1 when the keys that this connection watches are unchanged, 0 when one was
+/// changed.
+pub(super) fn lock(c: &mut Call<'_, '_>) -> Done {
+    let millis = at_least(1, &c.args[2], errors::NOT_AN_INTEGER)?.min(LONGEST_LEASE);
+    let masks = masks(c)?;
+    if c.session.lease.is_some() {
+        return Err(errors::LEASE_HELD);
+    }
+    let (owner, now) = (c.session.client.id, Instant::now());
+    let until = now + Duration::from_millis(millis as u64);
+    let groups: Vec<usize> = masks.keys().copied().collect();
+    c.view.lock_groups(&groups);
+    let client = Arc::clone(&c.session.client);
+    client.take_unparked();
+    let obstacle = masks.iter().find_map(|(&group, &slots)| {
+        c.view.with_group(group, |group| {
+            if !group.has_holds() {
+                return None;
+            }
+            group.holds(|holds| {
+                let obstacle = holds.obstacle(owner, slots, now)?;
+                holds.park(owner, slots, &client);
+                Some(obstacle)
+            })
+        })
+    });
+    match obstacle {
+        Some(Obstacle::Busy) => return Err(errors::BUSY_SCRIPT),
+        Some(Obstacle::Until(until)) => {
+            c.session.wait = Wait::Parked(Some(until));
+            return Ok(());
+        }
+        None => {}
+    }
+    for (&group, &slots) in &masks {
+        c.view.with_group(group, |group| group.holds(|holds| holds.add(owner, slots, until, None)));
+    }
+    c.session.lease = Some(Lease { owner, groups: masks.into_keys().collect(), until });
+    let clean = !c.session.watches.is_dirty();
+    c.reply.flag(clean);
+    Ok(())
+}
+
+/// The slots of each group.
+fn masks(c: &Call<'_, '_>) -> Result<BTreeMap<usize, u16>, Error> {
+    let mut masks = BTreeMap::new();
+    for text in c.args.from(3).iter() {
+        let slot = at_least(0, text, errors::INVALID_SLOT)?;
+        if slot >= usize::from(SLOTS) {
+            return Err(errors::INVALID_SLOT);
+        }
+        *masks.entry(slot / SLOTS_PER_GROUP).or_default() |= bit(slot as u16);
+    }
+    Ok(masks)
+}
+
+/// RINGTAIL RELEASE: lets the slots go without running anything; what was queued and what is watched is given up.
+pub(super) fn release(c: &mut Call<'_, '_>) -> Done {
+    c.session.take_transaction();
+    c.session.watches.clear(c.view);
+    match c.session.lease.take() {
+        Some(lease) => {
+            let over = lease.until <= Instant::now();
+            lease.release(c.view.store());
+            if over {
+                Err(errors::LEASE_OVER)
+            } else {
+                c.reply.ok();
+                Ok(())
+            }
+        }
+        None => Err(errors::NO_LEASE),
+    }
+}

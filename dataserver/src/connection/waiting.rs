@@ -1,0 +1,100 @@
+//! A connection whose last command waits for a key, or whose next one is kept back.
+
+use super::{Connection, READ, Scratch, Turn};
+use crate::server::{Server, unix_millis};
+use crate::session::{ReplyMode, Wait};
+use std::cell::RefCell;
+use std::io;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+/// Ends what the session has going when the connection ends, however it does.
+pub(super) struct Ending<'s> {
+    pub(super) connection: Connection,
+    pub(super) scratch: &'s RefCell<Scratch>,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        // After a panic in the middle of a turn the worker's buffers may still be borrowed, but never the executor by
+        // somebody else: a turn does not wait.
+        if let Ok(mut scratch) = self.scratch.try_borrow_mut() {
+            scratch.executor.leave(&mut self.connection.session, unix_millis());
+        }
+    }
+}
+
+impl Connection {
+    pub(super) fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        let client = &self.session.client;
+        let until = match &self.session.wait {
+            Wait::Blocked(blocked) if !blocked.waiter.is_waiting() => return Poll::Ready(Turn::Served),
+            Wait::Blocked(blocked) => blocked.until,
+            Wait::Parked(_) if client.take_unparked() => return Poll::Ready(Turn::Retry),
+            Wait::Parked(until) => *until,
+            Wait::No => None,
+        };
+        if until.is_some_and(|until| Instant::now() >= until) {
+            match &self.session.wait {
+                // Somebody may be serving it right now: that somebody wakes this task.
+                Wait::Blocked(blocked) if !blocked.waiter.end(None) => {}
+                Wait::Blocked(_) => return Poll::Ready(Turn::Served),
+                _ => return Poll::Ready(Turn::Retry),
+            }
+        } else if let Some(until) = until {
+            self.poll_timer(until, cx);
+        }
+        if self.session.client.outbox.is_pending() {
+            return Poll::Ready(Turn::Push);
+        }
+        if self.input.len() >= READ {
+            return Poll::Pending;
+        }
+        self.stream.poll_read_ready(cx).map(|ready| ready.map_or(Turn::End, |()| Turn::Listen))
+    }
+
+    /// Has the task woken at that time.
+    fn poll_timer(&mut self, until: Instant, cx: &mut Context<'_>) {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until.into())));
+        if timer.deadline().into_std() != until {
+            timer.as_mut().reset(until.into());
+        }
+        if timer.as_mut().poll(cx).is_ready() {
+            // It is rounded to milliseconds: look again.
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Reads on while a command waits, so that the client's leaving is noticed. What it sends runs afterwards.
+    pub(super) fn listen(&mut self) -> io::Result<()> {
+        let mut input = std::mem::take(&mut self.input);
+        let read = if input.len() < READ { self.read(&mut input) } else { Ok(0) };
+        self.input = input;
+        self.backlog = !self.input.is_empty();
+        match read {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends the reply of the command that waited, unless its client has left.
+    pub(super) fn served(&mut self, server: &Server, worker: usize, scratch: &mut Scratch) -> io::Result<()> {
+        self.listen()?;
+        if let Wait::Blocked(blocked) = &self.session.wait {
+            let reply = blocked.waiter.take().unwrap_or_default();
+            if self.session.reply_mode != ReplyMode::Off {
+                scratch.output.extend_from_slice(&reply);
+            }
+        }
+        scratch.executor.unblock(&mut self.session);
+        self.timer = None;
+        self.send(server, worker, &mut scratch.output)
+    }
+
+    /// Lets the request that was kept back run.
+    pub(super) fn retry(&mut self) {
+        self.session.wait = Wait::No;
+        self.timer = None;
+        self.backlog = true;
+    }
+}

@@ -1,0 +1,168 @@
+//! Serving those who wait for a key, once somebody has put something there.
+
+use super::Executor;
+use crate::blocking::{Blocked, Bytes, Waiter};
+use crate::command::{self, Call};
+use crate::server::Server;
+use crate::session::{Gates, Session, Wait};
+use crate::store::Key;
+use crate::store::view::{After, View};
+use ringtail_protocol::command::keys;
+use ringtail_protocol::reply::{Reply, Resp};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// How an attempt to serve somebody ended.
+enum Attempt {
+    /// It has its reply; what its command left to be done.
+    Served(Option<Box<After>>),
+    /// There was nothing for it, or it does not wait any more.
+    Nothing,
+    /// The key is not there: nobody else can be served.
+    Gone,
+}
+
+/// A session for a waiter's command, which was let run when it began to wait.
+fn session_for(waiter: &Waiter, server: &Server) -> Session {
+    let mut session = Session::new(Arc::clone(&waiter.client), &server.access);
+    session.gates = Gates::empty();
+    session.db = waiter.db;
+    session
+}
+
+impl Executor {
+    /// Does what a command has left to be done without its locks.
+    #[cold]
+    pub(super) fn finish(&mut self, after: After, now: u64) {
+        let mut awaited = VecDeque::from(after.awaited);
+        while let Some((db, bytes)) = awaited.pop_front() {
+            let store = &self.server.store;
+            let key = store.key(&bytes);
+            let waiters = match store.lock(key.group()).interest_if_any() {
+                Some(interest) => interest.waiters(db, &bytes),
+                None => continue,
+            };
+            for waiter in waiters {
+                match self.serve(&waiter, &bytes, now) {
+                    Attempt::Served(Some(after)) => awaited.extend(after.awaited),
+                    Attempt::Served(None) | Attempt::Nothing => {}
+                    Attempt::Gone => break,
+                }
+            }
+        }
+    }
+
+    /// Runs a waiter's command for it, if `bytes` has what it waits for.
+    fn serve(&mut self, waiter: &Arc<Waiter>, bytes: &[u8], now: u64) -> Attempt {
+        if !waiter.claim() {
+            return Attempt::Nothing;
+        }
+        let server = Arc::clone(&self.server);
+        let (args, counters) = (waiter.args(), &server.counters[self.worker]);
+        let keys: Vec<Key<'_>> =
+            keys(waiter.command, &args).filter_map(|i| args.get(i)).map(|k| server.store.key(k)).collect();
+        let mut view = View::lock(&server.store, counters, now, waiter.db, !waiter.no_touch, &keys);
+        let found = view.peek(&server.store.key(bytes)).map(|entry| entry.value().type_name());
+        let gone = found.is_none();
+        let fits = found.map_or(waiter.even_missing, |name| name == waiter.wanted || waiter.even_missing);
+        let reply =
+            if fits && !view.has_holds() { Self::run_for(waiter, &mut view, &server, &keys) } else { None };
+        let Some(reply) = reply else {
+            drop(view);
+            waiter.give_back();
+            return if gone && !waiter.even_missing { Attempt::Gone } else { Attempt::Nothing };
+        };
+        keys.iter().for_each(|key| {
+            view.with_interest(key, |interest| interest.wait_no_more(waiter.db, key.bytes, waiter));
+        });
+        let after = view.take_after();
+        drop(view);
+        if let Err(reply) = waiter.finish(reply) {
+            self.undo(waiter, &reply, now);
+        }
+        Attempt::Served(after)
+    }
+
+    /// The reply of a waiter's command, unless there is still nothing for it.
+    fn run_for<'s>(
+        waiter: &Waiter,
+        view: &mut View<'s>,
+        server: &'s Server,
+        keys: &[Key<'_>],
+    ) -> Option<Bytes> {
+        let mut session = session_for(waiter, server);
+        session.resp = if waiter.client.resp.load(Relaxed) == 3 { Resp::V3 } else { Resp::V2 };
+        let (mut out, resp) = (Vec::new(), session.resp);
+        let reply = Reply::new(&mut out, resp);
+        let mut call = Call::new(view, keys, waiter.args(), reply, &mut session, server, waiter.command);
+        call.mode = command::Mode::Serving;
+        let done = command::run(&mut call);
+        if call.still_waits {
+            return None;
+        }
+        if let Err(error) = done {
+            out.clear();
+            Reply::new(&mut out, resp).error(&error);
+        }
+        Some(out)
+    }
+
+    /// Puts back what a command took out for a client that is gone.
+    #[cold]
+    fn undo(&mut self, waiter: &Waiter, reply: &[u8], now: u64) {
+        if let Some((command, request)) = command::undo(waiter.command, waiter.args(), reply) {
+            let mut session = session_for(waiter, &self.server);
+            let args = request.args();
+            let keys: Vec<Key<'_>> = args.get(1).map(|key| self.server.store.key(key)).into_iter().collect();
+            let _ = self.call(&mut session, command, args, &keys, now, &mut Vec::new());
+        }
+    }
+
+    /// Takes a command that waited out of the queues of its keys.
+    pub fn unblock(&self, session: &mut Session) {
+        if let Wait::Blocked(Blocked { waiter, .. }) = std::mem::take(&mut session.wait) {
+            *session.client.waiter() = None;
+            self.server.blocked.fetch_sub(1, Relaxed);
+            self.forget(&waiter);
+        }
+    }
+
+    fn forget(&self, waiter: &Arc<Waiter>) {
+        let (args, store) = (waiter.args(), &self.server.store);
+        for bytes in keys(waiter.command, &args).filter_map(|i| args.get(i)) {
+            let mut slots = store.lock(store.key(bytes).group());
+            if let Some(interest) = slots.interest_if_any() {
+                interest.wait_no_more(waiter.db, bytes, waiter);
+                slots.drop_empty_interest();
+            }
+        }
+    }
+
+    /// Ends what a session has going when its connection ends: a command that waits, keys that it watches, slots that it
+    /// holds.
+    pub fn leave(&mut self, session: &mut Session, now: u64) {
+        if let Wait::Blocked(Blocked { waiter, .. }) = &session.wait {
+            let waiter = Arc::clone(waiter);
+            let unread = waiter.leave();
+            self.unblock(session);
+            if let Some(reply) = unread {
+                self.undo(&waiter, &reply, now);
+            }
+        }
+        self.give_up(session, now);
+    }
+
+    /// Watches nothing any more, and lets slots go.
+    pub(super) fn give_up(&mut self, session: &mut Session, now: u64) {
+        let server = Arc::clone(&self.server);
+        if !session.watches.keys.is_empty() {
+            let mut view =
+                View::lock(&server.store, &server.counters[self.worker], now, session.db, false, &[]);
+            session.watches.clear(&mut view);
+        }
+        if let Some(lease) = session.lease.take() {
+            lease.release(&server.store);
+        }
+    }
+}

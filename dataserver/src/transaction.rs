@@ -1,0 +1,89 @@
+//! What a session keeps between MULTI or WATCH and EXEC.
+
+use crate::store::Store;
+use crate::store::hold::Owner;
+use crate::store::view::View;
+use ringtail_protocol::command::Command;
+use ringtail_protocol::request::OwnedRequest;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Instant;
+
+/// Bytes of queued commands beyond which a transaction is refused: as many as one request may have.
+pub const MAX_QUEUED: usize = 1 << 30;
+
+/// A command that waits for EXEC.
+pub struct Queued {
+    /// What it is.
+    pub command: &'static Command,
+    /// Its arguments.
+    pub request: OwnedRequest,
+}
+
+/// The commands since MULTI.
+#[derive(Default)]
+pub struct Transaction {
+    /// In the order in which they came.
+    pub queued: Vec<Queued>,
+    /// One of them can't run, so none will.
+    pub aborted: bool,
+    /// Bytes that they hold.
+    pub size: usize,
+}
+
+/// The keys that a session watches.
+#[derive(Default)]
+pub struct Watches {
+    /// With their databases.
+    pub keys: Vec<(u8, Box<[u8]>)>,
+    /// Raised by whoever changes one of them.
+    changed: Arc<AtomicBool>,
+}
+
+impl Watches {
+    /// Whether one of them was changed.
+    pub fn is_dirty(&self) -> bool {
+        self.changed.load(Relaxed)
+    }
+
+    /// Watches the key at `index` of the view's.
+    pub fn add(&mut self, view: &mut View<'_>, bytes: &[u8]) {
+        let (db, key) = (view.db, view.key(bytes));
+        if self.keys.iter().any(|(d, k)| *d == db && **k == *bytes) {
+            return;
+        }
+        // What is over already is no change any more when it is removed.
+        view.peek(&key);
+        view.with_interest(&key, |interest| interest.watch(db, bytes, &self.changed));
+        self.keys.push((db, bytes.into()));
+    }
+
+    /// Watches nothing any more. Takes the locks that the view does not have, one at a time.
+    pub fn clear(&mut self, view: &mut View<'_>) {
+        for (db, bytes) in self.keys.drain(..) {
+            let key = view.key(&bytes);
+            view.with_interest(&key, |interest| interest.unwatch(db, &bytes, &self.changed));
+        }
+        self.changed = Arc::default();
+    }
+}
+
+/// Slots that a session holds for a transaction over several servers.
+pub struct Lease {
+    /// The number that the holds are known by.
+    pub owner: Owner,
+    /// The groups that have a hold of it.
+    pub groups: Vec<usize>,
+    /// When it ends by itself.
+    pub until: Instant,
+}
+
+impl Lease {
+    /// Frees its slots.
+    pub fn release(self, store: &Store) {
+        for group in self.groups {
+            let parked = store.lock(group).holds(|holds| holds.remove(self.owner));
+            parked.iter().for_each(|client| client.unpark());
+        }
+    }
+}
