@@ -82,8 +82,11 @@ events! {
     RPOP = LIST "rpop";
     RPUSH = LIST "rpush";
     HDEL = HASH "hdel";
+    HEXPIRE = HASH "hexpire";
+    HEXPIRED = HASH "hexpired";
     HINCRBY = HASH "hincrby";
     HINCRBYFLOAT = HASH "hincrbyfloat";
+    HPERSIST = HASH "hpersist";
     HSET = HASH "hset";
     SADD = SET "sadd";
     SDIFFSTORE = SET "sdiffstore";

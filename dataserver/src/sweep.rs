@@ -2,6 +2,7 @@
 
 use crate::server::Server;
 use crate::store::GROUPS;
+use crate::store::view::View;
 
 /// Entries that are removed under one lock at a time.
 const AT_ONCE: usize = 64;
@@ -33,19 +34,32 @@ impl Sweep {
     pub fn run(&mut self, server: &Server, now: u64, go_on: impl Fn() -> bool) -> bool {
         let (store, mut garbage) = (&server.store, Vec::new());
         while self.left > 0 {
-            let more = store.lock(self.group).expire(now, AT_ONCE, |entry| garbage.push(entry));
+            let mut slots = store.lock(self.group);
+            let more = slots.expire(now, AT_ONCE, |entry| garbage.push(entry));
+            let due = slots.due_hash(now);
+            drop(slots);
             server.counters[self.worker].expired.add(garbage.len() as u64);
             let removed = !garbage.is_empty();
             garbage.drain(..).for_each(|entry| store.lazy.entry(entry, &store.memory));
-            if !more {
+            if let Some((db, name)) = &due {
+                self.expire_fields(server, now, *db, name);
+            }
+            if !more && due.is_none() {
                 self.next();
             }
-            if removed && !go_on() {
+            if (removed || due.is_some()) && !go_on() {
                 return false;
             }
         }
         self.left = self.share();
         true
+    }
+
+    /// Removes some fields of a hash whose time is over.
+    fn expire_fields(&self, server: &Server, now: u64, db: u8, name: &[u8]) {
+        let key = server.store.key(name);
+        let mut view = View::lock(&server.store, &server.counters[self.worker], now, db, false, &[key]);
+        view.sweep_fields(&key, AT_ONCE);
     }
 
     fn next(&mut self) {

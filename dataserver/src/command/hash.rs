@@ -1,5 +1,7 @@
 //! Hashes.
 
+mod expiry;
+mod extended;
 mod random;
 mod walking;
 
@@ -12,6 +14,10 @@ use ringtail_protocol::long_double::LongDouble;
 use ringtail_protocol::number::parse_i64;
 use std::sync::atomic::Ordering::Relaxed;
 
+pub(super) use expiry::{
+    expire, expire_at, expire_time, persist, pexpire, pexpire_at, pexpire_time, pttl, ttl,
+};
+pub(super) use extended::{get_del, get_ex, set_ex};
 pub(super) use random::random_fields;
 pub(super) use walking::{fields, get_all, scan, values};
 
@@ -132,7 +138,7 @@ pub(super) fn increase(c: &mut Call<'_, '_>) -> Done {
         None => 0,
     };
     let new = old.checked_add(increment).ok_or(errors::OVERFLOW)?;
-    hash.set(&args[2], itoa::Buffer::new().format(new).as_bytes(), hasher, limit);
+    hash.set_keeping(&args[2], itoa::Buffer::new().format(new).as_bytes(), hasher, limit);
     c.changed(0, event::HINCRBY);
     c.reply.int(new);
     Ok(())
@@ -149,7 +155,7 @@ pub(super) fn increase_float(c: &mut Call<'_, '_>) -> Done {
     let old = hash.get(&args[2], hasher).unwrap_or(b"0");
     let old = LongDouble::parse(old).ok_or(errors::HASH_VALUE_NOT_A_FLOAT)?;
     let new = old.plus(increment).ok_or(errors::NAN_OR_INFINITY)?.text();
-    hash.set(&args[2], new.as_bytes(), hasher, limit);
+    hash.set_keeping(&args[2], new.as_bytes(), hasher, limit);
     c.changed(0, event::HINCRBYFLOAT);
     c.reply.bulk(new.as_bytes());
     Ok(())

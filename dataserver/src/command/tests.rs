@@ -6,6 +6,7 @@ mod blocking;
 mod bounds;
 mod generic;
 mod hash;
+mod hash_expiry;
 mod hyperloglog;
 mod list;
 mod memory;

@@ -35,6 +35,8 @@ const HAS_EXPIRY: u8 = 1;
 const IS_OBJECT: u8 = 2;
 /// The string was edited in place, which Redis's OBJECT ENCODING calls `raw`.
 const IS_RAW: u8 = 4;
+/// The object is a hash of which fields expire.
+const IS_TIMED: u8 = 8;
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("an entry's tag is kept in the upper bits of a 64-bit pointer");
@@ -81,7 +83,8 @@ impl Entry {
 
     /// A key with an object as its value and no expiry.
     pub fn object(tag: u16, db: u8, key: &[u8], object: Object) -> Self {
-        let header = Header::new(db, key.len(), 0, IS_OBJECT);
+        let timed = if object.timed().is_some() { IS_TIMED } else { 0 };
+        let header = Header::new(db, key.len(), 0, IS_OBJECT | timed);
         let entry = Self::allocate(tag, header, key);
         // SAFETY: the object's place is within the allocation, aligned to 8, and holds nothing yet.
         unsafe { entry.at(header.object_at()).cast::<*mut Object>().write(Box::into_raw(Box::new(object))) };
@@ -175,6 +178,23 @@ impl Entry {
     pub fn expiry(&self) -> Option<u64> {
         // SAFETY: with the flag set, the expiry is at HEADER, aligned to 8.
         (self.header().flags & HAS_EXPIRY != 0).then(|| unsafe { self.at(HEADER).cast::<u64>().read() })
+    }
+
+    /// Whether it has an expiry, or its fields have.
+    #[inline]
+    pub fn may_expire(&self) -> bool {
+        self.header().flags & (HAS_EXPIRY | IS_TIMED) != 0
+    }
+
+    /// Whether it is a hash of which fields expire.
+    #[inline]
+    pub fn is_timed(&self) -> bool {
+        self.header().flags & IS_TIMED != 0
+    }
+
+    /// Notes that it is a hash of which fields expire.
+    pub fn mark_timed(&mut self) {
+        self.header_mut().flags |= IS_TIMED;
     }
 
     /// Sets or removes the expiry.

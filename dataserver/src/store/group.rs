@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod check;
+mod fields;
 
 use super::dict::{Dict, Hash, Place};
 use super::entry::{Entry, prefetch};
@@ -49,6 +50,8 @@ pub struct Slots {
     dicts: [Dict; SLOTS_PER_GROUP],
     /// Every entry that expires: when (shifted, with the slot in the lower bits), and its hash, see [`item`].
     expiries: BTreeSet<(u64, u64)>,
+    /// Every hash of which fields expire, in the same manner: when the next of them does.
+    field_expiries: BTreeSet<(u64, u64)>,
     keys: [u32; DATABASES as usize],
     expiring: [u32; DATABASES as usize],
 }
@@ -63,6 +66,8 @@ pub enum Found {
     Live(Place),
     /// It is there, and its time is over: the caller removes it.
     Expired,
+    /// It is a hash with fields whose time is over: the caller has them removed.
+    Due(Place),
     /// It isn't there.
     Missing,
 }
@@ -81,6 +86,16 @@ fn item(at: u64, slot: u16, hash: Hash, db: usize) -> (u64, u64) {
     (when(at, slot), hash.0 ^ (db as u64) << DB_SHIFT)
 }
 
+/// Whether the time of an entry, or of fields of it, is over.
+fn over(entry: &Entry, place: Place, now: u64) -> Found {
+    let is_over = |at: Option<u64>| at.is_some_and(|at| at <= now);
+    match () {
+        () if is_over(entry.expiry()) => Found::Expired,
+        () if is_over(entry.timed().and_then(|timed| timed.next())) => Found::Due(place),
+        () => Found::Live(place),
+    }
+}
+
 #[inline]
 fn index(slot: u16) -> usize {
     usize::from(slot) % SLOTS_PER_GROUP
@@ -92,8 +107,8 @@ impl Slots {
     pub fn look_up(&self, key: &Key<'_>, db: u8, now: u64) -> Found {
         let dict = &self.dicts[index(key.slot)];
         let Some(place) = dict.place(key.hash, db, key.bytes) else { return Found::Missing };
-        match dict.at(place).and_then(Entry::expiry) {
-            Some(at) if at <= now => Found::Expired,
+        match dict.at(place) {
+            Some(entry) if entry.may_expire() => over(entry, place, now),
             _ => Found::Live(place),
         }
     }
@@ -111,8 +126,11 @@ impl Slots {
     }
 
     /// Adds an entry whose key is not there.
-    pub fn insert(&mut self, key: &Key<'_>, entry: Entry, hasher: Hasher) -> &mut Entry {
+    pub fn insert(&mut self, key: &Key<'_>, mut entry: Entry, hasher: Hasher) -> &mut Entry {
         let db = usize::from(entry.db());
+        if entry.is_timed() {
+            self.schedule_new(key.slot, key.hash, &mut entry);
+        }
         self.keys[db] += 1;
         if let Some(at) = entry.expiry() {
             self.note_expiry(key.slot, key.hash, db, at);
@@ -132,6 +150,9 @@ impl Slots {
         self.keys[db] -= 1;
         if let Some(at) = entry.expiry() {
             self.forget_expiry(slot, hash, db, at);
+        }
+        if entry.is_timed() {
+            self.forget_fields(slot, hash, entry);
         }
     }
 
@@ -180,6 +201,9 @@ impl Slots {
         let db = usize::from(entry.db());
         self.keys[db] -= 1;
         self.expiring[db] -= 1;
+        if entry.is_timed() {
+            self.forget_fields(slot as u16, hash, &entry);
+        }
         Some(entry)
     }
 
@@ -260,6 +284,9 @@ impl Slots {
             self.dicts.iter_mut().for_each(|dict| dict.for_each_mut(|e| e.set_db(exchange(e.db()))));
             if self.expiring[usize::from(a)] + self.expiring[usize::from(b)] > 0 {
                 self.list_expiries(hasher);
+            }
+            if !self.field_expiries.is_empty() {
+                self.list_fields(hasher);
             }
         }
         self.keys.swap(a.into(), b.into());

@@ -135,6 +135,7 @@ impl<'s> View<'s> {
         match self.slots(key.group()).look_up(key, db, now) {
             Found::Live(place) => Some(place),
             Found::Missing => None,
+            Found::Due(place) => self.expire_fields(key, place, usize::MAX).then_some(place),
             Found::Expired => {
                 self.expire(key);
                 None
@@ -149,6 +150,38 @@ impl<'s> View<'s> {
             self.discard(entry);
         }
         self.changed(key, event::EXPIRED);
+    }
+
+    /// Removes fields whose time is over from a hash, and the hash with its last one. Whether it is still there.
+    #[cold]
+    fn expire_fields(&mut self, key: &Key<'_>, place: Place, most: usize) -> bool {
+        let now = self.now;
+        let (removed, left) = self.slots(key.group()).expire_fields(key, place, now, most);
+        if removed > 0 {
+            self.changed(key, event::HEXPIRED);
+        }
+        if !left {
+            if let Some(entry) = self.remove(key) {
+                self.discard(entry);
+            }
+            self.changed(key, event::DEL);
+        }
+        left
+    }
+
+    /// Removes up to `most` fields whose time is over from a hash that nobody may ask for.
+    pub fn sweep_fields(&mut self, key: &Key<'_>, most: usize) {
+        let (db, now) = (self.db, self.now);
+        if let Found::Due(place) = self.slots(key.group()).look_up(key, db, now) {
+            self.expire_fields(key, place, most);
+        }
+    }
+
+    /// Has a hash looked at when its next field expires: to be called after a field was given a time.
+    pub fn schedule_fields(&mut self, key: &Key<'_>) {
+        if let Some(place) = self.place(key) {
+            self.slots(key.group()).schedule_fields(key, place);
+        }
     }
 
     /// Says that a key of the view's database was changed, and how: to be called by every command, right after it

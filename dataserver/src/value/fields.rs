@@ -1,12 +1,18 @@
 //! Hashes: fields with values, one packed run of pairs while small, a dictionary when large.
 //!
+//! A hash of which fields expire has a form of its own, see [`Timed`].
+//!
 //! In the dictionary a field is an entry like a key of the store is, with its value beside it.
+
+mod timed;
 
 use super::pairs::Pairs;
 use crate::store::dict::Dict;
 use crate::store::entry::Entry;
 use crate::store::hasher::Hasher;
 use crate::store::memory::class_size;
+
+pub use timed::{Field, Timed};
 
 /// How large a packed hash may be.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +29,8 @@ pub enum Fields {
     Packed(Pairs),
     /// Redis's `hashtable`.
     Table(Box<Dict>),
+    /// Either of them, with fields that expire.
+    Timed(Box<Timed>),
 }
 
 impl Default for Fields {
@@ -47,6 +55,7 @@ impl Fields {
         match self {
             Self::Packed(pairs) => pairs.count(),
             Self::Table(dict) => dict.len(),
+            Self::Timed(timed) => timed.len(),
         }
     }
 
@@ -61,6 +70,7 @@ impl Fields {
         match self {
             Self::Packed(_) => "listpack",
             Self::Table(_) => "hashtable",
+            Self::Timed(timed) => timed.encoding(),
         }
     }
 
@@ -69,6 +79,7 @@ impl Fields {
         match self {
             Self::Packed(_) => 1,
             Self::Table(dict) => dict.len(),
+            Self::Timed(timed) => timed.dict().map_or(1, Dict::len),
         }
     }
 
@@ -77,6 +88,7 @@ impl Fields {
         match self {
             Self::Packed(pairs) => pairs.size(),
             Self::Table(dict) => class_size(size_of::<Dict>()) + dict.table_bytes() + sampled_size(dict),
+            Self::Timed(timed) => class_size(size_of::<Timed>()) + timed.size_estimate(),
         }
     }
 
@@ -86,10 +98,53 @@ impl Fields {
         match self {
             Self::Packed(pairs) => pairs.get(field),
             Self::Table(dict) => dict.find(hasher.hash(field), 0, field).map(value),
+            Self::Timed(timed) => timed.get(field, hasher).map(|(value, _)| value),
         }
     }
 
-    /// Sets a field's value. Whether the field is new.
+    /// When a field expires: `None` if there is no such field, `Some(None)` if it stays.
+    pub fn time(&self, field: &[u8], hasher: Hasher) -> Option<Option<u64>> {
+        match self {
+            Self::Timed(timed) => timed.get(field, hasher).map(|(_, at)| at),
+            _ => self.get(field, hasher).map(|_| None),
+        }
+    }
+
+    /// Sets when a field that is there expires, in milliseconds since 1970.
+    pub fn set_time(&mut self, field: &[u8], at: Option<u64>, hasher: Hasher) {
+        match self {
+            Self::Timed(timed) => timed.set_time(field, at, hasher),
+            _ if at.is_some() => self.timed().set_time(field, at, hasher),
+            _ => {}
+        }
+    }
+
+    /// The hash in the form in which fields can expire.
+    pub fn timed(&mut self) -> &mut Timed {
+        let timed = match self {
+            Self::Packed(pairs) => Some(Timed::of_pairs(pairs)),
+            Self::Table(dict) => Some(Timed::of_dict(std::mem::take(dict))),
+            Self::Timed(_) => None,
+        };
+        if let Some(timed) = timed {
+            *self = Self::Timed(Box::new(timed));
+        }
+        match self {
+            Self::Timed(timed) => timed,
+            _ => unreachable!("it was just made one"),
+        }
+    }
+
+    /// Sets a field's value; when it expires stays. Whether the field is new.
+    pub fn set_keeping(&mut self, field: &[u8], value: &[u8], hasher: Hasher, limit: Limit) -> bool {
+        if let Self::Timed(timed) = self {
+            let at = timed.get(field, hasher).and_then(|(_, at)| at);
+            return timed.set(field, value, at, hasher, limit);
+        }
+        self.set(field, value, hasher, limit)
+    }
+
+    /// Sets a field's value; it stays then. Whether the field is new.
     pub fn set(&mut self, field: &[u8], value: &[u8], hasher: Hasher, limit: Limit) -> bool {
         if let Self::Packed(pairs) = self
             && field.len().max(value.len()) > limit.value
@@ -105,6 +160,7 @@ impl Fields {
                 new
             }
             Self::Table(dict) => set_in_table(dict, field, value, hasher),
+            Self::Timed(timed) => timed.set(field, value, None, hasher, limit),
         }
     }
 
@@ -113,6 +169,7 @@ impl Fields {
         match self {
             Self::Packed(pairs) => pairs.remove(field),
             Self::Table(dict) => dict.remove(hasher.hash(field), 0, field).is_some(),
+            Self::Timed(timed) => timed.remove(field, hasher),
         }
     }
 
@@ -121,18 +178,34 @@ impl Fields {
         match self {
             Self::Packed(pairs) => pairs.iter().for_each(|(field, value)| visit(field, value)),
             Self::Table(dict) => dict.iter().for_each(|entry| visit(entry.key(), value(entry))),
+            Self::Timed(timed) => timed.for_each(|(field, value, _)| visit(field, value)),
+        }
+    }
+
+    /// Whether all fields are in one run.
+    pub fn is_packed(&self) -> bool {
+        match self {
+            Self::Packed(_) => true,
+            Self::Table(_) => false,
+            Self::Timed(timed) => timed.is_packed(),
+        }
+    }
+
+    /// The dictionary of a large hash.
+    fn dict(&self) -> Option<&Dict> {
+        match self {
+            Self::Packed(_) => None,
+            Self::Table(dict) => Some(dict),
+            Self::Timed(timed) => timed.dict(),
         }
     }
 
     /// Visits about `count` fields from a cursor on, and returns where to go on, 0 at the end; a packed hash is visited
     /// whole. A field that is there throughout a walk from 0 to the end is visited, whatever changes in between.
     pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], &[u8])) -> u64 {
-        let dict = match self {
-            Self::Packed(_) => {
-                self.for_each(visit);
-                return 0;
-            }
-            Self::Table(dict) => dict,
+        let Some(dict) = self.dict() else {
+            self.for_each(visit);
+            return 0;
         };
         // A cursor that was never given.
         let Ok(from) = u16::try_from(cursor) else { return 0 };
@@ -141,12 +214,15 @@ impl Fields {
 
     /// A field and its value, each as likely as another.
     pub fn random(&self, random: &mut fastrand::Rng) -> Option<(&[u8], &[u8])> {
+        if let Some(dict) = self.dict() {
+            let near: Vec<&Entry> = dict.sample(random.u64(..), FAIR).collect();
+            return random.choice(near).map(|entry| (entry.key(), value(entry)));
+        }
+        let index = random.usize(..self.len().max(1));
         match self {
-            Self::Packed(pairs) => pairs.iter().nth(random.usize(..pairs.count().max(1))),
-            Self::Table(dict) => {
-                let near: Vec<&Entry> = dict.sample(random.u64(..), FAIR).collect();
-                random.choice(near).map(|entry| (entry.key(), value(entry)))
-            }
+            Self::Packed(pairs) => pairs.iter().nth(index),
+            Self::Table(_) => None,
+            Self::Timed(timed) => timed.nth(index).map(|(field, value, _)| (field, value)),
         }
     }
 
@@ -194,17 +270,21 @@ fn spread(pairs: &Pairs, hasher: Hasher) -> Dict {
 
 impl Clone for Fields {
     fn clone(&self) -> Self {
-        let dict = match self {
-            Self::Packed(pairs) => return Self::Packed(pairs.clone()),
-            Self::Table(dict) => dict,
-        };
-        let (mut copy, hasher) = (Dict::default(), Hasher::default());
-        for entry in dict.iter() {
-            let field = entry.key();
-            copy.insert(hasher.hash(field), entry.copied(entry.tag(), 0, field), |field| hasher.hash(field));
+        match self {
+            Self::Packed(pairs) => Self::Packed(pairs.clone()),
+            Self::Table(dict) => Self::Table(Box::new(copied(dict))),
+            Self::Timed(timed) => Self::Timed(timed.clone()),
         }
-        Self::Table(Box::new(copy))
     }
+}
+
+fn copied(dict: &Dict) -> Dict {
+    let (mut copy, hasher) = (Dict::default(), Hasher::default());
+    for entry in dict.iter() {
+        let field = entry.key();
+        copy.insert(hasher.hash(field), entry.copied(entry.tag(), 0, field), |field| hasher.hash(field));
+    }
+    copy
 }
 
 #[cfg(test)]

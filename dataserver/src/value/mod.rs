@@ -11,7 +11,7 @@ pub mod stream;
 pub mod zset;
 
 use crate::store::memory::class_size;
-use fields::Fields;
+use fields::{Fields, Timed};
 use list::List;
 use members::Members;
 use stream::Stream;
@@ -111,6 +111,16 @@ impl Object {
             Self::Stream(_) => "stream",
             Self::SortedSet(set) => set.encoding(),
         }
+    }
+
+    /// The hash of which fields expire, if it is one.
+    pub fn timed(&self) -> Option<&Timed> {
+        if let Self::Hash(Fields::Timed(timed)) = self { Some(timed) } else { None }
+    }
+
+    /// The same, to be changed.
+    pub fn timed_mut(&mut self) -> Option<&mut Timed> {
+        if let Self::Hash(Fields::Timed(timed)) = self { Some(timed) } else { None }
     }
 
     /// Allocations that freeing it takes, about.

@@ -132,6 +132,12 @@ impl Pairs {
         Some(&self.0[at + head.value_at()..at + head.pair()])
     }
 
+    /// A field's value, to be changed in place.
+    pub fn get_mut(&mut self, field: &[u8]) -> Option<&mut [u8]> {
+        let (at, head) = self.find(field)?;
+        Some(&mut self.0[at + head.value_at()..at + head.pair()])
+    }
+
     /// Sets a field's value. Whether the field is new.
     pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
         let found = self.find(field);

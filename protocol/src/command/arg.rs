@@ -168,6 +168,12 @@ pub(super) const TRIM: &[Arg] = &[
     int("count").after("LIMIT").since("6.2.0").opt(),
 ];
 
+pub(super) const FIELD_CONDITION: Arg =
+    one_of("condition", &[word("nx", "NX"), word("xx", "XX"), word("gt", "GT"), word("lt", "LT")]).opt();
+
+/// Some fields of a hash.
+pub(super) const FIELDS: Arg = block("fields", &[int("numfields"), string("field").many()]).after("FIELDS");
+
 /// The ends of a list.
 pub(super) const SIDES: &[Arg] = &[word("left", "LEFT"), word("right", "RIGHT")];
 

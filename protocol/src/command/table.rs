@@ -1,8 +1,8 @@
 //! Makes `CommandId` and the finished table out of the rows of all groups.
 
 use super::arg::{
-    AGGREGATE, EXPIRY_CONDITION, FLUSH_TYPE, KEY, LIMIT, ON_OFF, SIDES, SORT_BY, TRIM, block, double, int,
-    key, one_of, pattern, string, time, word,
+    AGGREGATE, EXPIRY_CONDITION, FIELD_CONDITION, FIELDS, FLUSH_TYPE, KEY, LIMIT, ON_OFF, SIDES, SORT_BY,
+    TRIM, block, double, int, key, one_of, pattern, string, time, word,
 };
 use super::row::{alias, row};
 use super::{Acl, Command, Flags, Group, Join, KeyFlags, KeyRange, KeySpec, PoolRule, keys};

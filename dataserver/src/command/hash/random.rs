@@ -71,7 +71,7 @@ fn repeated(hash: &Fields, count: usize, answer: &mut Answer<'_, '_>) -> Done {
     answer.start(count);
     let mut random = fastrand::Rng::new();
     // Of a packed hash, each draw would walk from its start.
-    let packed = if matches!(hash, Fields::Packed(_)) { hash.all() } else { Vec::new() };
+    let packed = if hash.is_packed() { hash.all() } else { Vec::new() };
     for _ in 0..count {
         let pair = random.choice(&packed).copied().or_else(|| hash.random(&mut random));
         pair.into_iter().for_each(|pair| answer.add(pair));
@@ -86,7 +86,7 @@ fn repeated(hash: &Fields, count: usize, answer: &mut Answer<'_, '_>) -> Done {
 fn distinct(hash: &Fields, count: usize, answer: &mut Answer<'_, '_>) {
     let (mut random, count) = (fastrand::Rng::new(), count.min(hash.len()));
     answer.start(count);
-    if matches!(hash, Fields::Packed(_)) || count >= hash.len() / SPARSE {
+    if hash.is_packed() || count >= hash.len() / SPARSE {
         let mut all = hash.all();
         for i in 0..count {
             // All of them keep their order, as in Redis.

@@ -112,3 +112,81 @@ fn a_small_hash_is_one_small_allocation() {
     }
     assert!(matches!(&fields, Fields::Packed(pairs) if pairs.size() < 20 * 18 * 5 / 4));
 }
+
+mod timed {
+    use super::super::*;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Set(u8, u8),
+        SetKeeping(u8, u8),
+        Time(u8, Option<u16>),
+        Remove(u8),
+        Expire(u16, usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0..20_u8, any::<u8>()).prop_map(|(f, v)| Step::Set(f, v)),
+            (0..20_u8, any::<u8>()).prop_map(|(f, v)| Step::SetKeeping(f, v)),
+            (0..20_u8, prop::option::of(1..100_u16)).prop_map(|(f, at)| Step::Time(f, at)),
+            (0..20_u8).prop_map(Step::Remove),
+            (0..100_u16, 1..30_usize).prop_map(|(now, most)| Step::Expire(now, most)),
+        ]
+    }
+
+    type Model = HashMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
+
+    fn expire(hash: &mut Fields, model: &mut Model, now: u64, most: usize) {
+        let over = model.values().filter(|(_, at)| at.is_some_and(|at| at <= now)).count();
+        let Fields::Timed(timed) = hash else { return assert_eq!(over, 0) };
+        let removed = timed.expire(now, most);
+        assert_eq!(removed, over.min(most));
+        let is_gone = |field: &Vec<u8>| timed.get(field, Hasher::default()).is_none();
+        model.retain(|field, (_, at)| !(at.is_some_and(|at| at <= now) && is_gone(field)));
+        assert_eq!(timed.next(), model.values().filter_map(|(_, at)| *at).min());
+    }
+
+    proptest! {
+        #[test]
+        fn fields_expire_as_in_a_map(steps in prop::collection::vec(step(), 1..80), entries in 1..30_usize) {
+            let (mut hash, mut model, hasher) = (Fields::default(), Model::new(), Hasher::default());
+            let limit = Limit { entries, value: 64 };
+            for step in steps {
+                match step {
+                    Step::Set(f, v) => {
+                        let new = hash.set(&[f], &[v], hasher, limit);
+                        prop_assert_eq!(new, model.insert(vec![f], (vec![v], None)).is_none());
+                    }
+                    Step::SetKeeping(f, v) => {
+                        hash.set_keeping(&[f], &[v], hasher, limit);
+                        let at = model.get(&vec![f]).and_then(|(_, at)| *at);
+                        model.insert(vec![f], (vec![v], at));
+                    }
+                    Step::Time(f, at) => {
+                        let at = at.map(u64::from);
+                        prop_assert_eq!(hash.time(&[f], hasher), model.get(&vec![f]).map(|(_, at)| *at));
+                        if let Some((_, time)) = model.get_mut(&vec![f]) {
+                            hash.set_time(&[f], at, hasher);
+                            *time = at;
+                        }
+                    }
+                    Step::Remove(f) => prop_assert_eq!(hash.remove(&[f], hasher), model.remove(&vec![f]).is_some()),
+                    Step::Expire(now, most) => expire(&mut hash, &mut model, now.into(), most),
+                }
+                prop_assert_eq!(hash.len(), model.len());
+                if let Fields::Timed(timed) = &hash {
+                    let first = model.values().filter_map(|(_, at)| *at).min();
+                    prop_assert!(first.is_none() || timed.next() <= first);
+                }
+            }
+            let copy = hash.clone();
+            for (field, (value, at)) in &model {
+                prop_assert_eq!(copy.get(field, hasher), Some(&value[..]));
+                prop_assert_eq!(copy.time(field, hasher), Some(*at));
+            }
+        }
+    }
+}

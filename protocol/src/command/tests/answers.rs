@@ -68,7 +68,7 @@ fn list_filters() {
     assert_eq!(answer(Resp::V2, "command list filterby pattern *|GET"), "*1 $10 config|get ");
     assert_eq!(answer(Resp::V3, "command list filterby module m"), "*0 ");
     assert_eq!(answer(Resp::V3, "command list filterby aclcat nosuch"), "*0 ");
-    assert!(answer(Resp::V2, "command list FILTERBY ACLCAT Hash").starts_with("*16 "));
+    assert!(answer(Resp::V2, "command list FILTERBY ACLCAT Hash").starts_with("*28 "));
     assert!(answer(Resp::V3, "command list").starts_with(&format!("*{} ", CommandId::COUNT)));
     for wrong in ["x", "filterby aclcat", "filterby x y", "filterby module x y"] {
         assert_eq!(answer(Resp::V2, &format!("command list {wrong}")), "-ERR syntax error ");

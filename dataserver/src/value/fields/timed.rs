@@ -1,0 +1,269 @@
+//! Fields of which some expire. Only hashes that had such a field pay for it: every other is one of the two plain forms.
+//!
+//! In the packed form each value has the time before it, eight bytes that are 0 for a field that stays; in a table an
+//! entry has room for the time, as a key has.
+
+use super::{Limit, Pairs, sampled_size};
+use crate::store::dict::{Dict, Hash};
+use crate::store::entry::Entry;
+use crate::store::hasher::Hasher;
+use std::collections::BTreeSet;
+
+/// What an item of the table's list of times takes, about: 16 bytes in nodes that are two thirds full.
+const ITEM: usize = 26;
+
+/// Fields of which some expire.
+pub struct Timed {
+    /// When the first of them expires, in milliseconds since 1970; a packed hash's may be one that is gone since.
+    next: Option<u64>,
+    /// When the store looks at this hash, which is never after the first of them expires.
+    pub scheduled: Option<u64>,
+    form: Form,
+}
+
+enum Form {
+    Packed(Pairs),
+    Table(Box<Table>),
+}
+
+/// A dictionary and a list of its entries that expire: when, and their hash.
+#[derive(Default)]
+struct Table {
+    dict: Dict,
+    times: BTreeSet<(u64, u64)>,
+}
+
+/// A field as it is visited: its name, its value, and when it expires.
+pub type Field<'f> = (&'f [u8], &'f [u8], Option<u64>);
+
+fn joined(value: &[u8], at: Option<u64>) -> Vec<u8> {
+    [&at.unwrap_or(0).to_le_bytes(), value].concat()
+}
+
+fn parted(joined: &[u8]) -> (&[u8], Option<u64>) {
+    match joined.split_first_chunk() {
+        Some((&time, value)) => (value, Some(u64::from_le_bytes(time)).filter(|&at| at > 0)),
+        None => (joined, None),
+    }
+}
+
+fn of_entry(entry: &Entry) -> Field<'_> {
+    (entry.key(), super::value(entry), entry.expiry())
+}
+
+impl Timed {
+    /// The fields of a packed hash.
+    pub fn of_pairs(pairs: &Pairs) -> Self {
+        let mut timed = Pairs::default();
+        for (field, value) in pairs.iter() {
+            timed.set(field, &joined(value, None));
+        }
+        Self { next: None, scheduled: None, form: Form::Packed(timed) }
+    }
+
+    /// The fields of a table.
+    pub fn of_dict(dict: Dict) -> Self {
+        let table = Table { dict, times: BTreeSet::new() };
+        Self { next: None, scheduled: None, form: Form::Table(Box::new(table)) }
+    }
+
+    /// When the next field expires, if one does. It may be one that is gone since.
+    #[inline]
+    pub fn next(&self) -> Option<u64> {
+        self.next
+    }
+
+    /// Fields in it.
+    pub fn len(&self) -> usize {
+        match &self.form {
+            Form::Packed(pairs) => pairs.count(),
+            Form::Table(table) => table.dict.len(),
+        }
+    }
+
+    /// Redis's name of the form.
+    pub fn encoding(&self) -> &'static str {
+        if self.is_packed() { "listpackex" } else { "hashtable" }
+    }
+
+    /// Whether all fields are in one run.
+    pub fn is_packed(&self) -> bool {
+        matches!(self.form, Form::Packed(_))
+    }
+
+    /// The dictionary of the large form.
+    pub fn dict(&self) -> Option<&Dict> {
+        if let Form::Table(table) = &self.form { Some(&table.dict) } else { None }
+    }
+
+    /// Bytes that it holds outside itself.
+    pub fn size_estimate(&self) -> usize {
+        match &self.form {
+            Form::Packed(pairs) => pairs.size(),
+            Form::Table(table) => {
+                let entries = table.dict.table_bytes() + sampled_size(&table.dict);
+                size_of::<Table>() + entries + ITEM * table.times.len()
+            }
+        }
+    }
+
+    /// A field's value, and when it expires.
+    pub fn get(&self, field: &[u8], hasher: Hasher) -> Option<(&[u8], Option<u64>)> {
+        match &self.form {
+            Form::Packed(pairs) => pairs.get(field).map(parted),
+            Form::Table(table) => {
+                let entry = table.dict.find(hasher.hash(field), 0, field)?;
+                Some((super::value(entry), entry.expiry()))
+            }
+        }
+    }
+
+    /// Sets a field's value and when it expires. Whether the field is new.
+    pub fn set(&mut self, field: &[u8], value: &[u8], at: Option<u64>, hasher: Hasher, limit: Limit) -> bool {
+        self.note(at);
+        if let Form::Packed(pairs) = &mut self.form
+            && field.len().max(value.len()) <= limit.value
+        {
+            let new = pairs.set(field, &joined(value, at));
+            if new && pairs.count() > limit.entries {
+                self.spread(hasher);
+            }
+            return new;
+        }
+        self.spread(hasher);
+        match &mut self.form {
+            Form::Packed(_) => false,
+            Form::Table(table) => table.set(field, value, at, hasher),
+        }
+    }
+
+    /// Sets when a field that is there expires.
+    pub fn set_time(&mut self, field: &[u8], at: Option<u64>, hasher: Hasher) {
+        self.note(at);
+        match &mut self.form {
+            Form::Packed(pairs) => {
+                if let Some(time) = pairs.get_mut(field).and_then(<[u8]>::first_chunk_mut) {
+                    *time = at.unwrap_or(0).to_le_bytes();
+                }
+            }
+            Form::Table(table) => table.set_time(field, at, hasher),
+        }
+    }
+
+    fn note(&mut self, at: Option<u64>) {
+        self.next = self.next.into_iter().chain(at).min();
+    }
+
+    /// Takes a field away. Whether it was there.
+    pub fn remove(&mut self, field: &[u8], hasher: Hasher) -> bool {
+        match &mut self.form {
+            Form::Packed(pairs) => pairs.remove(field),
+            Form::Table(table) => table.remove(field, hasher),
+        }
+    }
+
+    /// Takes up to `most` fields away whose time is over at `now`, and returns how many. It then knows exactly which is
+    /// the next.
+    pub fn expire(&mut self, now: u64, most: usize) -> usize {
+        let removed = match &mut self.form {
+            Form::Packed(pairs) => expire_packed(pairs, now, most),
+            Form::Table(table) => table.expire(now, most),
+        };
+        self.next = match &self.form {
+            Form::Packed(pairs) => pairs.iter().filter_map(|(_, value)| parted(value).1).min(),
+            Form::Table(table) => table.times.first().map(|&(at, _)| at),
+        };
+        removed
+    }
+
+    /// Visits all fields.
+    pub fn for_each<'f>(&'f self, mut visit: impl FnMut(Field<'f>)) {
+        match &self.form {
+            Form::Packed(pairs) => pairs.iter().for_each(|(field, joined)| {
+                let (value, at) = parted(joined);
+                visit((field, value, at));
+            }),
+            Form::Table(table) => table.dict.iter().map(of_entry).for_each(visit),
+        }
+    }
+
+    /// The field at an index of the packed form.
+    pub fn nth(&self, index: usize) -> Option<Field<'_>> {
+        let Form::Packed(pairs) = &self.form else { return None };
+        pairs.iter().nth(index).map(|(field, joined)| {
+            let (value, at) = parted(joined);
+            (field, value, at)
+        })
+    }
+
+    /// Makes a table of a packed hash.
+    fn spread(&mut self, hasher: Hasher) {
+        if !self.is_packed() {
+            return;
+        }
+        let mut table = Table::default();
+        self.for_each(|(field, value, at)| {
+            table.set(field, value, at, hasher);
+        });
+        self.form = Form::Table(Box::new(table));
+    }
+}
+
+fn expire_packed(pairs: &mut Pairs, now: u64, most: usize) -> usize {
+    let is_over = |(_, joined): &(&[u8], &[u8])| parted(joined).1.is_some_and(|at| at <= now);
+    let over: Vec<Vec<u8>> =
+        pairs.iter().filter(is_over).take(most).map(|(field, _)| field.to_vec()).collect();
+    over.iter().filter(|field| pairs.remove(field)).count()
+}
+
+impl Table {
+    fn set(&mut self, field: &[u8], value: &[u8], at: Option<u64>, hasher: Hasher) -> bool {
+        let new = super::set_in_table(&mut self.dict, field, value, hasher);
+        self.set_time(field, at, hasher);
+        new
+    }
+
+    fn set_time(&mut self, field: &[u8], at: Option<u64>, hasher: Hasher) {
+        let hash = hasher.hash(field);
+        let Some(entry) = self.dict.find_mut(hash, 0, field) else { return };
+        let old = entry.expiry();
+        if old == at {
+            return;
+        }
+        entry.set_expiry(at);
+        old.map(|old| self.times.remove(&(old, hash.0)));
+        at.map(|at| self.times.insert((at, hash.0)));
+    }
+
+    fn remove(&mut self, field: &[u8], hasher: Hasher) -> bool {
+        let hash = hasher.hash(field);
+        let Some(entry) = self.dict.remove(hash, 0, field) else { return false };
+        entry.expiry().map(|at| self.times.remove(&(at, hash.0)));
+        true
+    }
+
+    fn expire(&mut self, now: u64, most: usize) -> usize {
+        let mut removed = 0;
+        while removed < most
+            && let Some(&(at, hash)) = self.times.first()
+            && at <= now
+        {
+            self.times.pop_first();
+            self.dict.remove_by(Hash(hash), |entry| entry.expiry() == Some(at));
+            removed += 1;
+        }
+        removed
+    }
+}
+
+impl Clone for Timed {
+    fn clone(&self) -> Self {
+        let form = match &self.form {
+            Form::Packed(pairs) => Form::Packed(pairs.clone()),
+            Form::Table(table) => {
+                Form::Table(Box::new(Table { dict: super::copied(&table.dict), times: table.times.clone() }))
+            }
+        };
+        Self { next: self.next, scheduled: None, form }
+    }
+}
