@@ -1,5 +1,6 @@
 //! Ringtail's programs from outside, beside the real ones.
 
+mod acl;
 mod bad_input;
 mod cli;
 mod clients;

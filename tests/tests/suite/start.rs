@@ -70,6 +70,10 @@ fn flags() {
     }
     wrong("ringtail-server", &["--addr", &addr, "--maxmemory", "much"], &["much"]).check();
     wrong("ringtail-server", &["--addr", &addr, "--maxmemory-policy", "fifo"], &["fifo"]).check();
+    let users = file("users.acl", "user ann on\nuser bob >hidden +nosuch\n");
+    let names = ["users.acl:2:", "'+nosuch'", "correct the ACL file"];
+    wrong("ringtail-server", &["--addr", &addr, "--acl-file", text(&users)], &names).check();
+    wrong("ringtail-server", &["--addr", &addr, "--acl-file", "/nowhere/u.acl"], &["/nowhere/u.acl"]).check();
     wrong("ringtail-server", &["--addr", &addr, "--default-ttl", "soon"], &["soon"]).check();
     wrong("ringtail-server", &["--addr", &addr, "--requirepass-file", "/nowhere/pw"], &["/nowhere/pw"])
         .check();
