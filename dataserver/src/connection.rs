@@ -177,7 +177,9 @@ impl Connection {
         let read = if self.backlog { Ok(0) } else { self.read(&mut input) };
         let consumed = match read {
             Ok(n) => {
-                server.counters[worker].bytes_in.add(n as u64);
+                let counters = &server.counters[worker];
+                counters.bytes_in.add(n as u64);
+                counters.reads.add(1);
                 self.process(&mut input, scratch)
             }
             Err(_) => 0,
@@ -298,7 +300,9 @@ impl Connection {
                 Err(error) => return Err(error),
             }
         }
-        server.counters[worker].bytes_out.add(written as u64);
+        let counters = &server.counters[worker];
+        counters.bytes_out.add(written as u64);
+        counters.writes.add(1);
         if written < output.len() {
             self.output = output[written..].to_vec();
             self.sent = 0;

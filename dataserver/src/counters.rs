@@ -29,9 +29,18 @@ macro_rules! counters {
         /// One worker's counters, on cache lines of their own.
         #[derive(Default)]
         #[repr(align(128))]
-        pub struct Counters { $($(#[$doc])* pub $name: Counter,)* }
+        pub struct Counters {
+            /// Which worker's they are.
+            pub worker: usize,
+            $($(#[$doc])* pub $name: Counter,)*
+        }
 
         impl Counters {
+            /// Those of a worker.
+            pub fn of(worker: usize) -> Self {
+                Self { worker, ..Self::default() }
+            }
+
             /// Starts all of them again at 0.
             pub fn reset(&self) { $(self.$name.reset();)* }
         }
@@ -45,6 +54,10 @@ counters! {
     bytes_in,
     /// Bytes written to clients.
     bytes_out,
+    /// Times that a client's requests were read.
+    reads,
+    /// Times that replies were written.
+    writes,
     /// Look-ups that found a key.
     hits,
     /// Look-ups that found none.
@@ -53,6 +66,12 @@ counters! {
     expired,
     /// Keys removed to make room.
     evicted,
+    /// Rounds of looking for expired keys that had to be cut short.
+    expire_capped,
+    /// Time spent on looking for expired keys, in microseconds.
+    expire_micros,
+    /// Time spent on making room, in microseconds.
+    evict_micros,
     /// Error replies.
     errors,
     /// Connections taken.

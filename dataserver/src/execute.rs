@@ -5,14 +5,17 @@ mod serve;
 
 use crate::command::{self, Call};
 use crate::counters::Counters;
+use crate::latency;
 use crate::server::{Server, unix_millis};
 use crate::session::wake::Turn;
 use crate::session::{Gates, ReplyMode, Session, Wait};
+use crate::stats::Timer;
 use crate::store::dict::Hash;
 use crate::store::evict::Evictor;
 use crate::store::hold::Obstacle;
 use crate::store::view::View;
 use crate::store::{Key, Store};
+use crate::ticks;
 use ringtail_protocol::command::{Command, CommandId, Flags, Found, find, keys};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::Reply;
@@ -23,6 +26,9 @@ use std::time::Instant;
 
 /// With more output than this, the client has to take some of it before its next request runs.
 pub const OUTPUT_HIGH: usize = 1024 * 1024;
+
+/// A request of at most so many arguments does not take long if its command is fast.
+const SHORT: usize = 4;
 
 /// Fewer requests than this are not worth prefetching for.
 const PREFETCH_FROM: usize = 2;
@@ -51,12 +57,22 @@ pub struct Executor {
     worker: usize,
     evictor: Evictor,
     prepared: Vec<Prepared>,
+    timer: Timer,
+    /// The next request is timed together with the one that runs.
+    more: bool,
 }
 
 impl Executor {
     /// For this worker.
     pub fn new(server: Arc<Server>, worker: usize) -> Self {
-        Self { server, worker, evictor: Evictor::default(), prepared: Vec::new() }
+        Self {
+            server,
+            worker,
+            evictor: Evictor::default(),
+            prepared: Vec::new(),
+            timer: Timer::new(worker),
+            more: false,
+        }
     }
 
     fn counters(&self) -> &Counters {
@@ -86,9 +102,16 @@ impl Executor {
         self.prepare(batch, buf);
         take_pushes(session, out);
         let mut ran = 0;
+        let deep = Timer::by_stretches(&self.server.stats, batch.requests().len());
+        self.timer.begin();
         for (i, request) in batch.requests().iter().enumerate() {
             let args = batch.args(request, buf);
+            let more = deep && self.is_in_stretch(i, args.len());
+            self.more = more;
             self.run_one(session, self.prepared[i], args, now, out);
+            if self.more || !more {
+                self.timer.settle(&self.server.stats);
+            }
             take_pushes(session, out);
             if session.is_parked() {
                 break;
@@ -98,8 +121,20 @@ impl Executor {
                 break;
             }
         }
+        self.timer.settle(&self.server.stats);
         self.note(session, ran, now);
         ran
+    }
+
+    /// Whether request `i` and the one after it may be timed together: the same fast command, on one key, with few arguments.
+    #[inline]
+    fn is_in_stretch(&self, i: usize, args: usize) -> bool {
+        let row = |i: usize| match self.prepared.get(i) {
+            Some(Prepared { found: Found::Command(command), target: Target::First(..) }) => Some(*command),
+            _ => None,
+        };
+        let (Some(this), Some(next)) = (row(i), row(i + 1)) else { return false };
+        args <= SHORT && this.id == next.id && this.flags.contains(Flags::FAST)
     }
 
     /// Looks every request up, and asks for the memory of their keys in three rounds, so that the waits overlap.
@@ -143,6 +178,7 @@ impl Executor {
         if let Err(error) = self.dispatch(session, prepared, args, now, out) {
             out.truncate(start);
             self.counters().errors.add(1);
+            self.server.stats.worker(self.worker).error(error.text());
             Reply::new(out, session.resp).error(&error);
         }
         match session.reply_mode {
@@ -191,6 +227,9 @@ impl Executor {
             Ok(command) => command,
             Err(error) => {
                 session.abort_transaction();
+                if let Found::Command(command) = prepared.found {
+                    self.server.stats.worker(self.worker).rejected(command);
+                }
                 return Err(error);
             }
         };
@@ -205,7 +244,12 @@ impl Executor {
         }
         match prepared.target {
             Target::Keyless if matches!(command.executes(), CommandId::Exec | CommandId::RingtailExec) => {
-                self.exec(session, command, args, now, out)
+                let start = self.timer.start();
+                let done = self.exec(session, command, args, now, out);
+                if !session.is_parked() {
+                    self.ended(session, command, args, start, done.is_err(), now);
+                }
+                done
             }
             Target::Keyless => self.call(session, command, args, &[], now, out),
             Target::First(hash, slot) => self.call(
@@ -239,6 +283,7 @@ impl Executor {
     ) -> Result<(), Error> {
         let server = &*self.server;
         let counters = &server.counters[self.worker];
+        let start = self.timer.start();
         let mut view = View::lock(&server.store, counters, now, session.db, !session.no_touch, keys);
         if view.has_holds() && self.park(session, &mut view, keys)? {
             return Ok(());
@@ -247,11 +292,33 @@ impl Executor {
         let mut call = Call::new(&mut view, keys, args, reply, session, server, command);
         let done = command::run(&mut call);
         let done = if call.reply.is_too_long() { Err(errors::REPLY_TOO_LONG) } else { done };
-        if let Some(after) = view.take_after() {
-            drop(view);
+        let after = view.take_after();
+        drop(view);
+        self.ended(session, command, args, start, done.is_err(), now);
+        if let Some(after) = after {
             self.finish(*after, now);
         }
         done
+    }
+
+    /// Counts a command that ran, and how long it took.
+    #[inline]
+    fn ended(
+        &mut self,
+        session: &Session,
+        command: &'static Command,
+        args: Args<'_>,
+        start: u64,
+        failed: bool,
+        now: u64,
+    ) {
+        let (stats, more) = (&self.server.stats, std::mem::take(&mut self.more));
+        if failed {
+            stats.worker(self.worker).failed(command);
+        }
+        if let Some(ticks) = self.timer.ended(stats, command, start, more) {
+            self.server.report_slow(&session.client, command, args, ticks, now);
+        }
     }
 
     /// Keeps back a command that changes keys of all slots while any slot is held. Whether it is kept back.
@@ -297,7 +364,11 @@ impl Executor {
         if !store.memory.is_over() {
             return Ok(());
         }
+        let start = ticks::now();
         let evicted = self.evictor.make_room(store, now as u32);
+        let micros = ticks::micros(ticks::now().saturating_sub(start));
+        self.server.counters[self.worker].evict_micros.add(micros);
+        self.server.latency.note(latency::EVICTION_CYCLE, now, micros);
         if let Ok(n) = evicted {
             self.server.counters[self.worker].evicted.add(n);
         }

@@ -3,13 +3,21 @@
 use crate::access::Access;
 use crate::counters::{Counter, Counters};
 use crate::hub::Hub;
-use crate::session::Clients;
+use crate::latency::{self, Latency};
+use crate::rates::Rates;
+use crate::session::{Client, Clients};
 use crate::settings::Settings;
+use crate::slowlog::Slowlog;
+use crate::stats::Stats;
 use crate::store::Store;
+use crate::{secrets, ticks};
 use ringtail_net::Shutdown;
+use ringtail_protocol::command::{Command, Flags};
+use ringtail_protocol::request::Args;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The version of Redis whose commands, replies and texts these are.
@@ -36,6 +44,17 @@ pub struct Server {
     pub access: Access,
     /// One for each worker.
     pub counters: Box<[Counters]>,
+    /// What commands cost.
+    pub stats: Stats,
+    /// Commands that took long.
+    pub slowlog: Slowlog,
+    /// What else took long.
+    pub latency: Latency,
+    /// How much happens a second.
+    pub rates: Rates,
+    /// Bytes in use before there were any clients or keys.
+    pub startup_memory: u64,
+    config_file: OnceLock<PathBuf>,
     /// All connected clients.
     pub clients: Clients,
     /// Who is subscribed to what.
@@ -59,13 +78,20 @@ impl Server {
     pub fn new(address: SocketAddr, workers: usize, shutdown: Shutdown) -> Arc<Self> {
         let store = Arc::new(Store::new());
         store.lazy.count_in(&store);
-        store.memory.publish();
+        store.memory.publish_all();
+        let startup_memory = store.memory.used();
         let mut random = fastrand::Rng::new();
-        Arc::new(Self {
+        let server = Arc::new(Self {
             store,
             settings: Settings::default(),
             access: Access::default(),
-            counters: (0..workers).map(|_| Counters::default()).collect(),
+            counters: (0..workers).map(Counters::of).collect(),
+            stats: Stats::new(workers),
+            slowlog: Slowlog::default(),
+            latency: Latency::default(),
+            rates: Rates::default(),
+            startup_memory,
+            config_file: OnceLock::new(),
             clients: Clients::default(),
             hub: Arc::default(),
             address,
@@ -74,7 +100,39 @@ impl Server {
             blocked: AtomicUsize::new(0),
             expires: AtomicBool::new(true),
             shutdown,
-        })
+        });
+        server.watch_for_slow();
+        server
+    }
+
+    /// The file that the settings came from, if there is one.
+    pub fn config_file(&self) -> Option<&Path> {
+        self.config_file.get().map(PathBuf::as_path)
+    }
+
+    /// Says where the settings came from; once, at start.
+    pub fn set_config_file(&self, path: PathBuf) {
+        let _ = self.config_file.set(path);
+    }
+
+    /// Looks closely at commands from the shortest time on that the slow log or the latency monitor wants to know of. To be called when either changed.
+    pub fn watch_for_slow(&self) {
+        let thresholds = [self.slowlog.threshold(), self.latency.threshold_micros()];
+        self.stats.set_attention(thresholds.into_iter().flatten().min());
+    }
+
+    /// Tells the slow log and the latency monitor of a command that ended at `now`.
+    #[cold]
+    pub fn report_slow(&self, client: &Client, command: &Command, args: Args<'_>, ticks: u64, now: u64) {
+        let micros = ticks::micros(ticks);
+        let event =
+            if command.flags.contains(Flags::FAST) { latency::FAST_COMMAND } else { latency::COMMAND };
+        self.latency.note(event, now, micros);
+        let is_slow = self.slowlog.threshold().is_some_and(|least| micros >= least);
+        if is_slow && !command.flags.contains(Flags::SKIP_SLOWLOG) {
+            let who = (client.peer.to_string(), client.names().name.clone());
+            self.slowlog.add(now, micros, secrets::shown(command, args), who);
+        }
     }
 
     /// A counter's sum over all workers.

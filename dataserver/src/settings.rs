@@ -1,6 +1,7 @@
 //! What can be changed while the server runs: CONFIG SET's parameters that are not the memory's.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{PoisonError, RwLock};
 
 /// Clients that are let in unless told otherwise, as in Redis.
 pub const DEFAULT_MAX_CLIENTS: usize = 10_000;
@@ -59,6 +60,7 @@ pub struct Settings {
     pub idle_timeout: AtomicU64,
     /// Where small collections end.
     pub shapes: Shapes,
+    percentiles: RwLock<Vec<f64>>,
 }
 
 impl Default for Settings {
@@ -68,11 +70,22 @@ impl Default for Settings {
             default_ttl: AtomicU64::new(0),
             idle_timeout: AtomicU64::new(0),
             shapes: Shapes::default(),
+            percentiles: RwLock::new(vec![50.0, 99.0, 99.9]),
         }
     }
 }
 
 impl Settings {
+    /// What INFO latencystats tells of each command (`latency-tracking-info-percentiles`).
+    pub fn percentiles(&self) -> Vec<f64> {
+        self.percentiles.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes it; each is from 0 to 100.
+    pub fn set_percentiles(&self, percentiles: Vec<f64>) {
+        *self.percentiles.write().unwrap_or_else(PoisonError::into_inner) = percentiles;
+    }
+
     /// When a key that is set without an expiry at `now` expires.
     #[inline]
     pub fn default_expiry(&self, now: u64) -> Option<u64> {

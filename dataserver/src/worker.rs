@@ -2,6 +2,7 @@
 
 use crate::connection::{Connection, Scratch};
 use crate::execute::Executor;
+use crate::latency;
 use crate::server::{Server, unix_millis};
 use crate::session::wake::{Home, Turn};
 use crate::session::{Client, Session};
@@ -100,13 +101,20 @@ async fn tick(server: Arc<Server>, worker: usize) {
         if server.expires.load(Relaxed) {
             let (start, _turn) = (Instant::now(), Turn::begin());
             if !sweep.run(&server, unix_millis(), || start.elapsed() < EXPIRE_BUDGET) {
+                server.counters[worker].expire_capped.add(1);
                 interval.reset_after(EXPIRE_PAUSE);
             }
+            let micros = start.elapsed().as_micros() as u64;
+            server.counters[worker].expire_micros.add(micros);
+            server.latency.note(latency::EXPIRE_CYCLE, unix_millis(), micros);
         }
         server.store.memory.publish();
         if server.shutdown.is_triggered() {
             // Between requests: who is in the middle of one gets its reply first.
             server.clients.list().iter().for_each(|client| client.kill());
+        }
+        if worker == 0 {
+            server.rates.sample(unix_millis(), &server.counters);
         }
         if worker == 0 && turn % 10 == 0 {
             close_idle(&server);

@@ -91,6 +91,13 @@ const PARAMETERS: &[Parameter] = &[
     live("hash-max-ziplist-entries", HASH_ENTRIES.0, HASH_ENTRIES.1),
     live("hash-max-ziplist-value", HASH_VALUE.0, HASH_VALUE.1),
     live("hll-sparse-max-bytes", HLL_SPARSE.0, HLL_SPARSE.1),
+    live("latency-monitor-threshold", |s| s.latency.threshold().to_string(), set_latency_threshold),
+    live(
+        "latency-tracking",
+        |s| yes_or_no(s.stats.tracking.load(Relaxed)),
+        |s, v| flag(v).map(|on| s.stats.tracking.store(on, Relaxed)),
+    ),
+    live("latency-tracking-info-percentiles", percentiles, set_percentiles),
     live("list-max-listpack-size", LIST_SIZE.0, LIST_SIZE.1),
     live("list-max-ziplist-size", LIST_SIZE.0, LIST_SIZE.1),
     live(
@@ -111,6 +118,12 @@ const PARAMETERS: &[Parameter] = &[
     fixed("save", |_| String::new()),
     live("stream-node-max-bytes", STREAM_BYTES.0, STREAM_BYTES.1),
     live("stream-node-max-entries", STREAM_ENTRIES.0, STREAM_ENTRIES.1),
+    live("slowlog-log-slower-than", |s| s.slowlog.slower_than().to_string(), set_slower_than),
+    live(
+        "slowlog-max-len",
+        |s| s.slowlog.max_len().to_string(),
+        |s, v| number(v, 0, i64::MAX).map(|n| s.slowlog.set_max_len(n as usize)),
+    ),
     live(
         "set-max-intset-entries",
         |s| s.settings.shapes.set_ints.load(Relaxed).to_string(),
@@ -177,6 +190,47 @@ fn number(text: &str, least: i64, most: i64) -> Result<i64, Refusal> {
 fn memory(text: &str) -> Result<usize, Refusal> {
     let size = ByteSize::from_str(text).map_err(|_| "argument must be a memory value".to_owned())?;
     usize::try_from(size.0).map_err(|_| "argument must be a memory value".to_owned())
+}
+
+fn flag(text: &str) -> Result<bool, Refusal> {
+    match &*text.to_ascii_lowercase() {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("argument must be 'yes' or 'no'".to_owned()),
+    }
+}
+
+fn yes_or_no(on: bool) -> String {
+    if on { "yes" } else { "no" }.to_owned()
+}
+
+fn set_latency_threshold(server: &Server, value: &str) -> Result<(), Refusal> {
+    server.latency.set_threshold(number(value, 0, i64::MAX)? as u64);
+    server.watch_for_slow();
+    Ok(())
+}
+
+fn set_slower_than(server: &Server, value: &str) -> Result<(), Refusal> {
+    server.slowlog.set_slower_than(number(value, -1, i64::MAX)?);
+    server.watch_for_slow();
+    Ok(())
+}
+
+fn percentiles(server: &Server) -> String {
+    server.settings.percentiles().iter().map(f64::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// Numbers from 0 to 100 with spaces between them; none at all is right, too.
+fn set_percentiles(server: &Server, value: &str) -> Result<(), Refusal> {
+    const MOST: usize = 64;
+    let one = |word: &str| word.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
+    let parsed: Option<Vec<f64>> = value.split_whitespace().map(one).collect();
+    let parsed = parsed.ok_or("latency-tracking-info-percentiles sets need to be between 0.0 and 100.0")?;
+    if parsed.len() > MOST {
+        return Err(format!("at most {MOST} percentiles"));
+    }
+    server.settings.set_percentiles(parsed);
+    Ok(())
 }
 
 fn set_default_ttl(server: &Server, value: &str) -> Result<(), Refusal> {
@@ -265,6 +319,13 @@ fn settable(name: &[u8]) -> Result<(String, Setter, &'static Parameter), Error> 
     Ok((lower, setter, parameter))
 }
 
+/// Parameters whose values are secrets.
+pub(crate) fn is_secret(name: &[u8]) -> bool {
+    const SECRETS: [&str; 5] =
+        ["masterauth", "masteruser", "requirepass", "tls-client-key-file-pass", "tls-key-file-pass"];
+    SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
+}
+
 fn failed(name: &str, why: &str) -> Error {
     Error::new(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"))
 }
@@ -272,6 +333,7 @@ fn failed(name: &str, why: &str) -> Error {
 /// CONFIG RESETSTAT
 pub(super) fn reset_stat(c: &mut Call<'_, '_>) -> Done {
     c.server.counters.iter().for_each(|counters| counters.reset());
+    c.server.stats.reset();
     c.server.clients.limits.reset_disconnections();
     c.reply.ok();
     Ok(())

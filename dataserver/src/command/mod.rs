@@ -5,7 +5,7 @@ mod arguments;
 mod bitmap;
 mod blocking;
 pub(crate) mod client;
-mod config;
+pub(crate) mod config;
 mod connection;
 mod counter;
 mod expire;
@@ -14,8 +14,10 @@ mod hash;
 mod hyperloglog;
 mod info;
 mod keyspace;
+mod latency;
 mod lcs;
 mod list;
+mod memory;
 mod object;
 pub(crate) mod pubsub;
 mod range;
@@ -24,6 +26,7 @@ mod scan;
 mod server;
 mod set;
 mod sets;
+mod slowlog;
 mod stream;
 mod string;
 #[cfg(test)]
@@ -40,6 +43,7 @@ use crate::session::Session;
 use crate::store::Key;
 use crate::store::entry::Entry;
 use crate::store::view::View;
+use crate::ticks;
 use crate::value::Kind;
 use crate::value::list::End;
 use ringtail_protocol::command::{Command, CommandId};
@@ -132,7 +136,14 @@ pub fn run_nested(call: &mut Call<'_, '_>, command: &'static Command, args: Args
     let mut inner =
         Call::new(call.view, keys, args, call.reply.reborrow(), call.session, call.server, command);
     inner.mode = Mode::Nested;
-    if let Err(error) = run(&mut inner) {
+    let from = ticks::now();
+    let done = run(&mut inner);
+    let counters = call.view.counters();
+    call.server.stats.ran(counters.worker, command, ticks::now().saturating_sub(from), 1);
+    if let Err(error) = done {
+        counters.errors.add(1);
+        call.server.stats.worker(counters.worker).failed(command);
+        call.server.stats.worker(counters.worker).error(error.text());
         call.reply.truncate(start);
         call.reply.error(&error);
     }
@@ -432,6 +443,19 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::ConfigSet => config::set(call),
         CommandId::ConfigResetstat => config::reset_stat(call),
         CommandId::Info => info::info(call),
+        CommandId::LatencyDoctor => latency::doctor(call),
+        CommandId::LatencyGraph => latency::graph(call),
+        CommandId::LatencyHistogram => latency::histogram(call),
+        CommandId::LatencyHistory => latency::history(call),
+        CommandId::LatencyLatest => latency::latest(call),
+        CommandId::LatencyReset => latency::reset(call),
+        CommandId::MemoryDoctor => memory::doctor(call),
+        CommandId::MemoryMallocStats => memory::malloc_stats(call),
+        CommandId::MemoryPurge => memory::purge(call),
+        CommandId::MemoryStats => memory::stats(call),
+        CommandId::SlowlogGet => slowlog::get(call),
+        CommandId::SlowlogLen => slowlog::len(call),
+        CommandId::SlowlogReset => slowlog::reset(call),
         CommandId::Time => server::time(call),
         CommandId::Role => server::role(call),
         CommandId::Lolwut => server::lolwut(call),
@@ -440,10 +464,12 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::Acl
         | CommandId::Client
         | CommandId::Config
-        | CommandId::Object
+        | CommandId::Latency
         | CommandId::Memory
+        | CommandId::Object
         | CommandId::Pubsub
         | CommandId::Ringtail
+        | CommandId::Slowlog
         | CommandId::Xgroup
         | CommandId::Xinfo => Err(errors::wrong_arity(call.command.full_name)),
         _ => server::introspect(call),

@@ -11,6 +11,7 @@ mod hyperloglog;
 mod list;
 mod memory;
 mod model;
+mod operators;
 mod pubsub;
 mod scan;
 mod sets;

@@ -3,6 +3,8 @@
 use super::dict::Dict;
 use super::entry::{Entry, Value};
 use super::memory::Memory;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
 
 /// What has this many parts or more is freed lazily.
@@ -20,29 +22,37 @@ enum Garbage {
 }
 
 /// The way to the thread.
-pub struct Lazy(Sender<Garbage>);
+pub struct Lazy {
+    sender: Sender<Garbage>,
+    sent: AtomicU64,
+    freed: Arc<AtomicU64>,
+}
 
 impl Lazy {
     /// Starts the thread; it ends when this is dropped.
     pub fn start() -> Self {
         let (sender, receiver) = channel::<Garbage>();
+        let freed = Arc::<AtomicU64>::default();
+        let count = Arc::clone(&freed);
         let run = move || {
             let mut store = std::sync::Weak::new();
             for garbage in receiver {
-                let freed = match garbage {
+                let (objects, freed) = match garbage {
                     Garbage::Count(to) => {
                         store = to;
-                        0
+                        (0, 0)
                     }
                     Garbage::Entry(entry, bytes) => {
                         drop(entry);
-                        bytes
+                        (1, bytes)
                     }
                     Garbage::Dicts(dicts, bytes) => {
+                        let objects = objects(&dicts);
                         drop(dicts);
-                        bytes
+                        (objects, bytes)
                     }
                 };
+                count.fetch_add(objects, Relaxed);
                 if let Some(store) = store.upgrade() {
                     store.memory.publish();
                     store.memory.add_pending(-freed);
@@ -51,12 +61,22 @@ impl Lazy {
         };
         // Without the thread the receiver is gone, and what is sent is freed by the sender.
         let _ = std::thread::Builder::new().name("lazy-free".into()).spawn(run);
-        Self(sender)
+        Self { sender, sent: AtomicU64::new(0), freed }
     }
 
     /// Publishes what the thread frees in this store's memory.
-    pub fn count_in(&self, store: &std::sync::Arc<super::Store>) {
-        let _ = self.0.send(Garbage::Count(std::sync::Arc::downgrade(store)));
+    pub fn count_in(&self, store: &Arc<super::Store>) {
+        let _ = self.sender.send(Garbage::Count(Arc::downgrade(store)));
+    }
+
+    /// Objects that wait to be freed.
+    pub fn pending(&self) -> u64 {
+        self.sent.load(Relaxed).saturating_sub(self.freed.load(Relaxed))
+    }
+
+    /// Objects that the thread has freed.
+    pub fn freed(&self) -> u64 {
+        self.freed.load(Relaxed)
     }
 
     /// Frees an entry: here when that is quick.
@@ -68,7 +88,8 @@ impl Lazy {
             let bytes = object.size_estimate() as i64;
             memory.add_pending(bytes);
             // A failed send gives the garbage back in its error, which frees it here.
-            if self.0.send(Garbage::Entry(entry, bytes)).is_err() {
+            self.sent.fetch_add(1, Relaxed);
+            if self.sender.send(Garbage::Entry(entry, bytes)).is_err() {
                 memory.add_pending(-bytes);
             }
         }
@@ -81,10 +102,15 @@ impl Lazy {
         }
         let bytes = dicts.iter().map(size_estimate).sum::<usize>() as i64;
         memory.add_pending(bytes);
-        if self.0.send(Garbage::Dicts(dicts, bytes)).is_err() {
+        self.sent.fetch_add(objects(&dicts), Relaxed);
+        if self.sender.send(Garbage::Dicts(dicts, bytes)).is_err() {
             memory.add_pending(-bytes);
         }
     }
+}
+
+fn objects(dicts: &[Dict]) -> u64 {
+    dicts.iter().map(|dict| dict.len() as u64).sum()
 }
 
 /// Bytes of a dictionary and its entries, by the size of a few of them.

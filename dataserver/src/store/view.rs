@@ -510,6 +510,11 @@ impl<'s> View<'s> {
         self.store.lazy.entry(entry, &self.store.memory);
     }
 
+    /// The worker's counters.
+    pub fn counters(&self) -> &'s Counters {
+        self.counters
+    }
+
     /// How fields of a hash are hashed.
     pub fn hasher(&self) -> Hasher {
         self.store.hasher()

@@ -13,7 +13,10 @@ impl Harness {
     }
 
     /// Allows this much more than what is used now; the limit.
-    fn limit(&self, more: u64, policy: Policy) -> u64 {
+    fn limit(&mut self, more: u64, policy: Policy) -> u64 {
+        // The first call of a command makes room for its statistics.
+        self.run("SET first 1");
+        self.run("DEL first");
         let limit = self.used() + more;
         self.server.store.memory.set_limit(limit);
         self.server.store.memory.set_policy(policy);
@@ -38,8 +41,9 @@ fn the_limit_holds_and_the_newest_keys_stay() {
     // One value, and what a thread may hold back before it publishes.
     assert!(most < limit + 3 * 4096, "{most} for a limit of {limit}");
     assert!(most > limit - MIB / 4, "{most}: the memory that is allowed is used");
+    let evicted = t.server.counters[0].evicted.get();
     let left: i64 = t.run("DBSIZE").parse().unwrap();
-    assert_eq!(20_000 - left as u64, t.server.counters[0].evicted.get());
+    assert_eq!(20_000 - left as u64, evicted);
     let newest =
         (20_000 - left / 2..20_000).map(|i| t.run(&format!("EXISTS key:{i}"))).filter(|there| there == "1");
     assert!(newest.count() as f64 > 0.98 * (left / 2) as f64);
@@ -73,10 +77,11 @@ fn without_eviction_writes_are_refused_and_the_rest_goes_on() {
             ("PERSIST key:1", "1"),
             ("RENAME key:1 other", "OK"),
             ("EXISTS other", "1"),
-            ("DEL other key:2 key:3 key:4 key:5 key:6 key:7 key:8", "8"),
-            ("SET a 1", "OK"),
         ],
     );
+    // Each of these made room for its statistics when it first ran.
+    (2..100).for_each(|i| assert_eq!(t.run(&format!("DEL key:{i}")), "1"));
+    check(&mut t, &[("SET a 1", "OK")]);
 }
 
 #[test]

@@ -99,6 +99,40 @@ Info = row("info", -1, flags!(LOADING STALE))
     .args(&[string("section").opt().many()])
     .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]);
 
+Latency = row("latency", -2, flags!())
+    .about("2.8.13", "By subcommand", "Commands on how long things took.");
+
+LatencyDoctor = row("latency|doctor", 2, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("2.8.13", "O(1)", "Tells in words what took long, and what may help.")
+    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]);
+
+LatencyGraph = row("latency|graph", 3, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("2.8.13", "O(1)", "Draws the latest latencies of an event.")
+    .args(&[string("event")])
+    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]);
+
+LatencyHelp = row("latency|help", 2, flags!(LOADING STALE))
+    .about("2.8.13", "O(1)", "Lists the subcommands.");
+
+LatencyHistogram = row("latency|histogram", -2, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("7.0.0", "O(N), N commands with latencies", "Returns how many calls of commands took how long.")
+    .args(&[string("command").opt().many()])
+    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]);
+
+LatencyHistory = row("latency|history", 3, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("2.8.13", "O(1)", "Returns the latest latencies of an event, with their times.")
+    .args(&[string("event")])
+    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]);
+
+LatencyLatest = row("latency|latest", 2, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("2.8.13", "O(1)", "Returns the last latency of every event.")
+    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]);
+
+LatencyReset = row("latency|reset", -2, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("2.8.13", "O(1)", "Forgets the latencies of some events, or of all.")
+    .args(&[string("event").opt().many()])
+    .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]);
+
 Lolwut = row("lolwut", -1, flags!(READONLY FAST))
     .about("5.0.0", "", "Draws something and tells the version.")
     .args(&[int("version").after("VERSION").opt()]);
@@ -106,8 +140,24 @@ Lolwut = row("lolwut", -1, flags!(READONLY FAST))
 Memory = row("memory", -2, flags!())
     .about("4.0.0", "By subcommand", "Commands on memory.");
 
+MemoryDoctor = row("memory|doctor", 2, flags!())
+    .about("4.0.0", "O(1)", "Tells in words what may be wrong with the memory.")
+    .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]);
+
 MemoryHelp = row("memory|help", 2, flags!(LOADING STALE))
     .about("4.0.0", "O(1)", "Lists the subcommands.");
+
+MemoryMallocStats = row("memory|malloc-stats", 2, flags!())
+    .about("4.0.0", "By the allocator", "Returns the allocator's own report.")
+    .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]);
+
+MemoryPurge = row("memory|purge", 2, flags!())
+    .about("4.0.0", "By the allocator", "Gives unused pages back to the system.")
+    .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]);
+
+MemoryStats = row("memory|stats", 2, flags!())
+    .about("4.0.0", "O(1)", "Returns where the memory is.")
+    .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]);
 
 MemoryUsage = row("memory|usage", -3, flags!(READONLY))
     .about("4.0.0", "O(N), N samples", "Returns the bytes that a key and its value take.")
@@ -128,6 +178,26 @@ Shutdown = row("shutdown", -1, flags!(ADMIN NOSCRIPT LOADING STALE NO_MULTI ALLO
         word("abort", "ABORT").since("7.0.0").opt(),
     ])
     .pool(PoolRule::Refused);
+
+Slowlog = row("slowlog", -2, flags!())
+    .about("2.2.12", "By subcommand", "Commands on the log of slow commands.");
+
+SlowlogGet = row("slowlog|get", -2, flags!(ADMIN LOADING STALE))
+    .about("2.2.12", "O(N), N entries returned", "Returns the latest slow commands.")
+    .history(&[("4.0.0", "The client's address and name.")])
+    .args(&[int("count").opt()])
+    .tips(&["request_policy:all_nodes", "nondeterministic_output"]);
+
+SlowlogHelp = row("slowlog|help", 2, flags!(LOADING STALE))
+    .about("6.2.0", "O(1)", "Lists the subcommands.");
+
+SlowlogLen = row("slowlog|len", 2, flags!(ADMIN LOADING STALE))
+    .about("2.2.12", "O(1)", "Returns how many slow commands are logged.")
+    .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"]);
+
+SlowlogReset = row("slowlog|reset", 2, flags!(ADMIN LOADING STALE))
+    .about("2.2.12", "O(N), N entries", "Empties the log of slow commands.")
+    .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]);
 
 Swapdb = row("swapdb", 3, flags!(WRITE FAST))
     .about("4.0.0", "O(N), N clients that watch or wait on keys", "Swaps two databases.")

@@ -1,0 +1,69 @@
+//! INFO memory.
+
+use super::{About, Text};
+use crate::command::memory::Usage;
+
+pub(super) fn memory(text: &mut Text, about: &mut About<'_, '_>) {
+    let (server, usage) = (about.server, Usage::now(about.server, about.view));
+    let limit = server.store.memory.limit();
+    text.put_bytes("used_memory", usage.used);
+    text.put_bytes("used_memory_rss", usage.rss);
+    text.put_bytes("used_memory_peak", usage.peak);
+    text.put_percent("used_memory_peak_perc", usage.used, usage.peak);
+    text.put("used_memory_overhead", usage.overhead());
+    text.put("used_memory_startup", usage.startup);
+    text.put("used_memory_dataset", usage.dataset());
+    text.put_percent("used_memory_dataset_perc", usage.dataset(), usage.used.saturating_sub(usage.startup));
+    text.put("used_memory_tables", usage.tables);
+    text.put("allocator_allocated", usage.allocated);
+    text.put("allocator_active", usage.active);
+    text.put("allocator_resident", usage.resident);
+    text.put_bytes("total_system_memory", system_memory());
+    scripts(text);
+    text.put_bytes("maxmemory", limit);
+    text.put("maxmemory_policy", server.store.memory.policy().name());
+    fragmentation(text, &usage);
+    text.put("mem_not_counted_for_evict", 0);
+    text.put("mem_replication_backlog", 0);
+    text.put("mem_total_replication_buffers", 0);
+    text.put("mem_clients_slaves", 0);
+    text.put("mem_clients_normal", usage.clients);
+    text.put("mem_cluster_links", 0);
+    text.put("mem_aof_buffer", 0);
+    text.put("mem_allocator", "jemalloc-5.3.0");
+    text.put("active_defrag_running", 0);
+    text.put("lazyfree_pending_objects", server.store.lazy.pending());
+    text.put("lazyfreed_objects", server.store.lazy.freed());
+}
+
+/// What scripts and functions take.
+fn scripts(text: &mut Text) {
+    text.put_bytes("used_memory_lua", 0);
+    text.put("used_memory_vm_eval", 0);
+    text.put("used_memory_scripts_eval", 0);
+    text.put("number_of_cached_scripts", 0);
+    text.put("number_of_functions", 0);
+    text.put("number_of_libraries", 0);
+    text.put("used_memory_vm_functions", 0);
+    text.put_bytes("used_memory_vm_total", 0);
+    text.put("used_memory_functions", 0);
+    text.put_bytes("used_memory_scripts", 0);
+}
+
+fn fragmentation(text: &mut Text, usage: &Usage) {
+    let mut put = |name: &str, bytes_name: &str, larger: u64, smaller: u64| {
+        text.put(name, format_args!("{:.2}", larger as f64 / smaller.max(1) as f64));
+        text.put(bytes_name, larger as i64 - smaller as i64);
+    };
+    put("allocator_frag_ratio", "allocator_frag_bytes", usage.active, usage.allocated);
+    put("allocator_rss_ratio", "allocator_rss_bytes", usage.resident, usage.active);
+    put("rss_overhead_ratio", "rss_overhead_bytes", usage.rss, usage.resident);
+    put("mem_fragmentation_ratio", "mem_fragmentation_bytes", usage.rss, usage.used);
+}
+
+/// The machine's memory in bytes; 0 where the system doesn't say.
+fn system_memory() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    total.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
+}

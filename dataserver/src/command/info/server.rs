@@ -1,0 +1,134 @@
+//! INFO's sections about the program and its surroundings.
+
+use super::{About, Text};
+use crate::server::REDIS_VERSION;
+use nix::sys::resource::{Usage, UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// How often a second expired keys are looked for, and idle clients.
+const HZ: u64 = 10;
+
+pub(super) fn server(text: &mut Text, about: &mut About<'_, '_>) {
+    let (server, now) = (about.server, about.view.now);
+    let uptime = now.saturating_sub(server.started) / 1000;
+    text.put("redis_version", REDIS_VERSION);
+    text.put("redis_git_sha1", "00000000");
+    text.put("redis_git_dirty", 0);
+    text.put("redis_build_id", 0);
+    text.put("redis_mode", "standalone");
+    text.put("ringtail_version", env!("CARGO_PKG_VERSION"));
+    text.put("os", system());
+    text.put("arch_bits", usize::BITS);
+    text.put("monotonic_clock", crate::ticks::name());
+    text.put("multiplexing_api", "epoll");
+    text.put("atomicvar_api", "c11-builtin");
+    text.put("gcc_version", "0.0.0");
+    text.put("process_id", std::process::id());
+    text.put("process_supervised", "no");
+    text.put("run_id", &server.run_id);
+    text.put("tcp_port", server.address.port());
+    text.put("server_time_usec", crate::server::unix_micros());
+    text.put("uptime_in_seconds", uptime);
+    text.put("uptime_in_days", uptime / 86_400);
+    text.put("hz", HZ);
+    text.put("configured_hz", HZ);
+    text.put("lru_clock", now / 1000 % (1 << 24));
+    text.put("executable", path(std::env::current_exe().ok().as_deref()));
+    text.put("config_file", path(server.config_file()));
+    text.put("io_threads_active", 0);
+    text.put("worker_threads", server.counters.len());
+    let (ip, port) = (server.address.ip(), server.address.port());
+    text.put("listener0", format_args!("name=tcp,bind={ip},port={port}"));
+}
+
+fn path(path: Option<&std::path::Path>) -> String {
+    path.map(|path| path.display().to_string()).unwrap_or_default()
+}
+
+/// The system's name and version, as `uname` says it.
+fn system() -> String {
+    let of = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
+        text.trim_end().to_owned()
+    };
+    format!("{} {} {}", of("ostype"), of("osrelease"), std::env::consts::ARCH)
+}
+
+pub(super) fn clients(text: &mut Text, about: &mut About<'_, '_>) {
+    let (server, clients) = (about.server, about.server.clients.list());
+    let most =
+        |bytes: fn(&crate::session::Client) -> u64| clients.iter().map(|c| bytes(c)).max().unwrap_or(0);
+    text.put("connected_clients", clients.len());
+    text.put("cluster_connections", 0);
+    text.put("maxclients", server.settings.max_clients.load(Relaxed));
+    text.put("client_recent_max_input_buffer", most(|c| c.query.load(Relaxed)));
+    text.put("client_recent_max_output_buffer", most(|c| c.output.load(Relaxed) + c.outbox.bytes() as u64));
+    text.put("blocked_clients", server.blocked.load(Relaxed));
+    text.put("tracking_clients", 0);
+    text.put("pubsub_clients", clients.iter().filter(|client| client.is_subscribed()).count());
+    text.put("clients_in_timeout_table", 0);
+    text.put("total_blocking_keys", 0);
+    text.put("total_blocking_keys_on_nokey", 0);
+}
+
+/// This server keeps nothing on disk; clients wait for `loading:0`.
+pub(super) fn persistence(text: &mut Text, about: &mut About<'_, '_>) {
+    for field in ["loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]
+    {
+        text.put(field, 0);
+    }
+    text.put("current_fork_perc", "0.00");
+    text.put("current_save_keys_processed", 0);
+    text.put("current_save_keys_total", 0);
+    text.put("rdb_changes_since_last_save", 0);
+    text.put("rdb_bgsave_in_progress", 0);
+    text.put("rdb_last_save_time", about.server.started / 1000);
+    text.put("rdb_last_bgsave_status", "ok");
+    text.put("rdb_last_bgsave_time_sec", -1);
+    text.put("rdb_current_bgsave_time_sec", -1);
+    for field in ["rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"]
+    {
+        text.put(field, 0);
+    }
+    for field in ["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"] {
+        text.put(field, 0);
+    }
+    text.put("aof_last_rewrite_time_sec", -1);
+    text.put("aof_current_rewrite_time_sec", -1);
+    text.put("aof_last_bgrewrite_status", "ok");
+    text.put("aof_rewrites", 0);
+    text.put("aof_rewrites_consecutive_failures", 0);
+    text.put("aof_last_write_status", "ok");
+    text.put("aof_last_cow_size", 0);
+    text.put("module_fork_in_progress", 0);
+    text.put("module_fork_last_cow_size", 0);
+}
+
+pub(super) fn replication(text: &mut Text, about: &mut About<'_, '_>) {
+    text.put("role", "master");
+    text.put("connected_slaves", 0);
+    text.put("master_failover_state", "no-failover");
+    text.put("master_replid", &about.server.run_id);
+    text.put("master_replid2", "0".repeat(40));
+    text.put("master_repl_offset", 0);
+    text.put("second_repl_offset", -1);
+    for field in ["active", "size", "first_byte_offset", "histlen"] {
+        text.put(&format!("repl_backlog_{field}"), 0);
+    }
+}
+
+pub(super) fn cpu(text: &mut Text, _: &mut About<'_, '_>) {
+    let mut put = |who: UsageWho, suffix: &str| {
+        let usage = getrusage(who).ok();
+        let seconds = |time: fn(&Usage) -> nix::sys::time::TimeVal| {
+            usage.as_ref().map_or(0.0, |usage| time(usage).num_microseconds() as f64 / 1e6)
+        };
+        text.put(&format!("used_cpu_sys{suffix}"), format_args!("{:.6}", seconds(Usage::system_time)));
+        text.put(&format!("used_cpu_user{suffix}"), format_args!("{:.6}", seconds(Usage::user_time)));
+    };
+    put(UsageWho::RUSAGE_SELF, "");
+    put(UsageWho::RUSAGE_CHILDREN, "_children");
+    // The worker that answers; all of them are alike.
+    put(UsageWho::RUSAGE_THREAD, "_main_thread");
+}
