@@ -6,6 +6,7 @@
 //! that waits costs nothing until then.
 
 use crate::session::Client;
+use crate::store::tracked::Tracker;
 use ringtail_protocol::command::Command;
 use ringtail_protocol::request::{Args, OwnedRequest};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,6 +41,8 @@ pub struct Waiter {
     pub even_missing: bool,
     /// Redis's name of the type that its key must have.
     pub wanted: &'static str,
+    /// Who is to be told when what it reads changes.
+    pub tracker: Option<Arc<dyn Tracker>>,
     request: OwnedRequest,
     /// What it gets when its time is over.
     timed_out: Bytes,
@@ -64,6 +67,8 @@ pub struct Waiting {
     pub even_missing: bool,
     /// See [`Waiter::wanted`].
     pub wanted: &'static str,
+    /// See [`Waiter::tracker`].
+    pub tracker: Option<Arc<dyn Tracker>>,
 }
 
 impl Waiter {
@@ -82,6 +87,7 @@ impl Waiter {
             no_touch,
             even_missing: waiting.even_missing,
             wanted: waiting.wanted,
+            tracker: waiting.tracker,
             request: waiting.request,
             timed_out: waiting.timed_out,
             state: Mutex::new(State::Waiting),
@@ -176,8 +182,13 @@ mod tests {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let client = Clients::default().register(address, address, 0);
         let request = OwnedRequest::new([&b"BLPOP"[..], b"k", b"0"].into_iter());
-        let waiting =
-            Waiting { request, timed_out: b"*-1\r\n".to_vec(), even_missing: false, wanted: "list" };
+        let waiting = Waiting {
+            request,
+            timed_out: b"*-1\r\n".to_vec(),
+            even_missing: false,
+            wanted: "list",
+            tracker: None,
+        };
         Waiter::new(&client, lookup(b"lpop").unwrap(), 0, false, waiting)
     }
 

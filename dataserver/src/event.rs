@@ -31,8 +31,26 @@ bitflags! {
         const KEY_MISS = 1 << 9;
         /// `n`: a key was made.
         const NEW = 1 << 10;
+        /// `d`: of modules, of which there are none here.
+        const MODULE = 1 << 11;
+        /// `A`: all but what must be wished for by its own letter.
+        const ALL = (1 << 12) - 1 & !(Self::KEY_MISS.bits() | Self::NEW.bits());
     }
 }
+
+bitflags! {
+    /// The channels that events are published in; beside the bits of [`Class`].
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Channels: u32 {
+        /// `K`: `__keyspace@0__:key`, with the event's name.
+        const KEYSPACE = 1 << 16;
+        /// `E`: `__keyevent@0__:name`, with the key.
+        const KEYEVENT = 1 << 17;
+    }
+}
+
+/// Beside the bits of [`Class`]: clients are to be told of all changes (CLIENT TRACKING BCAST).
+pub const BROADCAST: u32 = 1 << 31;
 
 /// Something that happened to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -181,6 +181,9 @@ impl Executor {
             self.server.stats.worker(self.worker).error(error.text());
             Reply::new(out, session.resp).error(&error);
         }
+        if session.gates.contains(Gates::TRACKING) {
+            session.forget_caching(prepared.found);
+        }
         match session.reply_mode {
             ReplyMode::On => {}
             _ if answers_by_messages(prepared.found) => {}
@@ -288,6 +291,10 @@ impl Executor {
         if view.has_holds() && self.park(session, &mut view, keys)? {
             return Ok(());
         }
+        view.client = session.client.id;
+        if session.gates.contains(Gates::TRACKING) {
+            session.track(command, &mut view, keys);
+        }
         let reply = Reply::new(out, session.resp);
         let mut call = Call::new(&mut view, keys, args, reply, session, server, command);
         let done = command::run(&mut call);
@@ -366,6 +373,7 @@ impl Executor {
         }
         let start = ticks::now();
         let evicted = self.evictor.make_room(store, now as u32);
+        self.server.tell(&std::mem::take(&mut self.evictor.after));
         let micros = ticks::micros(ticks::now().saturating_sub(start));
         self.server.counters[self.worker].evict_micros.add(micros);
         self.server.latency.note(latency::EVICTION_CYCLE, now, micros);

@@ -10,6 +10,7 @@ pub mod event;
 pub mod execute;
 pub mod hub;
 pub mod latency;
+pub mod notifications;
 pub mod options;
 pub mod rates;
 mod secrets;

@@ -5,7 +5,7 @@ use crate::counters::{Counter, Counters};
 use crate::hub::Hub;
 use crate::latency::{self, Latency};
 use crate::rates::Rates;
-use crate::session::{Client, Clients};
+use crate::session::{Client, Clients, Listeners};
 use crate::settings::Settings;
 use crate::slowlog::Slowlog;
 use crate::stats::Stats;
@@ -59,6 +59,8 @@ pub struct Server {
     pub clients: Clients,
     /// Who is subscribed to what.
     pub hub: Arc<Hub>,
+    /// Who has copies of keys.
+    pub listeners: Arc<Listeners>,
     /// Where it listens.
     pub address: SocketAddr,
     /// When it was started, in milliseconds since 1970.
@@ -94,6 +96,7 @@ impl Server {
             config_file: OnceLock::new(),
             clients: Clients::default(),
             hub: Arc::default(),
+            listeners: Arc::default(),
             address,
             started: unix_millis(),
             run_id: (0..40).map(|_| char::from_digit(random.u32(..16), 16).unwrap_or('0')).collect(),

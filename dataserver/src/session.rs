@@ -3,17 +3,23 @@
 mod client;
 mod outbox;
 mod subscriptions;
+mod tracking;
 pub mod wake;
 
 pub use client::{Client, Clients, NO_COMMAND, Names};
 pub use outbox::{Frame, Message, OutputLimits, Pushed};
 pub use subscriptions::Subscriptions;
+pub use tracking::{Listeners, Mode, NO_TRACKING, Tracking};
 
 use crate::access::Access;
 use crate::blocking::Blocked;
 use crate::hub::{Hub, Kind};
+use crate::store::Key;
+use crate::store::tracked::Tracker;
+use crate::store::view::View;
 use crate::transaction::{Lease, Transaction, Watches};
 use ringtail_protocol::acl::User;
+use ringtail_protocol::command::{Command, CommandId, Flags, Found, Group};
 use ringtail_protocol::limits::RequestLimits;
 use ringtail_protocol::reply::Resp;
 use std::sync::Arc;
@@ -46,6 +52,8 @@ bitflags::bitflags! {
         const SUBSCRIBER = 1 << 2;
         /// Its user may not do everything.
         const RESTRICTED = 1 << 3;
+        /// It is to be told of changes of what it reads.
+        const TRACKING = 1 << 4;
     }
 }
 
@@ -83,6 +91,8 @@ pub struct Session {
     pub reply_mode: ReplyMode,
     /// What it is subscribed to; `None` = nothing.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// CLIENT TRACKING; `None` = off.
+    pub tracking: Option<Box<Tracking>>,
     /// The connection ends once the replies so far are sent.
     pub closing: bool,
     /// Whether its next request may run.
@@ -109,6 +119,7 @@ impl Session {
             no_touch: false,
             reply_mode: ReplyMode::On,
             subscriptions: None,
+            tracking: None,
             closing: false,
             wait: Wait::No,
             transaction: None,
@@ -139,6 +150,45 @@ impl Session {
     pub fn unsubscribe_all(&mut self) {
         self.subscriptions = None;
         self.note_subscriber();
+    }
+
+    /// Begins to be told of changes, or goes on in another way.
+    pub fn start_tracking(&mut self, tracking: Box<Tracking>) {
+        self.tracking = Some(tracking);
+        self.gates.insert(Gates::TRACKING);
+    }
+
+    /// Is not told of changes any more.
+    pub fn stop_tracking(&mut self) {
+        self.tracking = None;
+        self.gates.remove(Gates::TRACKING);
+    }
+
+    /// Before a command runs, under the locks of its keys: notes that the client gets copies of what it reads.
+    #[cold]
+    pub fn track(&self, command: &Command, view: &mut View<'_>, keys: &[Key<'_>]) {
+        if let Some(tracker) = self.tracker(command) {
+            view.track(keys, &tracker);
+        }
+    }
+
+    /// Who is to be told of changes of what the command reads, if anybody.
+    pub fn tracker(&self, command: &Command) -> Option<Arc<dyn Tracker>> {
+        // What a script reads is tracked as it reads it.
+        let reads = command.flags.contains(Flags::READONLY) && command.group != Group::Scripting;
+        self.tracking.as_ref().filter(|_| reads).and_then(|tracking| tracking.of_next())
+    }
+
+    /// After a command: CLIENT CACHING was for it, unless it is a CLIENT command or waits for EXEC.
+    #[cold]
+    pub fn forget_caching(&mut self, found: Found) {
+        let keeps = matches!(found, Found::Command(command) if command.parent == Some(CommandId::Client));
+        if let Some(tracking) = &mut self.tracking
+            && !keeps
+            && !self.gates.contains(Gates::MULTI)
+        {
+            tracking.caching = false;
+        }
     }
 
     /// Whether messages come between its replies and look like them.

@@ -1,6 +1,6 @@
 //! What can be changed while the server runs: CONFIG SET's parameters that are not the memory's.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{PoisonError, RwLock};
 
 /// Clients that are let in unless told otherwise, as in Redis.
@@ -58,6 +58,9 @@ pub struct Settings {
     pub default_ttl: AtomicU64,
     /// Seconds after which an idle client is closed; 0 = never (Redis's `timeout`).
     pub idle_timeout: AtomicU64,
+    /// Which events are published and where, as bits of [`Class`](crate::event::Class) and
+    /// [`Channels`](crate::event::Channels).
+    pub notifications: AtomicU32,
     /// Where small collections end.
     pub shapes: Shapes,
     percentiles: RwLock<Vec<f64>>,
@@ -69,6 +72,7 @@ impl Default for Settings {
             max_clients: AtomicUsize::new(DEFAULT_MAX_CLIENTS),
             default_ttl: AtomicU64::new(0),
             idle_timeout: AtomicU64::new(0),
+            notifications: AtomicU32::new(0),
             shapes: Shapes::default(),
             percentiles: RwLock::new(vec![50.0, 99.0, 99.9]),
         }

@@ -1,7 +1,9 @@
 //! Gives back the memory of keys whose time is over, though nobody asks for them any more.
 
+use crate::event;
 use crate::server::Server;
 use crate::store::GROUPS;
+use crate::store::after::After;
 use crate::store::view::View;
 
 /// Entries that are removed under one lock at a time.
@@ -34,10 +36,14 @@ impl Sweep {
     pub fn run(&mut self, server: &Server, now: u64, go_on: impl Fn() -> bool) -> bool {
         let (store, mut garbage) = (&server.store, Vec::new());
         while self.left > 0 {
-            let mut slots = store.lock(self.group);
+            let (mut slots, mut after) = (store.lock(self.group), After::default());
             let more = slots.expire(now, AT_ONCE, |entry| garbage.push(entry));
+            for entry in &garbage {
+                store.tell_gone(&mut slots, self.group, entry, event::EXPIRED, &mut after);
+            }
             let due = slots.due_hash(now);
             drop(slots);
+            server.tell(&after);
             server.counters[self.worker].expired.add(garbage.len() as u64);
             let removed = !garbage.is_empty();
             garbage.drain(..).for_each(|entry| store.lazy.entry(entry, &store.memory));
@@ -60,6 +66,10 @@ impl Sweep {
         let key = server.store.key(name);
         let mut view = View::lock(&server.store, &server.counters[self.worker], now, db, false, &[key]);
         view.sweep_fields(&key, AT_ONCE);
+        if let Some(after) = view.take_after() {
+            drop(view);
+            server.tell(&after);
+        }
     }
 
     fn next(&mut self) {

@@ -128,5 +128,51 @@ for (const target of JSON.parse(process.env.RINGTAIL_TARGETS)) {
       assert.equal(await victim.get("after"), "kill");
       await victim.quit();
     });
+
+    describe("as a subscriber", { skip: target.pool && "of one server" }, () => {
+      let subscriber;
+      before(() => {
+        subscriber = redis.duplicate();
+      });
+      after(() => subscriber.quit());
+
+      const next = (event) => new Promise((resolve) => subscriber.once(event, (...args) => resolve(args)));
+
+      it("gets messages of channels and patterns", async () => {
+        assert.equal(await subscriber.subscribe("news", "more"), 2);
+        const message = next("message");
+        assert.equal(await redis.publish("news", "hello"), 1);
+        assert.deepEqual(await message, ["news", "hello"]);
+        assert.equal(await subscriber.psubscribe("n*"), 3);
+        const byPattern = next("pmessage");
+        assert.equal(await redis.publish("nothing", "there"), 1);
+        assert.deepEqual(await byPattern, ["n*", "nothing", "there"]);
+        assert.equal(await subscriber.unsubscribe("news", "more"), 1);
+        assert.equal(await subscriber.punsubscribe(), 0);
+        assert.equal(await redis.publish("news", "nobody"), 0);
+      });
+
+      it("gets messages of shard channels", async () => {
+        assert.equal(await subscriber.ssubscribe("shard"), 1);
+        const message = next("smessage");
+        assert.equal(await redis.spublish("shard", "hello"), 1);
+        assert.deepEqual(await message, ["shard", "hello"]);
+        assert.equal(await subscriber.sunsubscribe("shard"), 0);
+      });
+
+      it("is told of keys that expire", async () => {
+        await redis.config("SET", "notify-keyspace-events", "Ex");
+        await subscriber.subscribe("__keyevent@0__:expired");
+        const message = next("message");
+        await redis.set("short", "lived", "PX", 20);
+        assert.deepEqual(await message, ["__keyevent@0__:expired", "short"]);
+        await subscriber.unsubscribe();
+        await redis.config("SET", "notify-keyspace-events", "");
+      });
+
+      it("works as any client once it is subscribed to nothing", async () => {
+        assert.equal(await subscriber.ping(), "PONG");
+      });
+    });
   });
 }

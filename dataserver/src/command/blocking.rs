@@ -89,6 +89,7 @@ impl Call<'_, '_> {
             timed_out: reply,
             even_missing: waits.even_missing,
             wanted: waits.wanted,
+            tracker: self.session.tracker(self.command),
         };
         let (client, db) = (&self.session.client, self.view.db);
         let waiter = Arc::new(Waiter::new(client, self.command, db, self.session.no_touch, waiting));

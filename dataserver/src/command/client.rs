@@ -2,7 +2,7 @@
 
 use super::arguments::{int, is};
 use super::{Call, Done};
-use crate::session::{Client, NO_COMMAND, ReplyMode, Session};
+use crate::session::{Client, Mode, NO_COMMAND, ReplyMode, Session};
 use ringtail_protocol::acl::DEFAULT_USER;
 use ringtail_protocol::command::COMMANDS;
 use ringtail_protocol::errors::{self, Error, printable};
@@ -142,7 +142,7 @@ pub(crate) fn line(client: &Client, now: u64) -> String {
         text,
         " name={} age={} idle={} flags={} db={} sub={channels} psub={patterns} ssub={shards} multi=-1 qbuf={query} qbuf-free=0 argv-mem=0 \
          multi-mem=0 rbs=0 rbp=0 obl={output} oll=0 omem={output} tot-mem={} events=r cmd={} user={} \
-         redir=-1 resp={} lib-name={} lib-ver={}",
+         redir={} resp={} lib-name={} lib-ver={}",
         names.name,
         seconds(client.since),
         seconds(client.active.load(Relaxed)),
@@ -151,6 +151,7 @@ pub(crate) fn line(client: &Client, now: u64) -> String {
         size_of::<Client>() as u64 + query + output,
         command_name(client.command.load(Relaxed)),
         String::from_utf8_lossy(names.user.as_ref().map_or(DEFAULT_USER, |user| user.name())),
+        client.redirection(),
         client.resp.load(Relaxed),
         names.library,
         names.version,
@@ -162,6 +163,12 @@ fn flags(client: &Client) -> String {
     let mut flags = String::new();
     if client.is_subscribed() {
         flags.push('P');
+    }
+    let tracking = client.tracking();
+    for (mode, flag) in [(Mode::ON, 't'), (Mode::BROKEN, 'R'), (Mode::BCAST, 'B')] {
+        if tracking.contains(mode) {
+            flags.push(flag);
+        }
     }
     if client.no_evict.load(Relaxed) {
         flags.push('e');

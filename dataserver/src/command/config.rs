@@ -1,5 +1,6 @@
 //! CONFIG: the parameters that have a meaning here, under Redis's names.
 
+mod notifications;
 mod output_limits;
 
 use super::{Call, Done};
@@ -112,6 +113,7 @@ const PARAMETERS: &[Parameter] = &[
         |s| s.store.memory.samples().to_string(),
         |s, v| number(v, 1, 64).map(|n| s.store.memory.set_samples(n as u8)),
     ),
+    live("notify-keyspace-events", notifications::text, notifications::set),
     fixed("port", |s| s.address.port().to_string()),
     fixed("proto-max-bulk-len", |_| limits::MAX_BULK.to_string()),
     live("requirepass", required_password, set_required_password),
@@ -143,6 +145,15 @@ const PARAMETERS: &[Parameter] = &[
         "timeout",
         |s| s.settings.idle_timeout.load(Relaxed).to_string(),
         |s, v| number(v, 0, i32::MAX.into()).map(|n| s.settings.idle_timeout.store(n as u64, Relaxed)),
+    ),
+    live(
+        "tracking-table-max-keys",
+        |s| s.store.tracked.most_keys.load(Relaxed).to_string(),
+        |s, v| {
+            s.store.tracked.most_keys.store(number(v, 0, i64::MAX)? as usize, Relaxed);
+            s.store.limit_tracked();
+            Ok(())
+        },
     ),
     live("zset-max-listpack-entries", ZSET_ENTRIES.0, ZSET_ENTRIES.1),
     live("zset-max-listpack-value", ZSET_VALUE.0, ZSET_VALUE.1),

@@ -41,6 +41,7 @@ pub(super) fn quit(c: &mut Call<'_, '_>) -> Done {
 pub(super) fn reset(c: &mut Call<'_, '_>) -> Done {
     c.session.select(0);
     c.session.unsubscribe_all();
+    c.session.stop_tracking();
     c.session.set_resp(Resp::V2);
     c.session.reply_mode = ReplyMode::On;
     c.session.begin_as_default(&c.server.access);

@@ -3,6 +3,7 @@
 use super::arguments::{index, is, within};
 use super::{Call, Done};
 use ringtail_protocol::errors::{self, Error};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// DBSIZE
 pub(super) fn db_size(c: &mut Call<'_, '_>) -> Done {
@@ -39,8 +40,17 @@ fn flush(c: &mut Call<'_, '_>, db: Option<u8>) -> Done {
             store.lazy.dicts(dropped, &store.memory);
         }
     }
+    invalidate_copies(c);
     c.reply.ok();
     Ok(())
+}
+
+/// Tells clients that have copies of keys to forget them all, whatever their databases.
+fn invalidate_copies(c: &mut Call<'_, '_>) {
+    if c.view.store().tracked.keys.load(Relaxed) > 0 {
+        c.view.forget_tracked();
+    }
+    c.server.listeners.invalidate_all();
 }
 
 fn frees_here(c: &Call<'_, '_>) -> Result<bool, Error> {
@@ -68,6 +78,7 @@ pub(super) fn swap_db(c: &mut Call<'_, '_>) -> Done {
             slots.all_change(Some(a), hasher);
             slots.all_change(Some(b), hasher);
         });
+        invalidate_copies(c);
     }
     c.reply.ok();
     Ok(())

@@ -33,13 +33,14 @@ mod string;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod tracking;
 mod transaction;
 mod zset;
 
 use crate::event::Event;
 use crate::hub::Kind as Channels;
 use crate::server::Server;
-use crate::session::Session;
+use crate::session::{Gates, Session};
 use crate::store::Key;
 use crate::store::entry::Entry;
 use crate::store::view::View;
@@ -133,6 +134,9 @@ impl<'a, 's> Call<'a, 's> {
 pub fn run_nested(call: &mut Call<'_, '_>, command: &'static Command, args: Args<'_>, keys: &[Key<'_>]) {
     let start = call.reply.len();
     call.view.db = call.session.db;
+    if call.session.gates.contains(Gates::TRACKING) {
+        call.session.track(command, call.view, keys);
+    }
     let mut inner =
         Call::new(call.view, keys, args, call.reply.reborrow(), call.session, call.server, command);
     inner.mode = Mode::Nested;
@@ -439,6 +443,10 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::PubsubNumsub => pubsub::count_subscribers(call, Channels::Channel),
         CommandId::PubsubShardnumsub => pubsub::count_subscribers(call, Channels::Shard),
         CommandId::PubsubNumpat => pubsub::count_patterns(call),
+        CommandId::ClientTracking => tracking::tracking(call),
+        CommandId::ClientCaching => tracking::caching(call),
+        CommandId::ClientGetredir => tracking::get_redirection(call),
+        CommandId::ClientTrackinginfo => tracking::info(call),
         CommandId::ConfigGet => config::get(call),
         CommandId::ConfigSet => config::set(call),
         CommandId::ConfigResetstat => config::reset_stat(call),

@@ -1,6 +1,6 @@
 //! Publish and subscribe.
 
-use super::{Call, Done};
+use super::{Call, Done, Mode};
 use crate::hub::Kind;
 use crate::session::Session;
 use ringtail_protocol::command::{Command, CommandId};
@@ -8,7 +8,6 @@ use ringtail_protocol::errors::Error;
 
 /// SUBSCRIBE channel …, PSUBSCRIBE pattern …, SSUBSCRIBE shardchannel …
 pub(super) fn subscribe(c: &mut Call<'_, '_>, kind: Kind) -> Done {
-    c.view.unlock();
     let word = match kind {
         Kind::Channel => "subscribe",
         Kind::Pattern => "psubscribe",
@@ -23,7 +22,6 @@ pub(super) fn subscribe(c: &mut Call<'_, '_>, kind: Kind) -> Done {
 
 /// UNSUBSCRIBE [channel …], PUNSUBSCRIBE [pattern …], SUNSUBSCRIBE [shardchannel …]
 pub(super) fn unsubscribe(c: &mut Call<'_, '_>, kind: Kind) -> Done {
-    c.view.unlock();
     let word = match kind {
         Kind::Channel => "unsubscribe",
         Kind::Pattern => "punsubscribe",
@@ -45,9 +43,9 @@ pub(super) fn unsubscribe(c: &mut Call<'_, '_>, kind: Kind) -> Done {
 
 fn end(c: &mut Call<'_, '_>, word: &str, kind: Kind, name: &[u8]) {
     c.session.unsubscribe(kind, name);
-    // What came before the end must not be seen after its confirmation.
+    // What came before the end must not be seen after its confirmation; but a transaction's reply is one.
     let outbox = &c.session.client.outbox;
-    if outbox.is_pending() {
+    if outbox.is_pending() && c.mode != Mode::Nested {
         let mut waiting = Vec::new();
         outbox.drain(&mut waiting, usize::MAX);
         c.reply.raw(&waiting);
@@ -64,7 +62,6 @@ fn confirm(c: &mut Call<'_, '_>, word: &str, kind: Kind, name: Option<&[u8]>) {
 
 /// PUBLISH channel message, SPUBLISH shardchannel message
 pub(super) fn publish(c: &mut Call<'_, '_>, kind: Kind) -> Done {
-    c.view.unlock();
     let receivers = c.server.hub.publish(kind, &c.args[1], &c.args[2]);
     c.reply.count(receivers);
     Ok(())

@@ -11,11 +11,20 @@ mod hyperloglog;
 mod list;
 mod memory;
 mod model;
+mod notifications;
 mod operators;
 mod pubsub;
 mod scan;
 mod sets;
 mod stream;
 mod string;
+mod tracking;
 mod transactions;
 mod zset;
+
+use crate::command::testing::{Harness, shown};
+
+/// What the client gets without asking.
+fn received(t: &mut Harness) -> String {
+    t.replies(Vec::new()).iter().map(shown).collect::<Vec<_>>().join(" ")
+}

@@ -84,6 +84,7 @@ impl Executor {
         let keys = all_keys(&server.store, &transaction, &watched);
         let counters = &server.counters[self.worker];
         let mut view = View::lock(&server.store, counters, now, session.db, !session.no_touch, &keys);
+        view.client = session.client.id;
         if transaction.queued.iter().any(|queued| needs_all(queued.command)) {
             view.lock_all();
         }

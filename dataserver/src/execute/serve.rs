@@ -6,7 +6,8 @@ use crate::command::{self, Call};
 use crate::server::Server;
 use crate::session::{Gates, Session, Wait};
 use crate::store::Key;
-use crate::store::view::{After, View};
+use crate::store::after::After;
+use crate::store::view::View;
 use ringtail_protocol::command::keys;
 use ringtail_protocol::reply::{Reply, Resp};
 use std::collections::VecDeque;
@@ -35,6 +36,7 @@ impl Executor {
     /// Does what a command has left to be done without its locks.
     #[cold]
     pub(super) fn finish(&mut self, after: After, now: u64) {
+        self.server.tell(&after);
         let mut awaited = VecDeque::from(after.awaited);
         while let Some((db, bytes)) = awaited.pop_front() {
             let store = &self.server.store;
@@ -45,7 +47,10 @@ impl Executor {
             };
             for waiter in waiters {
                 match self.serve(&waiter, &bytes, now) {
-                    Attempt::Served(Some(after)) => awaited.extend(after.awaited),
+                    Attempt::Served(Some(after)) => {
+                        self.server.tell(&after);
+                        awaited.extend(after.awaited);
+                    }
                     Attempt::Served(None) | Attempt::Nothing => {}
                     Attempt::Gone => break,
                 }
@@ -63,22 +68,30 @@ impl Executor {
         let keys: Vec<Key<'_>> =
             keys(waiter.command, &args).filter_map(|i| args.get(i)).map(|k| server.store.key(k)).collect();
         let mut view = View::lock(&server.store, counters, now, waiter.db, !waiter.no_touch, &keys);
+        view.client = waiter.client.id;
         let found = view.peek(&server.store.key(bytes)).map(|entry| entry.value().type_name());
         let gone = found.is_none();
         let fits = found.map_or(waiter.even_missing, |name| name == waiter.wanted || waiter.even_missing);
         let reply =
             if fits && !view.has_holds() { Self::run_for(waiter, &mut view, &server, &keys) } else { None };
         let Some(reply) = reply else {
+            let after = view.take_after();
             drop(view);
+            after.iter().for_each(|after| server.tell(after));
             waiter.give_back();
             return if gone && !waiter.even_missing { Attempt::Gone } else { Attempt::Nothing };
         };
         keys.iter().for_each(|key| {
             view.with_interest(key, |interest| interest.wait_no_more(waiter.db, key.bytes, waiter));
         });
+        if let Some(tracker) = &waiter.tracker {
+            view.track(&keys, tracker);
+        }
         let after = view.take_after();
+        // Under the locks: the client must have its reply before it can be told that its copy is of no use any more.
+        let finished = waiter.finish(reply);
         drop(view);
-        if let Err(reply) = waiter.finish(reply) {
+        if let Err(reply) = finished {
             self.undo(waiter, &reply, now);
         }
         Attempt::Served(after)

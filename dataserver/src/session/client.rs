@@ -1,6 +1,7 @@
 //! What every thread may ask of a client, and send to it.
 
 use super::outbox::{Frame, Message, Outbox, OutputLimits, Pushed};
+use super::tracking::{Mode, NO_TRACKING};
 use super::wake::{self, Task};
 use crate::blocking::Waiter;
 use crate::hub::Kind;
@@ -11,7 +12,7 @@ use ringtail_protocol::reply::{Reply, Resp};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -60,6 +61,9 @@ pub struct Client {
     pub output: AtomicU64,
     /// How many channels, patterns and shard channels it is subscribed to, by [`Kind`].
     pub subscriptions: [AtomicU32; Kind::ALL.len()],
+    tracking: AtomicU8,
+    redirection: AtomicI64,
+    gone: AtomicBool,
     /// What other threads send it.
     pub outbox: Outbox,
     names: Mutex<Names>,
@@ -92,6 +96,9 @@ impl Client {
             query: AtomicU64::new(0),
             output: AtomicU64::new(0),
             subscriptions: Default::default(),
+            tracking: AtomicU8::new(0),
+            redirection: AtomicI64::new(NO_TRACKING),
+            gone: AtomicBool::new(false),
             outbox: Outbox::default(),
             names: Mutex::default(),
             killed: AtomicBool::new(false),
@@ -133,6 +140,33 @@ impl Client {
         self.waiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it speaks RESP3.
+    #[inline]
+    pub fn speaks_resp3(&self) -> bool {
+        self.resp.load(Relaxed) == 3
+    }
+
+    /// How it tracks; empty = it doesn't.
+    pub fn tracking(&self) -> Mode {
+        Mode::from_bits_truncate(self.tracking.load(Relaxed))
+    }
+
+    /// Who is told of changes instead of it; 0 = itself, -1 = it doesn't track.
+    pub fn redirection(&self) -> i64 {
+        self.redirection.load(Relaxed)
+    }
+
+    /// Notes how it tracks, and who is told instead.
+    pub fn set_tracking(&self, mode: Mode, redirection: i64) {
+        self.tracking.store(mode.bits(), Relaxed);
+        self.redirection.store(redirection, Relaxed);
+    }
+
+    /// Whether its connection has ended.
+    pub fn is_gone(&self) -> bool {
+        self.gone.load(Relaxed)
+    }
+
     /// Closes its connection, from any thread.
     pub fn kill(&self) {
         self.killed.store(true, Relaxed);
@@ -149,7 +183,7 @@ impl Client {
 
     /// Queues a message in the version of the protocol that the client speaks.
     pub fn send<W: Fn(&mut Reply<'_>)>(self: &Arc<Self>, message: &mut Message<W>) {
-        let resp = if self.resp.load(Relaxed) == 3 { Resp::V3 } else { Resp::V2 };
+        let resp = if self.speaks_resp3() { Resp::V3 } else { Resp::V2 };
         self.push(message.frame(resp));
     }
 
@@ -217,6 +251,7 @@ impl Clients {
     /// Takes a client off, with what waits for it.
     pub fn remove(&self, id: u64) {
         if let Some(client) = self.all().remove(&id) {
+            client.gone.store(true, Relaxed);
             client.outbox.close();
         }
     }

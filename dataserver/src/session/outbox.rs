@@ -155,9 +155,26 @@ impl Outbox {
     /// Appends frames, oldest first, while `out` is shorter than `most`; the last one is appended whole.
     #[cold]
     pub fn drain(&self, out: &mut Vec<u8>, most: usize) {
+        if out.len() < most
+            && let Some(only) = self.take_only()
+        {
+            out.extend_from_slice(&only);
+            return;
+        }
         let frames = self.take(most.saturating_sub(out.len()));
         // Copied without the lock: who pushes must not wait for it.
         frames.iter().for_each(|frame| out.extend_from_slice(frame));
+    }
+
+    /// The usual case: one frame waits. The queue keeps its memory.
+    fn take_only(&self) -> Option<Frame> {
+        let mut queue = self.queue();
+        if queue.frames.len() != 1 {
+            return None;
+        }
+        self.pending.store(false, Ordering::Release);
+        (queue.bytes, queue.soft_since) = (0, None);
+        queue.frames.pop_front()
     }
 
     fn take(&self, room: usize) -> VecDeque<Frame> {

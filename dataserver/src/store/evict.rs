@@ -6,10 +6,12 @@
 #[cfg(test)]
 mod tests;
 
+use super::after::After;
 use super::dict::Hash;
 use super::entry::Entry;
 use super::memory::Policy;
 use super::{GROUPS, SLOTS_PER_GROUP, Store};
+use crate::event;
 use ringtail_protocol::errors::{self, Error};
 
 /// Candidates that are kept from one eviction to the next.
@@ -29,11 +31,13 @@ pub struct Evictor {
     /// The best candidates, the longest unused last.
     pool: Vec<Candidate>,
     random: fastrand::Rng,
+    /// What evictions leave to be done.
+    pub after: After,
 }
 
 impl Default for Evictor {
     fn default() -> Self {
-        Self { pool: Vec::with_capacity(POOL + 1), random: fastrand::Rng::new() }
+        Self { pool: Vec::with_capacity(POOL + 1), random: fastrand::Rng::new(), after: After::default() }
     }
 }
 
@@ -125,9 +129,11 @@ impl Evictor {
         while let Some(best) = self.pool.pop() {
             let is =
                 |e: &Entry| e.used() == best.used && (policy != Policy::VolatileLru || e.expiry().is_some());
-            let taken =
-                store.lock(usize::from(best.slot) / SLOTS_PER_GROUP).remove_by(best.slot, best.hash, is);
-            if let Some(entry) = taken {
+            let group = usize::from(best.slot) / SLOTS_PER_GROUP;
+            let mut slots = store.lock(group);
+            if let Some(entry) = slots.remove_by(best.slot, best.hash, is) {
+                store.tell_gone(&mut slots, group, &entry, event::EVICTED, &mut self.after);
+                drop(slots);
                 store.lazy.entry(entry, &store.memory);
                 return true;
             }

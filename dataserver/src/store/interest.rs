@@ -1,8 +1,10 @@
-//! Who wants to know when a key changes: clients that WATCH it, and those that wait for something under it.
+//! Who wants to know when a key changes: clients that WATCH it, those that wait for something under it, and those that
+//! have copies of it.
 //!
 //! It stands beside the keys of a group, behind the same lock, so that nobody misses a change: who reads a key under
 //! the lock and leaves a note here is told of every later change of it.
 
+use super::tracked::Tracked;
 use crate::blocking::Waiter;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,12 +20,14 @@ pub struct Interest {
     watched: HashMap<Id, Vec<Arc<AtomicBool>>>,
     /// Commands that wait for something under the key, in the order in which they came.
     waiting: HashMap<Id, Vec<Arc<Waiter>>>,
+    /// Clients that have copies of keys.
+    pub tracked: Tracked,
 }
 
 impl Interest {
     /// Whether nobody wants to know anything.
     pub fn is_empty(&self) -> bool {
-        self.watched.is_empty() && self.waiting.is_empty()
+        self.watched.is_empty() && self.waiting.is_empty() && self.tracked.is_empty()
     }
 
     /// Raises the flag when the key changes.

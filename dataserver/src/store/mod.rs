@@ -3,8 +3,10 @@
 //! A [`Store`] is shared by all workers. A command works on a [`View`] of it: the groups of its keys, locked in
 //! ascending order, with the time of its batch. Nothing here knows commands, replies or sockets.
 
+pub mod after;
 pub mod dict;
 pub mod entry;
+pub mod events;
 pub mod evict;
 pub mod group;
 pub mod hasher;
@@ -14,13 +16,17 @@ pub mod lazy;
 pub mod member;
 pub mod memory;
 pub mod table;
+pub mod tracked;
 pub mod view;
 
+use crate::event::{BROADCAST, Class, Event};
+use after::After;
 use dict::Hash;
+use entry::Entry;
 use group::{Group, Slots};
 use hasher::Hasher;
 use ringtail_cluster::{SLOTS, slot_of};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{MutexGuard, PoisonError, TryLockError};
 
 /// Slots of one group, behind one lock.
@@ -59,6 +65,10 @@ pub struct Store {
     pub memory: memory::Memory,
     /// The classes of events that are to be published, as bits of [`Class`](crate::event::Class); 0 = none.
     pub published: AtomicU32,
+    /// Events that are on their way to their subscribers.
+    pub events: events::Events,
+    /// How much clients have copies of.
+    pub tracked: tracked::Counts,
 }
 
 impl Store {
@@ -70,6 +80,8 @@ impl Store {
             lazy: lazy::Lazy::start(),
             memory: memory::Memory::default(),
             published: AtomicU32::new(0),
+            events: events::Events::default(),
+            tracked: tracked::Counts::default(),
         }
     }
 
@@ -116,6 +128,65 @@ impl Store {
     #[inline]
     pub fn prefetch_entry(&self, key: &Key<'_>) {
         self.lock(key.group()).prefetch_entry(key);
+    }
+}
+
+impl Store {
+    /// Changes which classes of events are published.
+    pub fn set_published(&self, classes: Class) {
+        let _ = self.published.fetch_update(Relaxed, Relaxed, |old| Some(old & BROADCAST | classes.bits()));
+    }
+
+    /// Whether clients are to be told of every change.
+    pub fn is_broadcast(&self) -> bool {
+        self.published.load(Relaxed) & BROADCAST != 0
+    }
+
+    /// Says whether clients are to be told of every change.
+    pub fn set_broadcast(&self, on: bool) {
+        if on {
+            self.published.fetch_or(BROADCAST, Relaxed);
+        } else {
+            self.published.fetch_and(!BROADCAST, Relaxed);
+        }
+    }
+
+    /// Tells those who left a note with a group that a key of it was changed by the client `by`. Whether somebody waits
+    /// for the key.
+    pub fn tell_interested(&self, slots: &mut Slots, db: u8, key: &[u8], by: u64) -> bool {
+        let Some(interest) = slots.interest_if_any() else { return false };
+        let awaited = interest.changed(db, key);
+        interest.tracked.changed(key, by, &self.tracked);
+        slots.drop_empty_interest();
+        awaited
+    }
+
+    /// Tells of an entry that was taken out of a group, which is locked still, though no client asked for it.
+    pub fn tell_gone(&self, slots: &mut Slots, group: usize, entry: &Entry, event: Event, after: &mut After) {
+        self.tell_interested(slots, entry.db(), entry.key(), 0);
+        let published = self.published.load(Relaxed);
+        if published & BROADCAST != 0 {
+            after.changed.insert(entry.key().into());
+        }
+        if published & event.class.bits() != 0 {
+            after.lanes |= self.events.note(group, (entry.db(), event, entry.key().into()));
+        }
+    }
+
+    /// Has some keys that clients have copies of invalidated while there are too many.
+    pub fn limit_tracked(&self) {
+        let start = fastrand::usize(..GROUPS);
+        for step in 0..GROUPS {
+            let excess = self.tracked.excess();
+            if excess == 0 {
+                return;
+            }
+            let mut slots = self.lock((start + step) % GROUPS);
+            if let Some(interest) = slots.interest_if_any() {
+                interest.tracked.evict(excess, &self.tracked);
+                slots.drop_empty_interest();
+            }
+        }
     }
 }
 

@@ -1,18 +1,20 @@
 //! What a command sees of the store: the groups of its keys, locked, at the time of its batch.
 
+use super::after::After;
 use super::dict::{Dict, Place};
 use super::entry::{Entry, INLINE_MAX, Value};
 use super::group::{Found, Slots};
 use super::hasher::Hasher;
 use super::hold::{self, Holds};
 use super::interest::Interest;
+use super::tracked::Tracker;
 use super::{GROUPS, Key, Store};
 use crate::counters::Counters;
 use crate::event::{self, Event};
 use crate::value::{Kind, Object};
 use ringtail_protocol::errors::{self, Error};
-use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// The locks that a command holds.
@@ -49,17 +51,10 @@ pub struct View<'s> {
     pub db: u8,
     /// Whether looking keys up counts as using them (CLIENT NO-TOUCH).
     pub touch: bool,
+    /// The number of the client whose command this is; 0 = none.
+    pub client: u64,
     /// What is to be done once the locks are given up; most commands leave nothing.
     after: Option<Box<After>>,
-}
-
-/// What a command leaves to be done without its locks.
-#[derive(Default)]
-pub struct After {
-    /// Events to publish, in their order: database, event, key.
-    pub events: Vec<(u8, Event, Box<[u8]>)>,
-    /// Keys that changed and that somebody waits for, with their databases.
-    pub awaited: Vec<(u8, Box<[u8]>)>,
 }
 
 /// How long who has some groups waits for another one: longer than any but a long script keeps it.
@@ -103,7 +98,7 @@ impl<'s> View<'s> {
             [key] => Held::One(key.group(), store.lock(key.group())),
             _ => Self::lock_many(store, keys),
         };
-        Self { store, held, counters, now, db, touch, after: None }
+        Self { store, held, counters, now, db, touch, client: 0, after: None }
     }
 
     fn lock_many(store: &'s Store, keys: &[Key<'_>]) -> Held<'s> {
@@ -195,18 +190,22 @@ impl<'s> View<'s> {
     /// The same for a change that is no event.
     #[inline]
     pub fn touched(&mut self, key: &Key<'_>) {
-        if self.slots(key.group()).has_interest() {
+        let broadcast = self.store.published.load(Relaxed) & event::BROADCAST != 0;
+        if self.slots(key.group()).has_interest() || broadcast {
             self.tell(key);
         }
     }
 
     #[cold]
     fn tell(&mut self, key: &Key<'_>) {
-        let db = self.db;
-        if let Some(interest) = self.slots(key.group()).interest_if_any()
-            && interest.changed(db, key.bytes)
-        {
+        let (store, db, by) = (self.store, self.db, self.client);
+        if store.tell_interested(self.slots(key.group()), db, key.bytes, by) {
             self.serve_later(key);
+        }
+        if store.is_broadcast() {
+            let after = self.after.get_or_insert_default();
+            after.by = by;
+            after.changed.insert(key.bytes.into());
         }
     }
 
@@ -261,13 +260,43 @@ impl<'s> View<'s> {
         }
     }
 
+    /// Notes that a client gets copies of these keys from the command: until they change it is not forgotten.
+    #[cold]
+    pub fn track(&mut self, keys: &[Key<'_>], tracker: &Arc<dyn Tracker>) {
+        let counts = &self.store.tracked;
+        for key in keys {
+            // What has expired goes first: to find that later would be a change of what is tracked then.
+            self.place(key);
+            self.slots(key.group()).interest().tracked.add(key.bytes, tracker, counts);
+        }
+        if counts.excess() > 0 {
+            self.after.get_or_insert_default().tracks_too_much = true;
+        }
+    }
+
+    /// Forgets who has copies of which keys: before all are told to forget them.
+    pub fn forget_tracked(&mut self) {
+        let counts = &self.store.tracked;
+        self.each_group(|_, slots| {
+            if let Some(interest) = slots.interest_if_any() {
+                interest.tracked.clear(counts);
+                slots.drop_empty_interest();
+            }
+        });
+    }
+
     /// Has an event published that is no change by itself.
     #[inline]
     pub fn notify(&mut self, key: &Key<'_>, event: Event) {
         if self.store.published.load(Relaxed) & event.class.bits() != 0 {
-            let db = self.db;
-            self.after.get_or_insert_default().events.push((db, event, key.bytes.into()));
+            self.note(key, event);
         }
+    }
+
+    #[cold]
+    fn note(&mut self, key: &Key<'_>, event: Event) {
+        let lane = self.store.events.note(key.group(), (self.db, event, key.bytes.into()));
+        self.after.get_or_insert_default().lanes |= lane;
     }
 
     /// What is to be done once the locks are given up, if anything.
@@ -301,6 +330,7 @@ impl<'s> View<'s> {
             }
             None => {
                 self.counters.misses.add(1);
+                self.notify(key, event::KEY_MISS);
                 None
             }
         }
@@ -410,6 +440,7 @@ impl<'s> View<'s> {
     /// Adds an entry under a key that is not there. Its database is the entry's own.
     #[inline]
     pub fn insert(&mut self, key: &Key<'_>, mut entry: Entry) -> &mut Entry {
+        self.notify(key, event::NEW);
         entry.set_used(self.now as u32);
         let hasher = self.store.hasher();
         self.slots(key.group()).insert(key, entry, hasher)

@@ -7,6 +7,9 @@ use std::time::Duration;
 /// How long a reply, or one that comes eventually, may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// In place of a command: nothing is sent, and the reply is what comes next.
+const NEXT: &str = "...";
+
 /// What the table is run against.
 pub struct Target<'a> {
     /// What a failure calls it.
@@ -148,7 +151,7 @@ impl Runner<'_> {
     ) -> Result<Value, String> {
         let words = split_words(&step.command).map_err(|e| format!("{}: {e}", step.at))?;
         let words: Vec<Vec<u8>> = words.into_iter().map(|word| filled(word, kept)).collect();
-        let mut got = conn.try_call(&words);
+        let mut got = if step.command == NEXT { conn.read() } else { conn.try_call(&words) };
         if step.eventually {
             wait_for(PATIENCE, || {
                 let done = got.as_ref().map_or(true, |value| want.matches(value, self.resp3));

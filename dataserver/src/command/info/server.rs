@@ -65,7 +65,7 @@ pub(super) fn clients(text: &mut Text, about: &mut About<'_, '_>) {
     text.put("client_recent_max_input_buffer", most(|c| c.query.load(Relaxed)));
     text.put("client_recent_max_output_buffer", most(|c| c.output.load(Relaxed) + c.outbox.bytes() as u64));
     text.put("blocked_clients", server.blocked.load(Relaxed));
-    text.put("tracking_clients", 0);
+    text.put("tracking_clients", server.listeners.count());
     text.put("pubsub_clients", clients.iter().filter(|client| client.is_subscribed()).count());
     text.put("clients_in_timeout_table", 0);
     text.put("total_blocking_keys", 0);

@@ -4,6 +4,7 @@ use super::{About, Text};
 use crate::hub::{Hub, Kind};
 use crate::rates::Rate;
 use ringtail_protocol::acl::Reason;
+use std::sync::atomic::Ordering::Relaxed;
 
 pub(super) fn stats(text: &mut Text, about: &mut About<'_, '_>) {
     traffic(text, about);
@@ -23,9 +24,10 @@ pub(super) fn stats(text: &mut Text, about: &mut About<'_, '_>) {
     ] {
         text.put(field, 0);
     }
-    for field in ["tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"] {
-        text.put(field, 0);
-    }
+    let tracked = &about.server.store.tracked;
+    text.put("tracking_total_keys", tracked.keys.load(Relaxed));
+    text.put("tracking_total_items", tracked.items.load(Relaxed));
+    text.put("tracking_total_prefixes", about.server.listeners.prefix_count());
     work(text, about);
 }
 

@@ -1,11 +1,7 @@
 //! Publish and subscribe.
 
-use crate::command::testing::{Harness, shown};
-
-/// What the client gets without asking.
-fn received(t: &mut Harness) -> String {
-    t.replies(b"".to_vec()).iter().map(shown).collect::<Vec<_>>().join(" ")
-}
+use super::received;
+use crate::command::testing::Harness;
 
 #[test]
 fn messages_reach_channels_patterns_and_shard_channels() {

@@ -11,8 +11,15 @@ Auth = row("auth", -2, flags!(NOSCRIPT LOADING STALE FAST NO_AUTH ALLOW_BUSY))
 Client = row("client", -2, flags!())
     .about("2.4.0", "By subcommand", "Commands on client connections.");
 
+ClientCaching = row("client|caching", 3, flags!(NOSCRIPT LOADING STALE))
+    .about("6.0.0", "O(1)", "Says whether what the next command reads is tracked.")
+    .args(&[one_of("mode", &[word("yes", "YES"), word("no", "NO")])]);
+
 ClientGetname = row("client|getname", 2, flags!(NOSCRIPT LOADING STALE))
     .about("2.6.9", "O(1)", "Returns the connection's name.");
+
+ClientGetredir = row("client|getredir", 2, flags!(NOSCRIPT LOADING STALE))
+    .about("6.0.0", "O(1)", "Returns the number of the client that is told what changes in place of this one.");
 
 ClientHelp = row("client|help", 2, flags!(LOADING STALE))
     .about("5.0.0", "O(1)", "Lists the subcommands.");
@@ -82,6 +89,18 @@ ClientSetname = row("client|setname", 3, flags!(NOSCRIPT LOADING STALE))
     .about("2.6.9", "O(1)", "Names the connection.")
     .args(&[string("connection-name")]);
 
+ClientTracking = row("client|tracking", -3, flags!(NOSCRIPT LOADING STALE))
+    .about("6.0.0", "O(1)", "Has the client told when what it read changes, so that it can keep copies.")
+    .args(&[
+        one_of("status", &[word("on", "ON"), word("off", "OFF")]),
+        int("client-id").after("REDIRECT").opt(),
+        string("prefix").after("PREFIX").opt().repeated(),
+        word("bcast", "BCAST").opt(), word("optin", "OPTIN").opt(), word("optout", "OPTOUT").opt(),
+        word("noloop", "NOLOOP").opt(),
+    ]);
+
+ClientTrackinginfo = row("client|trackinginfo", 2, flags!(NOSCRIPT LOADING STALE))
+    .about("6.2.0", "O(1)", "Describes the connection's tracking.");
 ClientUnblock = row("client|unblock", -3, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("5.0.0", "O(log N), N connections", "Ends the waiting of a client that is blocked.")
     .args(&[

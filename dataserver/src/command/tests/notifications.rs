@@ -1,0 +1,89 @@
+//! Keyspace notifications.
+
+use super::received;
+use crate::command::testing::Harness;
+
+/// A client that runs commands, and one that is told of their events; both of one server.
+fn pair(classes: &str) -> (Harness, Harness) {
+    let mut t = Harness::new();
+    t.run(&format!("CONFIG SET notify-keyspace-events {classes}"));
+    let mut ear = Harness::of(t.server.clone());
+    ear.run("PSUBSCRIBE __key*__:*");
+    (t, ear)
+}
+
+/// The events that the command leads to: `set k`.
+fn events(t: &mut Harness, ear: &mut Harness, line: &str) -> Vec<String> {
+    t.run(line);
+    let parts = |value: &_| crate::command::testing::shown(value);
+    let shown: Vec<String> = ear.replies(Vec::new()).iter().map(parts).collect();
+    let event = |text: &String| {
+        let words: Vec<&str> = text.trim_matches(['[', ']']).split("', '").collect();
+        format!("{} {}", words[2].rsplit("__:").next().unwrap(), words[3].trim_end_matches('\''))
+    };
+    shown.iter().map(event).collect()
+}
+
+#[test]
+fn letters_are_those_of_redis() {
+    let mut t = Harness::new();
+    for (given, shown) in
+        [("KEA", "AKE"), ("g$lshzxetd", "A"), ("Kxm", "xKm"), ("KEAmn", "AnKEm"), ("gn", "gn"), ("''", "")]
+    {
+        assert_eq!(t.run(&format!("CONFIG SET notify-keyspace-events {given}")), "OK");
+        assert_eq!(
+            t.run("CONFIG GET notify-keyspace-events"),
+            format!("['notify-keyspace-events', '{shown}']")
+        );
+    }
+    assert_eq!(
+        t.run("CONFIG SET notify-keyspace-events Q"),
+        "-ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class character. \
+         Use 'Ag$lshzxeKEtmdn'."
+    );
+}
+
+#[test]
+fn both_channels_are_told_the_event_and_the_key() {
+    let (mut t, mut ear) = pair("KEA");
+    t.run("SELECT 3");
+    t.run("SET k v");
+    assert_eq!(
+        received(&mut ear),
+        "['pmessage', '__key*__:*', '__keyspace@3__:k', 'set'] ['pmessage', '__key*__:*', '__keyevent@3__:set', 'k']"
+    );
+}
+
+#[test]
+fn only_what_is_asked_for_is_published() {
+    let (mut t, mut ear) = pair("El");
+    assert_eq!(events(&mut t, &mut ear, "RPUSH l a"), ["rpush l"]);
+    assert!(events(&mut t, &mut ear, "SET k v").is_empty());
+    t.run("CONFIG SET notify-keyspace-events A");
+    assert!(events(&mut t, &mut ear, "RPUSH l a").is_empty(), "no channel, no event");
+}
+
+#[test]
+fn new_keys_misses_and_ends_are_events() {
+    let (mut t, mut ear) = pair("EAnm");
+    assert_eq!(events(&mut t, &mut ear, "SET k v PX 10"), ["new k", "set k", "expire k"]);
+    assert_eq!(events(&mut t, &mut ear, "GET none"), ["keymiss none"]);
+    t.advance(11);
+    assert_eq!(events(&mut t, &mut ear, "GET k"), ["expired k", "keymiss k"]);
+    t.run("SET k v PX 10");
+    t.advance(11);
+    received(&mut ear);
+    crate::sweep::Sweep::new(0, 1).run(&t.server, t.now, || true);
+    assert_eq!(events(&mut t, &mut ear, "PING"), ["expired k"]);
+}
+
+#[test]
+fn evictions_are_events() {
+    let (mut t, mut ear) = pair("Ee");
+    t.run(&format!("SET k {}", "x".repeat(50_000)));
+    t.server.store.memory.publish_all();
+    t.server.store.memory.set_limit(t.server.store.memory.used());
+    t.run("CONFIG SET maxmemory-policy allkeys-lru");
+    let told = events(&mut t, &mut ear, &format!("SET other {}", "x".repeat(50_000)));
+    assert!(told.contains(&"evicted k".to_owned()), "{told:?}");
+}
