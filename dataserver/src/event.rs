@@ -79,6 +79,7 @@ events! {
     PERSIST = GENERIC "persist";
     RENAME_FROM = GENERIC "rename_from";
     RENAME_TO = GENERIC "rename_to";
+    RESTORE = GENERIC "restore";
     EXPIRED = EXPIRED "expired";
     EVICTED = EVICTED "evicted";
     KEY_MISS = KEY_MISS "keymiss";

@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod config;
 mod connection;
 mod counter;
+mod dump;
 mod expire;
 mod generic;
 mod hash;
@@ -359,7 +360,9 @@ fn run_on_sorted_sets(id: CommandId, call: &mut Call<'_, '_>) -> Done {
 fn run_on_keys(id: CommandId, call: &mut Call<'_, '_>) -> Done {
     match id {
         CommandId::Del | CommandId::Unlink => generic::del(call),
+        CommandId::Dump => dump::dump(call),
         CommandId::Exists => generic::exists(call),
+        CommandId::Restore => dump::restore(call),
         CommandId::Touch => generic::touch(call),
         CommandId::Type => generic::type_of(call),
         CommandId::Rename => generic::rename(call),

@@ -4,6 +4,7 @@ mod acl;
 mod bitmap;
 mod blocking;
 mod bounds;
+mod dump;
 mod generic;
 mod hash;
 mod hash_expiry;

@@ -18,6 +18,12 @@ Del = row("del", -2, flags!(WRITE))
     .args(&[KEY.many()])
     .pool(PoolRule::Split(Join::Sum));
 
+Dump = row("dump", 2, flags!(READONLY))
+    .about("2.6.0", "O(N), N elements", "Returns a value in the encoding of Redis's files, for `RESTORE`.")
+    .keys(key!(RO ACCESS))
+    .args(&[KEY])
+    .tips(&["nondeterministic_output"]);
+
 Exists = row("exists", -2, flags!(READONLY FAST))
     .about("1.0.0", "O(N), N keys", "Counts how many of the keys exist; a key named twice counts twice.")
     .history(&[("3.0.3", "Several keys.")])
@@ -141,6 +147,18 @@ Scan = row("scan", -2, flags!(READONLY))
     ])
     .pool(PoolRule::Own)
     .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"]);
+
+Restore = row("restore", -4, flags!(WRITE DENYOOM))
+    .about("2.6.0", "O(N), N elements; O(N*log(N)) for a sorted set", "Makes a key of a value that `DUMP` gave, here or in Redis.")
+    .history(&[("3.0.0", "REPLACE."), ("5.0.0", "ABSTTL, IDLETIME and FREQ.")])
+    .acl(Acl::DANGEROUS)
+    .keys(key!(OW UPDATE))
+    .args(&[
+        KEY, int("ttl"), string("serialized-value"),
+        word("replace", "REPLACE").since("3.0.0").opt(), word("absttl", "ABSTTL").since("5.0.0").opt(),
+        int("seconds").after("IDLETIME").since("5.0.0").opt(),
+        int("frequency").after("FREQ").since("5.0.0").opt(),
+    ]);
 
 Touch = row("touch", -2, flags!(READONLY FAST))
     .about("3.2.1", "O(N), N keys", "Marks keys as just used and counts those that exist.")

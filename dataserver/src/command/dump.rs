@@ -1,0 +1,109 @@
+//! DUMP and RESTORE.
+
+use super::arguments::{int, is};
+use super::{Call, Done};
+use crate::event;
+use crate::rdb::{self, Loaded, Refusal, Shape};
+use crate::store::entry::Entry;
+use ringtail_protocol::errors::{self, Error};
+
+const BUSY_KEY: Error = Error::fixed("BUSYKEY Target key name already exists.");
+const BAD_TIME: Error = Error::fixed("ERR Invalid TTL value, must be >= 0");
+const BAD_IDLE_TIME: Error = Error::fixed("ERR Invalid IDLETIME value, must be >= 0");
+const BAD_FREQUENCY: Error = Error::fixed("ERR Invalid FREQ value, must be >= 0 and <= 255");
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::VersionOrChecksum => Self::fixed("ERR DUMP payload version or checksum are wrong"),
+            Refusal::Format => Self::fixed("ERR Bad data format"),
+        }
+    }
+}
+
+/// DUMP key
+pub(super) fn dump(c: &mut Call<'_, '_>) -> Done {
+    let payload = c.view.read(&c.keys[0]).map(|entry| rdb::dump(&entry.value()));
+    c.reply.bulk_or_null(payload.as_deref());
+    Ok(())
+}
+
+#[derive(Default)]
+struct Options {
+    replace: bool,
+    absolute: bool,
+    /// Seconds.
+    idle: Option<i64>,
+    frequency: Option<i64>,
+}
+
+impl Options {
+    fn read(c: &Call<'_, '_>) -> Result<Self, Error> {
+        let (mut options, mut i) = (Self::default(), 4);
+        while let Some(word) = c.args.get(i) {
+            match c.args.get(i + 1) {
+                _ if is(word, "REPLACE") => options.replace = true,
+                _ if is(word, "ABSTTL") => options.absolute = true,
+                Some(text) if is(word, "IDLETIME") && options.frequency.is_none() => {
+                    options.idle = Some(int(text)?);
+                    i += 1;
+                }
+                Some(text) if is(word, "FREQ") && options.idle.is_none() => {
+                    options.frequency = Some(int(text)?);
+                    i += 1;
+                }
+                _ => return Err(errors::SYNTAX),
+            }
+            if options.idle.is_some_and(|idle| idle < 0) {
+                return Err(BAD_IDLE_TIME);
+            }
+            if options.frequency.is_some_and(|n| !(0..=255).contains(&n)) {
+                return Err(BAD_FREQUENCY);
+            }
+            i += 1;
+        }
+        Ok(options)
+    }
+}
+
+/// RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]
+pub(super) fn restore(c: &mut Call<'_, '_>) -> Done {
+    let options = Options::read(c)?;
+    let (key, now) = (&c.keys[0], c.view.now);
+    if !options.replace && c.view.peek(key).is_some() {
+        return Err(BUSY_KEY);
+    }
+    let time = u64::try_from(int(&c.args[2])?).map_err(|_| BAD_TIME)?;
+    let shape = Shape::new(c.view.hasher(), &c.server.settings.shapes);
+    let value = rdb::restore(&c.args[3], &shape)?;
+    let at = match time {
+        0 => None,
+        _ if options.absolute => Some(time),
+        _ => Some(now.saturating_add(time)),
+    };
+    c.reply.ok();
+    if at.is_some_and(|at| at <= now) {
+        if c.view.delete(key) {
+            c.view.changed(key, event::DEL);
+        }
+        return Ok(());
+    }
+    match value {
+        Loaded::Bytes(bytes) => {
+            c.view.delete(key);
+            c.view.set_bytes_owned(key, bytes, at);
+        }
+        Loaded::Object(object) => c.view.put(key, object, at),
+    }
+    if let (Some(idle), Some(entry)) = (options.idle, c.view.peek(key)) {
+        set_idle(entry, idle, now);
+    }
+    c.view.changed(key, event::RESTORE);
+    Ok(())
+}
+
+/// Makes an entry look unused for so many seconds.
+fn set_idle(entry: &mut Entry, seconds: i64, now: u64) {
+    let longest = i64::from(u32::MAX / 1000);
+    entry.set_used((now as u32).wrapping_sub(seconds.min(longest) as u32 * 1000));
+}
