@@ -41,6 +41,8 @@ fn flush(c: &mut Call<'_, '_>, db: Option<u8>) -> Done {
         }
     }
     invalidate_copies(c);
+    // Who waits to read for a group is told that it is gone.
+    c.view.serve_all_later(db);
     c.reply.ok();
     Ok(())
 }
@@ -79,6 +81,8 @@ pub(super) fn swap_db(c: &mut Call<'_, '_>) -> Done {
             slots.all_change(Some(b), hasher);
         });
         invalidate_copies(c);
+        c.view.serve_all_later(Some(a));
+        c.view.serve_all_later(Some(b));
     }
     c.reply.ok();
     Ok(())

@@ -218,6 +218,20 @@ impl<'s> View<'s> {
         }
     }
 
+    /// The same for all keys of a database, or of all databases.
+    pub fn serve_all_later(&mut self, db: Option<u8>) {
+        let mut awaited = Vec::new();
+        self.each_group(|_, slots| {
+            if let Some(interest) = slots.interest_if_any() {
+                let keys = interest.awaited().filter(|(own, _)| db.is_none_or(|db| db == *own));
+                awaited.extend(keys.map(|(db, key)| (db, Box::from(key))));
+            }
+        });
+        if !awaited.is_empty() {
+            self.after.get_or_insert_default().awaited.extend(awaited);
+        }
+    }
+
     /// Works on the notes of who wants to know of changes of the key.
     pub fn with_interest<T>(&mut self, key: &Key<'_>, work: impl FnOnce(&mut Interest) -> T) -> T {
         self.with_group(key.group(), |slots| {

@@ -116,7 +116,9 @@ pub(in super::super) fn destroy(c: &mut Call<'_, '_>) -> Done {
         // As the only group of a stream without entries, so that a large one is freed off the path.
         let stream = Stream { groups: [group].into(), ..Stream::default() };
         c.view.discard_object(Object::Stream(Box::new(stream)));
-        c.view.changed(&c.keys[0], event::XGROUP_DESTROY);
+        c.view.notify(&c.keys[0], event::XGROUP_DESTROY);
+        // Those who wait to read for the group are told that it is gone.
+        c.view.serve_later(&c.keys[0]);
     }
     Ok(())
 }

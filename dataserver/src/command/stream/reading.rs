@@ -1,6 +1,7 @@
 //! XREAD and XREADGROUP.
 
 use super::super::arguments::is;
+use super::super::blocking::{Timeout, Waits};
 use super::super::{Call, Done};
 use super::claiming::seen;
 use super::{ALL, ids, now, replying, shown};
@@ -9,6 +10,7 @@ use crate::value::stream::{Group, Id, Log, Number, Pending, Stream};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::number::parse_i64;
 use ringtail_protocol::reply::{Reply, Resp};
+use ringtail_protocol::request::{Args, OwnedRequest};
 
 const GROUP_OF_READ: Error =
     Error::fixed("ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.");
@@ -19,8 +21,6 @@ const NEW_OF_READ: Error = Error::fixed(
     "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
 );
 const NOT_AN_INTEGER: Error = Error::fixed("ERR timeout is not an integer or out of range");
-const NEGATIVE: Error = Error::fixed("ERR timeout is negative");
-const OUT_OF_RANGE: Error = Error::fixed("ERR timeout is out of range");
 
 fn sign_of_group(sign: char) -> Error {
     Error::new(format!(
@@ -69,11 +69,36 @@ fn read_any(c: &mut Call<'_, '_>, groups: bool) -> Done {
             None => serve(c, &asked, i, start)?,
         });
     }
-    match served {
-        0 => c.reply.null_array(),
-        _ => c.reply.close_map_of_pairs(open, served),
+    match asked.block {
+        _ if served > 0 => c.reply.close_map_of_pairs(open, served),
+        None => c.reply.null_array(),
+        Some(millis) => return wait(c, &asked, &starts, millis),
     }
     Ok(())
+}
+
+/// Waits until one of the streams has something, or the group is gone.
+fn wait(c: &mut Call<'_, '_>, asked: &Asked<'_>, starts: &[Start], millis: u64) -> Done {
+    let request = resolved(c.args, asked, starts);
+    let even_missing = asked.group.is_some();
+    let waits = Waits { even_missing, request, ..Waits::on("stream", Timeout::millis(millis)) };
+    c.block(waits, |reply| reply.null_array())
+}
+
+/// The request with the id that `$` means now, if it has one: what is added from now on is wanted whenever it is looked
+/// at again.
+fn resolved(args: Args<'_>, asked: &Asked<'_>, starts: &[Start]) -> Option<OwnedRequest> {
+    let first = args.len() - starts.len();
+    if asked.group.is_some() || !args.from(first).iter().any(|id| id == b"$") {
+        return None;
+    }
+    let mut words: Vec<Vec<u8>> = args.iter().map(<[u8]>::to_vec).collect();
+    for (word, start) in words[first..].iter_mut().zip(starts) {
+        if let Start::After(id) = start {
+            *word = id.to_string().into_bytes();
+        }
+    }
+    Some(OwnedRequest::new(words.iter().map(Vec::as_slice)))
 }
 
 fn asked<'a>(c: &Call<'a, '_>, groups: bool) -> Result<Asked<'a>, Error> {
@@ -127,8 +152,9 @@ fn unbalanced(c: &Call<'_, '_>, groups: bool) -> Error {
 }
 
 fn timeout(text: &[u8], now: u64) -> Result<u64, Error> {
-    let timeout = u64::try_from(parse_i64(text).ok_or(NOT_AN_INTEGER)?).map_err(|_| NEGATIVE)?;
-    if timeout > i64::MAX as u64 - now { Err(OUT_OF_RANGE) } else { Ok(timeout) }
+    let timeout =
+        u64::try_from(parse_i64(text).ok_or(NOT_AN_INTEGER)?).map_err(|_| errors::TIMEOUT_NEGATIVE)?;
+    if timeout > i64::MAX as u64 - now { Err(errors::TIMEOUT_OUT_OF_RANGE) } else { Ok(timeout) }
 }
 
 /// Where reading the stream of key `i` begins. Its type and its group are looked at before its id, as in Redis.

@@ -2,6 +2,7 @@
 
 use super::string::check as check_in;
 use crate::command::testing::{Harness, START};
+use std::sync::Arc;
 
 const INVALID: &str = "-ERR Invalid stream ID specified as stream command argument";
 const TOO_SMALL: &str = "-ERR The ID specified in XADD is equal or smaller than the target stream top item";
@@ -395,4 +396,68 @@ fn odd_numbers_in_ids_are_read_as_redis_reads_them() {
         ("XADD s 11- a b", INVALID),
         ("XADD s 12-*x a b", INVALID),
     ]);
+}
+
+fn three() -> [Harness; 3] {
+    let first = Harness::new();
+    let (second, third) = (Harness::of(Arc::clone(&first.server)), Harness::of(Arc::clone(&first.server)));
+    [first, second, third]
+}
+
+#[test]
+fn readers_wait_for_what_is_added_after_they_came() {
+    let [mut a, mut b, mut writer] = three();
+    writer.run("XADD s 1 f v");
+    assert_eq!(a.run("XREAD BLOCK 0 STREAMS none s 0 $"), "");
+    assert_eq!(b.run("XREAD BLOCK 0 COUNT 1 STREAMS s 1"), "");
+    assert_eq!(writer.run("XADD s 2 f w"), "'2-0'");
+    assert_eq!(a.served().as_deref(), Some("[['s', [['2-0', ['f', 'w']]]]]"));
+    assert_eq!(b.served().as_deref(), Some("[['s', [['2-0', ['f', 'w']]]]]"));
+    assert_eq!(a.run("XREAD BLOCK 0 STREAMS s +"), "[['s', [['2-0', ['f', 'w']]]]]");
+    // What comes and goes at once is not seen.
+    a.run("XREAD BLOCK 0 STREAMS s $");
+    writer.run("MULTI");
+    writer.run("XADD s 3 f v");
+    writer.run("XDEL s 3");
+    writer.run("EXEC");
+    assert!(a.served().is_none());
+    writer.run("XADD s 4 f v");
+    assert_eq!(a.served().as_deref(), Some("[['s', [['4-0', ['f', 'v']]]]]"));
+}
+
+#[test]
+fn consumers_are_served_in_the_order_in_which_they_came() {
+    let [mut a, mut b, mut writer] = three();
+    writer.run("XGROUP CREATE s g $ MKSTREAM");
+    a.run("XREADGROUP GROUP g alice COUNT 1 BLOCK 0 STREAMS s >");
+    b.run("XREADGROUP GROUP g bob COUNT 1 BLOCK 0 STREAMS s >");
+    writer.run("XADD s 1 f v");
+    assert_eq!((a.served().is_some(), b.served().is_some()), (true, false));
+    writer.run("XADD s 2 f v");
+    assert_eq!(b.served().as_deref(), Some("[['s', [['2-0', ['f', 'v']]]]]"));
+    assert_eq!(writer.run("XPENDING s g"), "[2, '1-0', '2-0', [['alice', '1'], ['bob', '1']]]");
+    // History is never waited for.
+    assert_eq!(a.run("XREADGROUP GROUP g alice BLOCK 0 STREAMS s 5"), "[['s', []]]");
+}
+
+#[test]
+fn consumers_are_told_when_their_group_goes() {
+    let [mut a, mut b, mut writer] = three();
+    let gone = "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option";
+    for line in ["XGROUP DESTROY s g", "DEL s", "FLUSHALL", "FLUSHDB", "RENAME s t", "SWAPDB 0 1"] {
+        writer.run("XGROUP CREATE s g $ MKSTREAM");
+        assert_eq!(a.run("XREADGROUP GROUP g c BLOCK 0 STREAMS s >"), "");
+        assert_eq!(b.run("XREAD BLOCK 1000 STREAMS s $"), "");
+        writer.run(line);
+        assert_eq!(a.served().as_deref(), Some(gone), "{line}");
+        assert!(b.served().is_none(), "{line}");
+        writer.run("XADD s * f v");
+        assert!(b.served().is_some());
+        writer.run("FLUSHALL");
+    }
+    writer.run("XGROUP CREATE s g $ MKSTREAM");
+    a.run("XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+    writer.run("SET s text");
+    let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value";
+    assert_eq!(a.served().as_deref(), Some(wrong));
 }
