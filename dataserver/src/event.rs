@@ -100,6 +100,7 @@ events! {
     LTRIM = LIST "ltrim";
     RPOP = LIST "rpop";
     RPUSH = LIST "rpush";
+    SORTSTORE = LIST "sortstore";
     HDEL = HASH "hdel";
     HEXPIRE = HASH "hexpire";
     HEXPIRED = HASH "hexpired";

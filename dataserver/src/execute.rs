@@ -372,7 +372,7 @@ impl Executor {
             return Ok(());
         }
         let start = ticks::now();
-        let evicted = self.evictor.make_room(store, now as u32);
+        let evicted = self.evictor.make_room(store, now);
         self.server.tell(&std::mem::take(&mut self.evictor.after));
         let micros = ticks::micros(ticks::now().saturating_sub(start));
         self.server.counters[self.worker].evict_micros.add(micros);

@@ -5,6 +5,7 @@ mod output_limits;
 
 use super::{Call, Done};
 use crate::server::Server;
+use crate::store::frequency::Lfu;
 use crate::store::memory::Policy;
 use ringtail_net::units::ByteSize;
 use ringtail_protocol::errors::{self, Error, printable};
@@ -99,6 +100,16 @@ const PARAMETERS: &[Parameter] = &[
         |s, v| flag(v).map(|on| s.stats.tracking.store(on, Relaxed)),
     ),
     live("latency-tracking-info-percentiles", percentiles, set_percentiles),
+    live(
+        "lfu-decay-time",
+        |s| s.store.memory.lfu().decay_minutes.to_string(),
+        |s, v| set_lfu(s, v, |lfu, n| lfu.decay_minutes = n),
+    ),
+    live(
+        "lfu-log-factor",
+        |s| s.store.memory.lfu().log_factor.to_string(),
+        |s, v| set_lfu(s, v, |lfu, n| lfu.log_factor = n),
+    ),
     live("list-max-listpack-size", LIST_SIZE.0, LIST_SIZE.1),
     live("list-max-ziplist-size", LIST_SIZE.0, LIST_SIZE.1),
     live(
@@ -256,6 +267,13 @@ fn size(text: &str) -> Result<u64, Refusal> {
 
 fn set_max_memory(server: &Server, value: &str) -> Result<(), Refusal> {
     size(value).map(|bytes| server.store.memory.set_limit(bytes))
+}
+
+fn set_lfu(server: &Server, value: &str, set: fn(&mut Lfu, u32)) -> Result<(), Refusal> {
+    let mut lfu = server.store.memory.lfu();
+    set(&mut lfu, number(value, 0, i32::MAX.into())? as u32);
+    server.store.memory.set_lfu(lfu);
+    Ok(())
 }
 
 fn set_policy(server: &Server, value: &str) -> Result<(), Refusal> {

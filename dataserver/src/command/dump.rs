@@ -5,6 +5,7 @@ use super::{Call, Done};
 use crate::event;
 use crate::rdb::{self, Loaded, Refusal, Shape};
 use crate::store::entry::Entry;
+use crate::store::frequency;
 use ringtail_protocol::errors::{self, Error};
 
 const BUSY_KEY: Error = Error::fixed("BUSYKEY Target key name already exists.");
@@ -95,8 +96,16 @@ pub(super) fn restore(c: &mut Call<'_, '_>) -> Done {
         }
         Loaded::Object(object) => c.view.put(key, object, at),
     }
-    if let (Some(idle), Some(entry)) = (options.idle, c.view.peek(key)) {
-        set_idle(entry, idle, now);
+    let memory = &c.server.store.memory;
+    if let Some(entry) = c.view.peek(key) {
+        // As in Redis, what the policy does not go by is left out.
+        match (options.idle, options.frequency) {
+            (Some(idle), _) if !memory.policy().is_lfu() => set_idle(entry, idle, now),
+            (_, Some(frequency)) if memory.policy().is_lfu() => {
+                entry.set_used(frequency::packed(now, frequency as u8));
+            }
+            _ => {}
+        }
     }
     c.view.changed(key, event::RESTORE);
     Ok(())

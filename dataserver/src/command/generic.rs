@@ -75,8 +75,11 @@ pub(super) fn rename_nx(c: &mut Call<'_, '_>) -> Done {
 /// Gives the value, with its expiry, the name `to`, which is free.
 fn move_entry(view: &mut View<'_>, from: &Key<'_>, to: &Key<'_>) {
     let db = view.db;
+    // What is known of its use moves with it, this use included.
+    view.write(from);
     if let Some(entry) = view.remove(from) {
-        view.insert(to, entry.renamed(to.hash.tag(), db, to.bytes));
+        let used = entry.used();
+        view.insert(to, entry.renamed(to.hash.tag(), db, to.bytes)).set_used(used);
         view.changed(from, event::RENAME_FROM);
         view.changed(to, event::RENAME_TO);
     }
@@ -91,7 +94,8 @@ pub(super) fn move_key(c: &mut Call<'_, '_>) -> Done {
     let moves = c.view.peek(key).is_some() && !c.view.exists_in(key, to);
     if moves && let Some(mut entry) = c.view.remove(key) {
         entry.set_db(to);
-        c.view.insert(key, entry);
+        let used = entry.used();
+        c.view.insert(key, entry).set_used(used);
         c.view.changed(key, event::MOVE_FROM);
         c.view.in_db(to, |view| view.changed(key, event::MOVE_TO));
     }

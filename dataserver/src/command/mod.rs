@@ -28,6 +28,7 @@ mod server;
 mod set;
 mod sets;
 mod slowlog;
+mod sort;
 mod stream;
 mod string;
 #[cfg(test)]
@@ -365,6 +366,7 @@ fn run_on_keys(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::Restore => dump::restore(call),
         CommandId::Touch => generic::touch(call),
         CommandId::Type => generic::type_of(call),
+        CommandId::Sort | CommandId::SortRo => sort::sort(call),
         CommandId::Rename => generic::rename(call),
         CommandId::Renamenx => generic::rename_nx(call),
         CommandId::Move => generic::move_key(call),

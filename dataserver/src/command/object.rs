@@ -10,6 +10,9 @@ use ringtail_protocol::number::parse_i64;
 const NOT_LFU: Error = Error::fixed(
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
 );
+const NOT_LRU: Error = Error::fixed(
+    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+);
 
 /// Redis keeps strings up to this length beside their object, and calls that `embstr`.
 const EMBEDDED: usize = 44;
@@ -44,10 +47,14 @@ fn string_encoding(entry: &Entry) -> &'static str {
 /// OBJECT IDLETIME key
 pub(super) fn idle_time(c: &mut Call<'_, '_>) -> Done {
     let now = c.view.now as u32;
-    match c.view.look(&c.keys[0]).map(Entry::used) {
-        Some(used) => c.reply.int(i64::from(now.wrapping_sub(used) / 1000)),
-        None => c.reply.null(),
+    let Some(used) = c.view.look(&c.keys[0]).map(Entry::used) else {
+        c.reply.null();
+        return Ok(());
+    };
+    if c.server.store.memory.policy().is_lfu() {
+        return Err(NOT_LRU);
     }
+    c.reply.int(i64::from(now.wrapping_sub(used) / 1000));
     Ok(())
 }
 
@@ -60,12 +67,17 @@ pub(super) fn ref_count(c: &mut Call<'_, '_>) -> Done {
     Ok(())
 }
 
-/// OBJECT FREQ key: there is no LFU policy.
+/// OBJECT FREQ key
 pub(super) fn freq(c: &mut Call<'_, '_>) -> Done {
-    if c.view.look(&c.keys[0]).is_some() {
+    let (memory, now) = (&c.server.store.memory, c.view.now);
+    let Some(used) = c.view.look(&c.keys[0]).map(Entry::used) else {
+        c.reply.null();
+        return Ok(());
+    };
+    if !memory.policy().is_lfu() {
         return Err(NOT_LFU);
     }
-    c.reply.null();
+    c.reply.int(memory.lfu().counter(used, now).into());
     Ok(())
 }
 

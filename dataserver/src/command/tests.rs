@@ -17,6 +17,7 @@ mod operators;
 mod pubsub;
 mod scan;
 mod sets;
+mod sort;
 mod stream;
 mod string;
 mod tracking;

@@ -47,7 +47,7 @@ struct Header {
     key_len: u32,
     /// Bytes of an inline string; 0 for an object.
     value_len: u32,
-    /// When it was last used, in milliseconds that wrap.
+    /// When it was last used, in milliseconds that wrap; or how often, see [`frequency`](super::frequency).
     used: u32,
     db: u8,
     flags: u8,
@@ -161,16 +161,16 @@ impl Entry {
         self.header().db == db && self.key() == key
     }
 
-    /// When it was last used, in milliseconds that wrap at 2^32.
+    /// When it was last used, in milliseconds that wrap at 2^32, or how often: by the policy of the time.
     #[inline]
     pub fn used(&self) -> u32 {
         self.header().used
     }
 
-    /// Notes that it is used now.
+    /// Notes when it was last used, or how often.
     #[inline]
-    pub fn set_used(&mut self, now: u32) {
-        self.header_mut().used = now;
+    pub fn set_used(&mut self, used: u32) {
+        self.header_mut().used = used;
     }
 
     /// When it expires, in milliseconds since 1970.

@@ -60,6 +60,9 @@ pub struct Slots {
 const SLOT_BITS: u32 = SLOTS_PER_GROUP.trailing_zeros();
 const _: () = assert!(SLOTS_PER_GROUP.is_power_of_two());
 
+/// Entries that expire of which a random one is chosen.
+const FAIR: usize = 16;
+
 /// What a look-up found.
 pub enum Found {
     /// The entry is there.
@@ -232,6 +235,18 @@ impl Slots {
         });
         let rotated = self.expiries.range((from, 0)..).chain(self.expiries.range(..(from, 0)));
         rotated.take(most).map(|&(when, hash)| (when as u16 % SLOTS_PER_GROUP as u16, Hash(hash)))
+    }
+
+    /// One of the entries that expire; of a few, each is as likely as another.
+    pub fn random_expiring(&self, random: &mut fastrand::Rng) -> Option<(u16, Hash)> {
+        // What comes after a random time depends on the gaps between the times.
+        let further = random.usize(..self.expiries.len().clamp(1, FAIR));
+        self.sample_expiring(random.u64(..), FAIR).nth(further)
+    }
+
+    /// The entry that expires first, if any does.
+    pub fn first_expiring(&self) -> Option<(u16, Hash)> {
+        self.expiries.first().map(|&(when, hash)| (when as u16 % SLOTS_PER_GROUP as u16, Hash(hash)))
     }
 
     /// Takes all entries of a database (or of all) out.

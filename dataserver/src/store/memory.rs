@@ -4,42 +4,87 @@
 //! publishes the change since it last did, so the sum over all threads is what is allocated, fragmentation inside
 //! size classes included: every table, buffer and value, without any bookkeeping of our own.
 
+use super::entry::Entry;
+use super::frequency::{self, Lfu};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// What happens to a write when the limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum Policy {
-    /// It is refused.
-    #[value(name = "noeviction")]
-    #[serde(rename = "noeviction")]
-    NoEviction,
+    /// The least recently used keys that have an expiry go.
+    VolatileLru,
+    /// The least often used keys that have an expiry go.
+    VolatileLfu,
+    /// Random keys that have an expiry go.
+    VolatileRandom,
+    /// The keys that expire soonest go.
+    VolatileTtl,
     /// The least recently used keys go.
     #[value(name = "allkeys-lru")]
     #[serde(rename = "allkeys-lru")]
     AllKeysLru,
-    /// The least recently used keys that have an expiry go.
-    VolatileLru,
+    /// The least often used keys go.
+    #[value(name = "allkeys-lfu")]
+    #[serde(rename = "allkeys-lfu")]
+    AllKeysLfu,
+    /// Random keys go.
+    #[value(name = "allkeys-random")]
+    #[serde(rename = "allkeys-random")]
+    AllKeysRandom,
+    /// It is refused.
+    #[value(name = "noeviction")]
+    #[serde(rename = "noeviction")]
+    NoEviction,
 }
 
 impl Policy {
-    /// All policies.
-    pub const ALL: [Self; 3] = [Self::NoEviction, Self::AllKeysLru, Self::VolatileLru];
+    /// All policies, in Redis's order.
+    pub const ALL: [Self; 8] = [
+        Self::VolatileLru,
+        Self::VolatileLfu,
+        Self::VolatileRandom,
+        Self::VolatileTtl,
+        Self::AllKeysLru,
+        Self::AllKeysLfu,
+        Self::AllKeysRandom,
+        Self::NoEviction,
+    ];
 
     /// Redis's name for it.
     pub fn name(self) -> &'static str {
         match self {
-            Self::NoEviction => "noeviction",
-            Self::AllKeysLru => "allkeys-lru",
             Self::VolatileLru => "volatile-lru",
+            Self::VolatileLfu => "volatile-lfu",
+            Self::VolatileRandom => "volatile-random",
+            Self::VolatileTtl => "volatile-ttl",
+            Self::AllKeysLru => "allkeys-lru",
+            Self::AllKeysLfu => "allkeys-lfu",
+            Self::AllKeysRandom => "allkeys-random",
+            Self::NoEviction => "noeviction",
         }
     }
 
     /// The policy of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|p| p.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether only keys that have an expiry go.
+    pub fn is_volatile(self) -> bool {
+        matches!(self, Self::VolatileLru | Self::VolatileLfu | Self::VolatileRandom | Self::VolatileTtl)
+    }
+
+    /// Whether it needs to know how often keys are used, instead of when they were.
+    pub fn is_lfu(self) -> bool {
+        matches!(self, Self::VolatileLfu | Self::AllKeysLfu)
+    }
+
+    /// Whether any key will do.
+    pub fn is_random(self) -> bool {
+        matches!(self, Self::VolatileRandom | Self::AllKeysRandom)
     }
 }
 
@@ -54,6 +99,10 @@ pub struct Memory {
     limit: AtomicU64,
     policy: AtomicU8,
     samples: AtomicU8,
+    /// Whether the policy is one of those that count uses: what every look-up asks.
+    counts_uses: AtomicBool,
+    log_factor: AtomicU32,
+    decay_minutes: AtomicU32,
 }
 
 impl Default for Memory {
@@ -65,6 +114,9 @@ impl Default for Memory {
             limit: AtomicU64::new(0),
             policy: AtomicU8::new(Policy::AllKeysLru as u8),
             samples: AtomicU8::new(DEFAULT_SAMPLES),
+            counts_uses: AtomicBool::new(false),
+            log_factor: AtomicU32::new(Lfu::default().log_factor),
+            decay_minutes: AtomicU32::new(Lfu::default().decay_minutes),
         }
     }
 }
@@ -139,6 +191,36 @@ impl Memory {
     /// Changes what happens at the limit.
     pub fn set_policy(&self, policy: Policy) {
         self.policy.store(policy as u8, Relaxed);
+        self.counts_uses.store(policy.is_lfu(), Relaxed);
+    }
+
+    /// How uses are counted.
+    pub fn lfu(&self) -> Lfu {
+        Lfu { log_factor: self.log_factor.load(Relaxed), decay_minutes: self.decay_minutes.load(Relaxed) }
+    }
+
+    /// Changes how uses are counted.
+    pub fn set_lfu(&self, lfu: Lfu) {
+        self.log_factor.store(lfu.log_factor, Relaxed);
+        self.decay_minutes.store(lfu.decay_minutes, Relaxed);
+    }
+
+    /// Notes that a key is used at `now`, in milliseconds since 1970.
+    #[inline]
+    pub fn note_use(&self, entry: &mut Entry, now: u64) {
+        if self.counts_uses.load(Relaxed) {
+            let state = self.lfu().used(entry.used(), now);
+            entry.set_used(state);
+        } else {
+            entry.set_used(now as u32);
+        }
+    }
+
+    /// The same of a key that is new.
+    #[inline]
+    pub fn note_new(&self, entry: &mut Entry, now: u64) {
+        let counts = self.counts_uses.load(Relaxed);
+        entry.set_used(if counts { frequency::fresh(now) } else { now as u32 });
     }
 
     /// Keys looked at for each one that is evicted.

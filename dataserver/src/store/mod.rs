@@ -8,6 +8,7 @@ pub mod dict;
 pub mod entry;
 pub mod events;
 pub mod evict;
+pub mod frequency;
 pub mod group;
 pub mod hasher;
 pub mod hold;

@@ -359,10 +359,10 @@ impl<'s> View<'s> {
 
     #[inline]
     fn used(&mut self, key: &Key<'_>, place: Place) -> Option<&mut Entry> {
-        let (now, touch) = (self.now as u32, self.touch);
+        let (memory, now, touch) = (&self.store.memory, self.now, self.touch);
         let entry = self.slots(key.group()).at_mut(key, place)?;
         if touch {
-            entry.set_used(now);
+            memory.note_use(entry, now);
         }
         Some(entry)
     }
@@ -428,9 +428,9 @@ impl<'s> View<'s> {
     /// Puts a string over a value. A large object that was there is given back, to be freed without the lock.
     #[inline]
     fn overwrite(&mut self, key: &Key<'_>, place: Place, value: &[u8]) -> Option<Entry> {
-        let now = self.now as u32;
+        let (memory, now) = (&self.store.memory, self.now);
         let entry = self.slots(key.group()).at_mut(key, place)?;
-        entry.set_used(now);
+        memory.note_use(entry, now);
         let old = entry.object_mut().map(|object| std::mem::replace(object, Object::Bytes(Vec::new())));
         entry.set_bytes(value);
         old.map(|object| Entry::object(0, 0, b"", object))
@@ -455,7 +455,7 @@ impl<'s> View<'s> {
     #[inline]
     pub fn insert(&mut self, key: &Key<'_>, mut entry: Entry) -> &mut Entry {
         self.notify(key, event::NEW);
-        entry.set_used(self.now as u32);
+        self.store.memory.note_new(&mut entry, self.now);
         let hasher = self.store.hasher();
         self.slots(key.group()).insert(key, entry, hasher)
     }

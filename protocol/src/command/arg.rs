@@ -69,6 +69,11 @@ impl Arg {
         Self { name, kind, key_spec: 0, token: None, since: None, deprecated_since: None, flags, args: &[] }
     }
 
+    /// Whether it names keys: a pattern does that has a key spec of its own.
+    pub(super) fn is_key(&self) -> bool {
+        self.kind == ArgKind::Key || self.kind == ArgKind::Pattern && self.key_spec > 0
+    }
+
     pub(super) const fn opt(mut self) -> Self {
         self.flags = self.flags.union(ArgFlags::OPTIONAL);
         self
@@ -188,3 +193,9 @@ pub(super) const AGGREGATE: Arg =
     one_of("aggregate", &[word("sum", "SUM"), word("min", "MIN"), word("max", "MAX")])
         .after("AGGREGATE")
         .opt();
+
+// Arguments of SORT.
+
+pub(super) const SORT_GET: Arg = pattern("get-pattern").spec(1).after("GET").opt().repeated();
+
+pub(super) const SORT_ORDER: Arg = one_of("order", &[word("asc", "ASC"), word("desc", "DESC")]).opt();

@@ -1,6 +1,6 @@
 //! `COMMAND DOCS`'s description of a command.
 
-use super::{Arg, ArgFlags, ArgKind, Command, info};
+use super::{Arg, ArgFlags, Command, info};
 use crate::reply::Reply;
 
 /// A map from the name of each of `commands` to its description.
@@ -47,7 +47,7 @@ fn write_arg(arg: &Arg, reply: &mut Reply<'_>) {
         [
             ("name", Some(Value::Text(arg.name))),
             ("type", Some(Value::Text(arg.kind.name()))),
-            ("key_spec_index", (arg.kind == ArgKind::Key).then_some(Value::Number(arg.key_spec))),
+            ("key_spec_index", arg.is_key().then_some(Value::Number(arg.key_spec))),
             ("token", arg.token.map(Value::Text)),
             ("since", arg.since.map(Value::Text)),
             ("deprecated_since", arg.deprecated_since.map(Value::Text)),

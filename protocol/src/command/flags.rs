@@ -239,6 +239,9 @@ impl Group {
 }
 
 impl Acl {
+    /// Categories of types that a generic command may be for.
+    const TYPES: Self = Self::SET.union(Self::SORTEDSET).union(Self::LIST);
+
     /// The category of this name, without `@`, in any case.
     pub fn named(name: &[u8]) -> Option<Self> {
         let is_named = |(of, _): &(&str, Self)| of.as_bytes().eq_ignore_ascii_case(name);
@@ -250,7 +253,9 @@ impl Acl {
     pub(super) const fn implied(command: &Command) -> Self {
         let flags = command.flags;
         let speed = if flags.contains(Flags::FAST) { Self::FAST } else { Self::SLOW };
-        let mut acl = if command.subcommand_count > 0 { speed } else { command.group.acl().union(speed) };
+        // A command that says which types it is for is in no category for its group.
+        let grouped = command.subcommand_count == 0 && !command.acl.intersects(Self::TYPES);
+        let mut acl = if grouped { command.group.acl().union(speed) } else { speed };
         let rules = [
             (Flags::WRITE, Self::WRITE),
             (Flags::READONLY, Self::READ),

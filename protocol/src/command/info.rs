@@ -85,6 +85,7 @@ fn begin_search(begin: BeginSearch, reply: &mut Reply<'_>) {
             reply.bulk(word.as_bytes());
             number("startfrom", i64::from(from), reply);
         }
+        BeginSearch::Unknown | BeginSearch::SortStore => typed("unknown", 0, reply),
     }
 }
 
@@ -102,6 +103,7 @@ fn find_keys(find: FindKeys, reply: &mut Reply<'_>) {
             number("firstkey", i64::from(first), reply);
             number("keystep", i64::from(step), reply);
         }
+        FindKeys::Unknown => typed("unknown", 0, reply),
     }
 }
 

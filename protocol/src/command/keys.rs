@@ -16,6 +16,10 @@ pub enum BeginSearch {
         /// The first argument that may be the word.
         from: i16,
     },
+    /// Nowhere that could be told: the keys are made of what other keys hold.
+    Unknown,
+    /// Behind SORT's last STORE, which only reading its options finds; Redis tells it as unknown.
+    SortStore,
 }
 
 /// How the keys go on from where the search began.
@@ -39,6 +43,8 @@ pub enum FindKeys {
         /// Distance between keys.
         step: u16,
     },
+    /// Not to be told, see [`BeginSearch::Unknown`].
+    Unknown,
 }
 
 /// One rule for finding keys in a request.
@@ -83,6 +89,21 @@ impl KeySpec {
     pub(super) const fn streams(from: i16, flags: KeyFlags) -> Self {
         let begin = BeginSearch::Keyword { word: STREAMS, from };
         Self { begin, find: FindKeys::Range { last: -1, step: 1, limit: 2 }, flags, notes: None }
+    }
+
+    /// Keys that can't be found in a request.
+    pub(super) const fn unknown(flags: KeyFlags) -> Self {
+        Self { begin: BeginSearch::Unknown, find: FindKeys::Unknown, flags, notes: None }
+    }
+
+    /// The key behind SORT's STORE.
+    pub(super) const fn sort_store(flags: KeyFlags) -> Self {
+        Self { begin: BeginSearch::SortStore, find: FindKeys::Unknown, flags, notes: None }
+    }
+
+    /// Whether it can find keys.
+    pub(super) const fn finds(&self) -> bool {
+        !matches!(self.begin, BeginSearch::Unknown)
     }
 
     pub(super) const fn note(mut self, text: &'static str) -> Self {
@@ -132,6 +153,18 @@ impl KeyRange {
 /// How many key specs a command with movable keys may have.
 pub(super) const MOVABLE_SPECS: usize = 2;
 
+/// How many of the specs can find keys.
+pub(super) const fn finding(specs: &[KeySpec]) -> usize {
+    let (mut count, mut i) = (0, 0);
+    while i < specs.len() {
+        if specs[i].finds() {
+            count += 1;
+        }
+        i += 1;
+    }
+    count
+}
+
 /// A request's arguments, the command's name first.
 pub trait Arguments {
     /// How many there are, with the command's name.
@@ -172,7 +205,7 @@ pub fn keys<A: Arguments + ?Sized>(command: &Command, request: &A) -> Keys {
         return Keys { now: command.range.indices(count), later: Indices::NONE };
     }
     let mut found = [Indices::NONE; MOVABLE_SPECS];
-    for (slot, spec) in found.iter_mut().zip(command.key_specs) {
+    for (slot, spec) in found.iter_mut().zip(command.key_specs.iter().filter(|spec| spec.finds())) {
         *slot = spec.indices(request);
     }
     Keys { now: found[0], later: found[1] }
@@ -251,6 +284,7 @@ impl KeySpec {
             FindKeys::Range { last, step, limit } => {
                 Indices { next: begin, end: range_end(begin, last, limit, count), step: usize::from(step) }
             }
+            FindKeys::Unknown => Indices { next: begin, end: (begin + 1).min(count), step: 1 },
             FindKeys::KeyNum { count: at, first, step } => {
                 let number = request.argument(begin + usize::from(at)).and_then(small_number);
                 let next = begin + usize::from(first);
@@ -277,6 +311,8 @@ impl BeginSearch {
                 };
                 at.map(|i| i + 1)
             }
+            Self::Unknown => None,
+            Self::SortStore => sort_store(request),
         }
     }
 }
@@ -300,6 +336,23 @@ fn behind_streams<A: Arguments + ?Sized>(request: &A, count: usize) -> Option<us
         };
     }
     None
+}
+
+/// Where SORT's destination stands: behind the last STORE, read from left to right as SORT reads its options.
+fn sort_store<A: Arguments + ?Sized>(request: &A) -> Option<usize> {
+    let (mut at, mut found) = (2, None);
+    while let Some(word) = request.argument(at) {
+        let is = |option: &str| word.eq_ignore_ascii_case(option.as_bytes());
+        if is("STORE") {
+            found = Some(at + 1);
+        }
+        at += match () {
+            () if is("LIMIT") => 3,
+            () if is("STORE") || is("BY") || is("GET") => 2,
+            () => 1,
+        };
+    }
+    found
 }
 
 /// One past the last index of a range that begins at `begin`.

@@ -2,7 +2,7 @@
 
 use super::arg::{
     AGGREGATE, EXPIRY_CONDITION, FIELD_CONDITION, FIELDS, FLUSH_TYPE, KEY, LIMIT, ON_OFF, SIDES, SORT_BY,
-    TRIM, block, double, int, key, one_of, pattern, string, time, word,
+    SORT_GET, SORT_ORDER, TRIM, block, double, int, key, one_of, pattern, string, time, word,
 };
 use super::row::{alias, row};
 use super::{Acl, Command, Flags, Group, Join, KeyFlags, KeyRange, KeySpec, PoolRule, keys};
@@ -69,7 +69,10 @@ const fn derived(row: Command) -> Command {
     command.range = range;
     command.acl = command.acl.union(Acl::implied(&command));
     if movable {
-        assert!(command.key_specs.len() <= keys::MOVABLE_SPECS, "more key specs than the iterator can hold");
+        assert!(
+            keys::finding(command.key_specs) <= keys::MOVABLE_SPECS,
+            "more key specs than the iterator can hold"
+        );
         command.flags = command.flags.union(Flags::MOVABLEKEYS);
     }
     command

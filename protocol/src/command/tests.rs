@@ -46,7 +46,7 @@ fn arity_is_what_the_arguments_say() {
 fn arguments_name_every_key_spec_and_no_other() {
     fn specs(args: &[Arg], found: &mut HashSet<usize>) {
         for arg in args {
-            if arg.kind == ArgKind::Key {
+            if arg.is_key() {
                 found.insert(usize::from(arg.key_spec));
             }
             specs(arg.args, found);

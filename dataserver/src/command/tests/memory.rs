@@ -84,10 +84,20 @@ fn without_eviction_writes_are_refused_and_the_rest_goes_on() {
     check(&mut t, &[("SET a 1", "OK")]);
 }
 
+const VOLATILE: [Policy; 4] =
+    [Policy::VolatileLru, Policy::VolatileLfu, Policy::VolatileRandom, Policy::VolatileTtl];
+
 #[test]
-fn volatile_lru_takes_keys_that_expire_and_no_others() {
+fn volatile_policies_take_keys_that_expire_and_no_others() {
+    // A thread each, since what one frees late would count in the next one's store.
+    for policy in VOLATILE {
+        std::thread::spawn(move || take_what_expires(policy)).join().unwrap();
+    }
+}
+
+fn take_what_expires(policy: Policy) {
     let mut t = Harness::new();
-    t.limit(MIB, Policy::VolatileLru);
+    t.limit(MIB, policy);
     let value = vec![b'x'; 1000];
     for i in 0..300 {
         assert_eq!(t.run_args(&[b"SET", format!("stays:{i}").as_bytes(), &value]), "OK");
@@ -96,11 +106,78 @@ fn volatile_lru_takes_keys_that_expire_and_no_others() {
         t.advance(1);
         assert_eq!(t.run_args(&[b"SET", format!("key:{i}").as_bytes(), &value, b"EX", b"1000"]), "OK");
     }
-    assert!((0..300).all(|i| t.run(&format!("EXISTS stays:{i}")) == "1"));
+    assert!((0..300).all(|i| t.run(&format!("EXISTS stays:{i}")) == "1"), "{policy:?}");
     assert!(t.server.counters[0].evicted.get() > 1000);
     let refused = (300..2000).find(|i| t.run_args(&[b"SET", format!("stays:{i}").as_bytes(), &value]) == OOM);
-    assert!(refused.is_some_and(|i| i > 600), "{refused:?}");
+    assert!(refused.is_some_and(|i| i > 600), "{policy:?} {refused:?}");
     assert_eq!(t.run("SCAN 0 COUNT 100000 MATCH key:*"), "['0', []]");
+}
+
+#[test]
+fn the_limit_holds_by_every_policy_and_when_it_is_switched() {
+    std::thread::spawn(|| {
+        let mut t = Harness::new();
+        let limit = t.limit(2 * MIB, Policy::AllKeysRandom);
+        let mut random = fastrand::Rng::with_seed(1);
+        for (round, policy) in Policy::ALL.into_iter().filter(|&p| p != Policy::NoEviction).enumerate() {
+            assert_eq!(t.run(&format!("CONFIG SET maxmemory-policy {}", policy.name())), "OK");
+            for i in 0..3000 {
+                t.advance(1);
+                let (name, value) = (format!("key:{round}:{i}"), vec![b'x'; random.usize(..2000)]);
+                assert_eq!(t.run_args(&[b"SET", name.as_bytes(), &value, b"EX", b"1000"]), "OK");
+                t.run(&format!("GET key:{round}:{}", random.usize(..=i)));
+                assert!(t.used() < limit + 3 * 4096, "{policy:?}");
+            }
+            assert!(t.used() > limit - MIB / 4, "{policy:?}: the memory that is allowed is used");
+        }
+    })
+    .join()
+    .unwrap();
+}
+
+#[test]
+fn uses_are_counted_by_the_frequency_policies() {
+    let mut t = Harness::new();
+    check(
+        &mut t,
+        &[
+            ("SET k v", "OK"),
+            ("OBJECT FREQ none", "nil"),
+            (
+                "OBJECT FREQ k",
+                "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+            ),
+            ("CONFIG SET maxmemory-policy allkeys-lfu lfu-log-factor 1 lfu-decay-time 1", "OK"),
+            ("SADD s a", "1"),
+            ("OBJECT FREQ s", "5"),
+            (
+                "OBJECT IDLETIME s",
+                "-ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+            ),
+            ("OBJECT IDLETIME none", "nil"),
+        ],
+    );
+    (0..300).for_each(|_| assert_eq!(t.run("SCARD s"), "1"));
+    let freq = |t: &mut Harness, key: &str| t.run(&format!("OBJECT FREQ {key}")).parse::<i64>().unwrap();
+    let often = freq(&mut t, "s");
+    assert!((15..60).contains(&often), "{often}");
+    // A look is no use, and time takes away.
+    t.advance(10 * 60_000);
+    assert_eq!(freq(&mut t, "s"), often - 10);
+    check(&mut t, &[("RENAME s r", "OK"), ("COPY r c", "1")]);
+    assert!((often - 10..often).contains(&freq(&mut t, "r")));
+    assert_eq!(freq(&mut t, "c"), 5);
+    check(&mut t, &[("MOVE r 1", "1"), ("SELECT 1", "OK"), ("SET r v", "OK")]);
+    assert!(freq(&mut t, "r") >= often - 10);
+    check(
+        &mut t,
+        &[
+            ("CONFIG GET lfu-*", "['lfu-decay-time', '1', 'lfu-log-factor', '1']"),
+            ("CONFIG SET maxmemory-policy allkeys-lru", "OK"),
+            ("GET r", "'v'"),
+            ("OBJECT IDLETIME r", "0"),
+        ],
+    );
 }
 
 #[test]

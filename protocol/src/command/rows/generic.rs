@@ -160,6 +160,36 @@ Restore = row("restore", -4, flags!(WRITE DENYOOM))
         int("frequency").after("FREQ").since("5.0.0").opt(),
     ]);
 
+Sort = row("sort", -2, flags!(WRITE DENYOOM))
+    .about("1.0.0", "O(N+M*log(M)), N elements, M of them returned",
+        "Sorts the elements of a list, a set or a sorted set, and returns or stores them.")
+    .acl(Acl::SET.union(Acl::SORTEDSET).union(Acl::LIST).union(Acl::DANGEROUS))
+    .keys(&[
+        KeySpec::one(1, key_flags!(RO ACCESS)),
+        KeySpec::unknown(key_flags!(RO ACCESS INCOMPLETE))
+            .note("For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort"),
+        KeySpec::sort_store(key_flags!(OW UPDATE INCOMPLETE))
+            .note("For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array"),
+    ])
+    .args(&[
+        KEY, pattern("by-pattern").spec(1).after("BY").opt(), LIMIT, SORT_GET, SORT_ORDER,
+        word("sorting", "ALPHA").opt(), key("destination").spec(2).after("STORE").opt(),
+    ]);
+
+SortRo = row("sort_ro", -2, flags!(READONLY))
+    .about("7.0.0", "O(N+M*log(M)), N elements, M of them returned",
+        "Returns the elements of a list, a set or a sorted set, sorted.")
+    .acl(Acl::SET.union(Acl::SORTEDSET).union(Acl::LIST).union(Acl::DANGEROUS))
+    .keys(&[
+        KeySpec::one(1, key_flags!(RO ACCESS)),
+        KeySpec::unknown(key_flags!(RO ACCESS INCOMPLETE))
+            .note("For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort"),
+    ])
+    .args(&[
+        KEY, pattern("by-pattern").spec(1).after("BY").opt(), LIMIT, SORT_GET, SORT_ORDER,
+        word("sorting", "ALPHA").opt(),
+    ]);
+
 Touch = row("touch", -2, flags!(READONLY FAST))
     .about("3.2.1", "O(N), N keys", "Marks keys as just used and counts those that exist.")
     .keys(&[KeySpec::rest(1, 1, key_flags!(RO))])
