@@ -123,6 +123,8 @@ events! {
     XGROUP_SETID = STREAM "xgroup-setid";
     XSETID = STREAM "xsetid";
     XTRIM = STREAM "xtrim";
+    GEORADIUSSTORE = ZSET "georadiusstore";
+    GEOSEARCHSTORE = ZSET "geosearchstore";
     ZADD = ZSET "zadd";
     ZINCR = ZSET "zincr";
     ZREM = ZSET "zrem";

@@ -11,6 +11,7 @@ mod counter;
 mod dump;
 mod expire;
 mod generic;
+mod geo;
 mod hash;
 mod hyperloglog;
 mod info;
@@ -321,6 +322,9 @@ fn run_on_streams(id: CommandId, call: &mut Call<'_, '_>) -> Done {
 fn run_on_sorted_sets(id: CommandId, call: &mut Call<'_, '_>) -> Done {
     use zset::{By, Operation, Order, Side};
     match id {
+        CommandId::Bzmpop => zset::multi_pop_or_wait(call),
+        CommandId::Bzpopmax => zset::pop_or_wait(call, Side::Max),
+        CommandId::Bzpopmin => zset::pop_or_wait(call, Side::Min),
         CommandId::Zadd => zset::add(call),
         CommandId::Zcard => zset::len(call),
         CommandId::Zcount => zset::count(call),
@@ -353,6 +357,21 @@ fn run_on_sorted_sets(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::Zscore => zset::score(call),
         CommandId::Zunion => zset::combine(call, Operation::Union),
         CommandId::Zunionstore => zset::combine_and_store(call, Operation::Union),
+        other => run_on_places(other, call),
+    }
+}
+
+/// Commands on places.
+fn run_on_places(id: CommandId, call: &mut Call<'_, '_>) -> Done {
+    match id {
+        CommandId::Geoadd => geo::add(call),
+        CommandId::Geodist => geo::distance(call),
+        CommandId::Geohash => geo::hashes(call),
+        CommandId::Geopos => geo::positions(call),
+        CommandId::Georadius | CommandId::GeoradiusRo => geo::around_position(call),
+        CommandId::Georadiusbymember | CommandId::GeoradiusbymemberRo => geo::around_member(call),
+        CommandId::Geosearch => geo::search(call, false),
+        CommandId::Geosearchstore => geo::search(call, true),
         other => run_on_keys(other, call),
     }
 }

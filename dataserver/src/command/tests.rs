@@ -6,6 +6,7 @@ mod blocking;
 mod bounds;
 mod dump;
 mod generic;
+mod geo;
 mod hash;
 mod hash_expiry;
 mod hyperloglog;

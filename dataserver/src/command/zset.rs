@@ -20,7 +20,7 @@ use ringtail_protocol::reply::{Reply, Resp};
 use std::sync::atomic::Ordering::Relaxed;
 
 pub(super) use algebra::{Operation, combine, combine_and_store, count_common};
-pub(super) use popping::{Side, multi_pop, pop};
+pub(super) use popping::{Side, multi_pop, multi_pop_or_wait, pop, pop_or_wait};
 pub(super) use random::random_members;
 pub(super) use ranges::{By, Order, count, count_names, range, range_by, store_range};
 pub(super) use removing::{remove, remove_range};
@@ -29,7 +29,7 @@ pub(super) use walking::scan;
 const NOT_A_NUMBER: Error = Error::fixed("ERR resulting score is not a number (NaN)");
 
 #[inline]
-fn limit(c: &Call<'_, '_>) -> Limit {
+pub(super) fn limit(c: &Call<'_, '_>) -> Limit {
     let shapes = &c.server.settings.shapes;
     Limit { entries: shapes.zset_entries.load(Relaxed), value: shapes.zset_value.load(Relaxed) }
 }

@@ -194,8 +194,35 @@ pub(super) const AGGREGATE: Arg =
         .after("AGGREGATE")
         .opt();
 
-// Arguments of SORT.
+// Arguments of SORT, and of searches for places.
 
 pub(super) const SORT_GET: Arg = pattern("get-pattern").spec(1).after("GET").opt().repeated();
 
 pub(super) const SORT_ORDER: Arg = one_of("order", &[word("asc", "ASC"), word("desc", "DESC")]).opt();
+
+// Arguments of searches for places.
+
+pub(super) const UNITS: &[Arg] = &[word("m", "M"), word("km", "KM"), word("ft", "FT"), word("mi", "MI")];
+
+pub(super) const COUNT_ANY: Arg =
+    block("count-block", &[int("count").after("COUNT"), word("any", "ANY").since("6.2.0").opt()]).opt();
+
+pub(super) const WITH_COORD: Arg = word("withcoord", "WITHCOORD").opt();
+pub(super) const WITH_DIST: Arg = word("withdist", "WITHDIST").opt();
+pub(super) const WITH_HASH: Arg = word("withhash", "WITHHASH").opt();
+
+pub(super) const FROM: Arg = one_of(
+    "from",
+    &[
+        string("member").after("FROMMEMBER"),
+        block("fromlonlat", &[double("longitude"), double("latitude")]).after("FROMLONLAT"),
+    ],
+);
+
+pub(super) const BY: Arg = one_of(
+    "by",
+    &[
+        block("circle", &[double("radius").after("BYRADIUS"), one_of("unit", UNITS)]),
+        block("box", &[double("width").after("BYBOX"), double("height"), one_of("unit", UNITS)]),
+    ],
+);

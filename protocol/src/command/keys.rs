@@ -106,6 +106,12 @@ impl KeySpec {
         !matches!(self.begin, BeginSearch::Unknown)
     }
 
+    /// The key behind a word, which is looked for from argument `from` on.
+    pub(super) const fn behind(word: &'static str, from: i16, flags: KeyFlags) -> Self {
+        let begin = BeginSearch::Keyword { word, from };
+        Self { begin, find: FindKeys::Range { last: 0, step: 1, limit: 0 }, flags, notes: None }
+    }
+
     pub(super) const fn note(mut self, text: &'static str) -> Self {
         self.notes = Some(text);
         self
@@ -151,7 +157,7 @@ impl KeyRange {
 }
 
 /// How many key specs a command with movable keys may have.
-pub(super) const MOVABLE_SPECS: usize = 2;
+pub(super) const MOVABLE_SPECS: usize = 3;
 
 /// How many of the specs can find keys.
 pub(super) const fn finding(specs: &[KeySpec]) -> usize {
@@ -202,20 +208,21 @@ impl Arguments for Args<'_> {
 pub fn keys<A: Arguments + ?Sized>(command: &Command, request: &A) -> Keys {
     let count = request.count();
     if !command.flags.contains(Flags::MOVABLEKEYS) {
-        return Keys { now: command.range.indices(count), later: Indices::NONE };
+        return Keys { now: command.range.indices(count), later: [Indices::NONE; MOVABLE_SPECS - 1] };
     }
     let mut found = [Indices::NONE; MOVABLE_SPECS];
     for (slot, spec) in found.iter_mut().zip(command.key_specs.iter().filter(|spec| spec.finds())) {
         *slot = spec.indices(request);
     }
-    Keys { now: found[0], later: found[1] }
+    let [now, later, last] = found;
+    Keys { now, later: [later, last] }
 }
 
 /// Iterator over the indices of keys, see [`keys`].
 #[derive(Clone, Copy, Debug)]
 pub struct Keys {
     now: Indices,
-    later: Indices,
+    later: [Indices; MOVABLE_SPECS - 1],
 }
 
 impl Keys {
@@ -230,7 +237,7 @@ impl Iterator for Keys {
 
     #[inline]
     fn next(&mut self) -> Option<usize> {
-        self.now.next().or_else(|| self.later.next())
+        self.now.next().or_else(|| self.later.iter_mut().find_map(Indices::next))
     }
 }
 

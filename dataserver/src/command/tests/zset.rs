@@ -320,3 +320,25 @@ fn forms_change_at_their_sizes() {
     assert_eq!(t.run("COPY m q"), "1");
     assert_eq!(t.run("ZRANGE q 0 -1"), t.run("ZRANGE m 0 -1"));
 }
+
+#[test]
+fn waiting_pops() {
+    let mut first = Harness::new();
+    let mut second = Harness::of(std::sync::Arc::clone(&first.server));
+    assert_eq!(first.run("BZPOPMIN a b 0"), "");
+    assert_eq!(second.run("ZADD b 1 x 2 y"), "2");
+    assert_eq!(first.served().as_deref(), Some("['b', 'x', '1']"));
+    assert_eq!(first.run("BZMPOP 0 2 a b MAX COUNT 5"), "['b', [['y', '2']]]");
+    assert_eq!(second.run("EXISTS b"), "0");
+    assert_eq!(first.run("BZMPOP 0 2 a b MIN"), "");
+    assert_eq!(second.run("ZINCRBY a 1.5 m"), "'1.5'");
+    assert_eq!(first.served().as_deref(), Some("['a', [['m', '1.5']]]"));
+    for (line, want) in [
+        ("BZPOPMAX a x", "-ERR timeout is not a float or out of range"),
+        ("BZPOPMAX a -1", "-ERR timeout is negative"),
+        ("BZMPOP 0 0 a MIN", "-ERR numkeys should be greater than 0"),
+        ("BZMPOP 0 1 a LEFT", SYNTAX),
+    ] {
+        assert_eq!(first.run(line), want, "{line}");
+    }
+}

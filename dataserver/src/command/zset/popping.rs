@@ -1,6 +1,7 @@
 //! Popping members of the lowest or highest scores.
 
 use super::super::arguments::{at_least, is};
+use super::super::blocking::{Waits, seconds};
 use super::super::{Call, Done};
 use crate::event;
 use crate::store::Key;
@@ -19,11 +20,13 @@ pub(in super::super) enum Side {
 
 /// How what is popped is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Shape {
+enum Shape {
     /// Members and scores, one after the other.
     Flat,
     /// Pairs of a member and a score.
     Pairs,
+    /// The key, then a member and its score.
+    KeyThenFlat,
     /// The key and an array of pairs.
     KeyAndPairs,
 }
@@ -41,17 +44,34 @@ pub(in super::super) fn pop(c: &mut Call<'_, '_>, side: Side) -> Done {
     Ok(())
 }
 
-/// Pops from the first of the call's keys that has members, and replies with them. Whether there is one.
-pub(in super::super) fn pop_first(
-    c: &mut Call<'_, '_>,
-    side: Side,
-    count: usize,
-    shape: Shape,
-) -> Result<bool, Error> {
-    for key in c.keys {
-        if take(c, key, side, count, shape)? {
-            return Ok(true);
+/// BZPOPMIN key [key ...] timeout, and BZPOPMAX
+pub(in super::super) fn pop_or_wait(c: &mut Call<'_, '_>, side: Side) -> Done {
+    let timeout = seconds(&c.args[c.args.len() - 1])?;
+    if pop_first(c, side, 1, Shape::KeyThenFlat)? {
+        return Ok(());
+    }
+    c.block(Waits::on("zset", timeout), |reply| reply.null_array())
+}
+
+/// BZMPOP timeout numkeys key [key ...] MIN|MAX [COUNT count]
+pub(in super::super) fn multi_pop_or_wait(c: &mut Call<'_, '_>) -> Done {
+    let timeout = seconds(&c.args[1])?;
+    let (side, count) = multi_pop_options(c, 2)?;
+    if pop_first(c, side, count, Shape::KeyAndPairs)? {
+        return Ok(());
+    }
+    c.block(Waits::on("zset", timeout), |reply| reply.null_array())
+}
+
+/// Pops from the first of the call's keys that has members, and that nobody else waits for, and replies with them. Whether
+/// there is one.
+fn pop_first(c: &mut Call<'_, '_>, side: Side, count: usize, shape: Shape) -> Result<bool, Error> {
+    for i in 0..c.keys.len() {
+        let key = c.keys[i];
+        if c.view.write_as::<SortedSet>(&key)?.is_none() || c.must_queue(i) {
+            continue;
         }
+        return take(c, &key, side, count, shape);
     }
     Ok(false)
 }
@@ -66,6 +86,10 @@ fn take(c: &mut Call<'_, '_>, key: &Key<'_>, side: Side, count: usize, shape: Sh
     match shape {
         Shape::Flat => reply.array(2 * taken),
         Shape::Pairs => reply.array(taken),
+        Shape::KeyThenFlat => {
+            reply.array(2 * taken + 1);
+            reply.bulk(key.bytes);
+        }
         Shape::KeyAndPairs => {
             reply.array(2);
             reply.bulk(key.bytes);
@@ -102,7 +126,7 @@ pub(in super::super) fn multi_pop(c: &mut Call<'_, '_>) -> Done {
 }
 
 /// What stands behind the keys of ZMPOP and BZMPOP, whose number is the argument `at`.
-pub(in super::super) fn multi_pop_options(c: &Call<'_, '_>, at: usize) -> Result<(Side, usize), Error> {
+fn multi_pop_options(c: &Call<'_, '_>, at: usize) -> Result<(Side, usize), Error> {
     let keys = at_least(1, &c.args[at], Error::fixed("ERR numkeys should be greater than 0"))?;
     let at = keys.saturating_add(at + 1);
     let side = match c.args.get(at) {

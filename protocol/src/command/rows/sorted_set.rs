@@ -3,6 +3,32 @@
 macro_rules! sorted_set_rows {
     ($next:ident $($after:ident)*; $($rows:tt)*) => { $next! { $($after)*; $($rows)* SortedSet {
 
+Bzmpop = row("bzmpop", -5, flags!(WRITE BLOCKING))
+    .about("7.0.0", "O(K)+O(M*log(N)), K keys, N members of the sorted set, M popped",
+        "Pops members from the first of several sorted sets that has any, or waits for one.")
+    .keys(&[KeySpec::counted(2, key_flags!(RW ACCESS DELETE))])
+    .args(&[
+        double("timeout"), int("numkeys"), KEY.many(), one_of("where", &[word("min", "MIN"), word("max", "MAX")]),
+        int("count").after("COUNT").opt(),
+    ])
+    .pool(PoolRule::Refused);
+
+Bzpopmax = row("bzpopmax", -3, flags!(WRITE FAST BLOCKING))
+    .about("5.0.0", "O(log(N)), N members",
+        "Pops the member of the highest score from the first of several sorted sets that has any, or waits for one.")
+    .history(&[("6.0.0", "The timeout may have a fraction.")])
+    .keys(&[KeySpec::run(1, -2, key_flags!(RW ACCESS DELETE))])
+    .args(&[KEY.many(), double("timeout")])
+    .pool(PoolRule::Refused);
+
+Bzpopmin = row("bzpopmin", -3, flags!(WRITE FAST BLOCKING))
+    .about("5.0.0", "O(log(N)), N members",
+        "Pops the member of the lowest score from the first of several sorted sets that has any, or waits for one.")
+    .history(&[("6.0.0", "The timeout may have a fraction.")])
+    .keys(&[KeySpec::run(1, -2, key_flags!(RW ACCESS DELETE))])
+    .args(&[KEY.many(), double("timeout")])
+    .pool(PoolRule::Refused);
+
 Zadd = row("zadd", -4, flags!(WRITE DENYOOM FAST))
     .about("1.2.0", "O(log(N)) for each member, N members in all",
         "Adds members with their scores, or changes scores, making the sorted set if there is none.")
