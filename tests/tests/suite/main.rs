@@ -10,6 +10,7 @@ mod failure;
 mod front;
 mod garbage;
 mod hostile;
+mod linearizable;
 mod memory;
 mod model;
 mod pubsub;
