@@ -57,9 +57,10 @@ fn mark_current(dir: &Path, list: &Path) {
     std::fs::copy(list, dir.join("installed")).expect("a file below target");
 }
 
-/// The python of a virtual environment with the suite's packages.
-fn python() -> Option<PathBuf> {
-    let (venv, list) = (target_dir().join("test-venv"), repo_file("tests/python/requirements.txt"));
+/// The python of a virtual environment with the packages that the suite in `tests/SUITE` asks for.
+pub(crate) fn python(suite: &str) -> Option<PathBuf> {
+    let venv = target_dir().join(format!("test-venv-{suite}"));
+    let list = repo_file(&format!("tests/{suite}/requirements.txt"));
     let python = venv.join("bin/python");
     if !is_current(&venv, &list) {
         let system = real_part("python3", "python3-venv")?;
@@ -70,9 +71,10 @@ fn python() -> Option<PathBuf> {
     Some(python)
 }
 
-/// The directory of node's modules, with ioredis in it.
-fn node_modules() -> Option<PathBuf> {
-    let (dir, list) = (target_dir().join("test-node"), repo_file("tests/node/package.json"));
+/// The directory of node's modules, with the packages that the suite in `tests/SUITE` asks for.
+pub(crate) fn node_modules(suite: &str) -> Option<PathBuf> {
+    let dir = target_dir().join(format!("test-node-{suite}"));
+    let list = repo_file(&format!("tests/{suite}/package.json"));
     if !is_current(&dir, &list) {
         let npm = real_part("npm", "npm")?;
         std::fs::create_dir_all(&dir).expect("a directory below target");
@@ -84,7 +86,15 @@ fn node_modules() -> Option<PathBuf> {
     Some(dir.join("node_modules"))
 }
 
-fn must_pass(what: &str, output: Output) {
+/// Runs `pytest` over the suite in `tests/SUITE`.
+pub(crate) fn pytest(suite: &str, python: &Path) -> Command {
+    let mut command = Command::new(python);
+    command.args(["-B", "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"]);
+    command.arg(repo_file(&format!("tests/{suite}")));
+    command
+}
+
+pub(crate) fn must_pass(what: &str, output: Output) {
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{what}:\n{text}\n{errors}");
@@ -92,18 +102,17 @@ fn must_pass(what: &str, output: Output) {
 
 #[test]
 fn redis_py() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("python") else { return };
     let targets = Targets::start();
-    let mut command = Command::new(python);
-    command.args(["-B", "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"]);
-    command.arg(repo_file("tests/python")).env("RINGTAIL_TARGETS", targets.json());
+    let mut command = pytest("python", &python);
+    command.env("RINGTAIL_TARGETS", targets.json());
     must_pass("redis-py", command.output().expect("pytest"));
 }
 
 #[test]
 fn ioredis() {
     let Some(node) = real_part("node", "nodejs") else { return };
-    let Some(modules) = node_modules() else { return };
+    let Some(modules) = node_modules("node") else { return };
     let targets = Targets::start();
     let mut command = Command::new(node);
     command.arg("--test").arg(repo_file("tests/node/ioredis.test.cjs"));

@@ -17,6 +17,7 @@ mod pubsub;
 mod scan;
 mod secured;
 mod session;
+mod software;
 mod start;
 mod stop;
 mod table;
