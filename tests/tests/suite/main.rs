@@ -5,6 +5,7 @@ mod bad_input;
 mod cli;
 mod clients;
 mod copies;
+mod differential;
 mod docs;
 mod failure;
 mod front;
