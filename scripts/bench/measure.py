@@ -36,8 +36,10 @@ class Plan:
 
 def measure(plan, side, target, load):
     """One measurement: a dictionary of METRICS."""
-    base = [plan.generator, "--addr", f"127.0.0.1:{target.port}", "--keys", str(plan.keys),
+    base = [plan.generator, "--addr", f"127.0.0.1:{target.port}", "--keys", str(load.keys or plan.keys),
             "--value-size", str(load.value_size)]
+    if load.mix:
+        base += ["--mix", load.mix]
     if target.cacert:
         base += ["--tls", "--cacert", target.cacert]
     finish(start(base + ["--preload-only"], side.generators[0]))

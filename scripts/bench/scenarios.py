@@ -13,9 +13,14 @@ class Load:
     pipeline: int
     value_size: int = 256
     bar: float | None = None
+    # Commands of the load generator with weights, instead of GETs and SETs, and how many keys they use.
+    mix: str | None = None
+    keys: int | None = None
 
     @property
     def label(self):
+        if self.mix:
+            return f"pipeline {self.pipeline}, {self.mix}"
         return f"pipeline {self.pipeline}, {self.value_size} B"
 
 
@@ -54,6 +59,13 @@ def two_thread_sides():
     return (Side("2 threads", start(2), generators), Side("1 thread", start(1), generators))
 
 
+# Each with the keys that it uses: lists that grow stay short, lists of 100 fit memory.
+COMMANDS = (
+    ("LPUSH:1", None), ("LPUSH:1,LPOP:1", None), ("SADD:1", None), ("HSET:1", None), ("ZADD:1", None),
+    ("ZRANGE10:1", 10_000), ("LRANGE100:1", 10_000), ("INCR:1", None), ("MSET10:1", None),
+)
+
+
 def all_scenarios():
     return (
         Scenario(
@@ -61,6 +73,11 @@ def all_scenarios():
             Side("ringtail-server", contenders.ringtail_server),
             Side("redis-server", contenders.redis_server),
             (Load(64, 32, 0.5), Load(16, 256, 0.8), Load(1, 256, 1.0))),
+        Scenario(
+            "commands", "data server against redis-server, by command",
+            Side("ringtail-server", contenders.ringtail_server),
+            Side("redis-server", contenders.redis_server),
+            tuple(Load(64, 32, 0.7, mix, keys) for mix, keys in COMMANDS) + (Load(64, 32, 1.0, "EVAL:1"),)),
         Scenario(
             "proxy", "proxy before three redis-servers against twemproxy",
             Side("ringtail-proxy", contenders.ringtail_proxy),

@@ -9,6 +9,8 @@ use super::reply::{Kind, Reply};
 #[derive(Clone, Copy)]
 enum Arg {
     Key,
+    /// The key with another letter.
+    KeyOf(u8),
     Value,
     Text(&'static str),
 }
@@ -29,16 +31,41 @@ enum Expect {
 /// A command that `--mix` can name. `letter` keeps the types in key spaces of their own.
 struct Command {
     name: &'static str,
+    /// What is sent for it.
+    verb: &'static str,
     letter: u8,
     args: &'static [Arg],
     expect: Expect,
 }
 
 const fn command(name: &'static str, letter: u8, args: &'static [Arg], expect: Expect) -> Command {
-    Command { name, letter, args, expect }
+    Command { name, verb: name, letter, args, expect }
 }
 
-use Arg::{Key, Text, Value};
+/// A command in one of several forms.
+const fn form(
+    name: &'static str,
+    verb: &'static str,
+    letter: u8,
+    args: &'static [Arg],
+    expect: Expect,
+) -> Command {
+    Command { name, verb, letter, args, expect }
+}
+
+/// A key and 100 elements.
+const HUNDRED: [Arg; 101] = {
+    let mut args = [Text("an element of 24 bytes..."); 101];
+    args[0] = Key;
+    args
+};
+
+/// Three calls, as a rate limiter has them.
+const SCRIPT: &str = "local n = redis.call('INCR', KEYS[1]) \
+                      if n == 1 then redis.call('PEXPIRE', KEYS[1], 60000) end \
+                      redis.call('GET', KEYS[1]) return redis.call('PTTL', KEYS[1])";
+
+use Arg::{Key, KeyOf, Text, Value};
 const COMMANDS: &[Command] = &[
     command("GET", b's', &[Key], Expect::Value),
     command("SET", b's', &[Key, Value], Expect::Ok),
@@ -60,10 +87,49 @@ const COMMANDS: &[Command] = &[
     command("HDEL", b'h', &[Key, Text("field")], Expect::Integer),
     command("HGETALL", b'h', &[Key], Expect::Aggregate),
     command("PING", b's', &[], Expect::Pong),
+    command("SADD", b'e', &[Text("bench:set"), Key], Expect::Integer),
+    command("ZADD", b'e', &[Text("bench:zset"), Text("1"), Key], Expect::Integer),
+    command("EVAL", b'c', &[Text(SCRIPT), Text("1"), Key], Expect::Integer),
+    form("RPUSH100", "RPUSH", b'r', &HUNDRED, Expect::Integer),
+    form("LRANGE100", "LRANGE", b'r', &[Key, Text("0"), Text("99")], Expect::Aggregate),
+    form("ZADD10", "ZADD", b'z', &TEN_SCORES, Expect::Integer),
+    form("ZRANGE10", "ZRANGE", b'z', &[Key, Text("0"), Text("9")], Expect::Aggregate),
+    form("ZADD5", "ZADD", b'z', TEN_SCORES.split_at(11).0, Expect::Integer),
+    form("HSET5", "HSET", b'h', &FIVE_FIELDS, Expect::Integer),
+    form("MSET10", "MSET", b's', &TEN_PAIRS, Expect::Ok),
 ];
 
+/// A key, and ten members with their scores.
+const TEN_SCORES: [Arg; 21] = {
+    const MEMBERS: [&str; 10] =
+        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+    const SCORES: [&str; 10] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"];
+    let (mut args, mut i) = ([Key; 21], 0);
+    while i < 10 {
+        args[2 * i + 1] = Text(SCORES[i]);
+        args[2 * i + 2] = Text(MEMBERS[i]);
+        i += 1;
+    }
+    args
+};
+
+const FIVE_FIELDS: [Arg; 11] = [
+    Key, Text("name"), Text("Ada"), Text("mail"), Text("ada@example.org"), Text("age"), Text("36"), Text("role"),
+    Text("admin"), Text("seen"), Text("1700000000"),
+];
+
+/// Ten keys, in slots of their own, with their values.
+const TEN_PAIRS: [Arg; 20] = {
+    let (mut args, mut i) = ([Value; 20], 0);
+    while i < 10 {
+        args[2 * i] = KeyOf(b'A' + i as u8);
+        i += 1;
+    }
+    args
+};
+
 /// The command that fills each key space before a run.
-const PRELOADS: &[(u8, &str)] = &[(b's', "SET"), (b'l', "RPUSH"), (b'h', "HSET"), (b'n', "INCR")];
+const PRELOADS: &[(u8, &str)] = &[(b's', "SET"), (b'l', "RPUSH"), (b'h', "HSET"), (b'n', "INCR"), (b'r', "RPUSH100"), (b'z', "ZADD10")];
 
 /// Sizes of what is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +165,7 @@ struct Template {
 impl Template {
     fn new(command: &Command, sizes: Sizes) -> Self {
         let mut template = Self {
-            bytes: format!("*{}\r\n${}\r\n{}\r\n", command.args.len() + 1, command.name.len(), command.name)
+            bytes: format!("*{}\r\n${}\r\n{}\r\n", command.args.len() + 1, command.verb.len(), command.verb)
                 .into(),
             digits: Vec::new(),
             letter: command.letter,
@@ -109,6 +175,7 @@ impl Template {
         for arg in command.args {
             match arg {
                 Key => template.push(&key, Some(sizes.key)),
+                KeyOf(letter) => template.push(&key_zero(*letter, sizes.key), Some(sizes.key)),
                 Value => template.push(&value_of(&key, sizes.value), Some(sizes.key.min(sizes.value))),
                 Text(text) => template.push(text.as_bytes(), None),
             }
