@@ -72,7 +72,7 @@ def spread(result, metric):
 
 
 def of_memory(result):
-    return [Bar("memory, 1 M keys: RSS", result["ratio"], MEMORY_BAR)]
+    return [Bar(f"memory, {result['title']}: RSS", result["ratio"], MEMORY_BAR)]
 
 
 def of_store(nanoseconds):

@@ -22,11 +22,11 @@ from contenders import Lab, Missing
 from measure import RATIOS, LoadError, Plan, measure, medians, preload
 from processes import StartError, rss_bytes
 from quiet import Patience
-from scenarios import MEMORY_KEYS, MEMORY_VALUE, all_scenarios
+from scenarios import MEMORIES, MEMORY_KEYS, MEMORY_VALUE, all_scenarios
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARIES = ("ringtail-load", "ringtail-server", "ringtail-proxy", "ringtail-certs")
-NAMES = ("server", "proxy", "tls", "threads", "memory", "store")
+NAMES = ("server", "commands", "proxy", "tls", "threads", "memory", "store")
 
 
 def main():
@@ -87,7 +87,7 @@ class Bench:
         for scenario in all_scenarios():
             if scenario.name in self.options.only:
                 self.scenario(scenario)
-        if any(name in self.options.only for name in ("server", "proxy", "tls", "threads")):
+        if any(name in self.options.only for name in ("server", "commands", "proxy", "tls", "threads")):
             report.print_notes()
         if "memory" in self.options.only:
             self.memory()
@@ -135,23 +135,28 @@ class Bench:
         return False
 
     def memory(self):
-        """RSS of many small entries, of the server scenario's two sides."""
-        result = {"keys": MEMORY_KEYS, "value_size": MEMORY_VALUE}
+        """RSS of many small entries and of a large one, of the server scenario's two sides."""
+        self.results["memory"] = {}
+        for title, mix in MEMORIES:
+            self.memory_of(title, mix)
+
+    def memory_of(self, title, mix):
+        result = {"title": title, "keys": MEMORY_KEYS, "value_size": MEMORY_VALUE}
         server = all_scenarios()[0]
         for key, side in (("ours", server.ours), ("peer", server.peer)):
-            progress(f"memory: {side.name}")
-            self.attempt(f"memory, {side.name}", self.fill, side, key, result)
+            progress(f"memory, {title}: {side.name}")
+            self.attempt(f"memory, {title}, {side.name}", self.fill, side, mix, key, result)
         progress("")
         if "ours" in result and "peer" in result:
             result["ratio"] = result["ours"]["rss_bytes"] / result["peer"]["rss_bytes"]
             self.bars += bars.of_memory(result)
-        self.results["memory"] = result
+        self.results["memory"][title] = result
         report.print_memory(result)
 
-    def fill(self, side, key, result):
+    def fill(self, side, mix, key, result):
         with side.start(self.lab) as target:
             empty = rss_bytes(target.pids)
-            preload(self.plan, target, MEMORY_KEYS, MEMORY_VALUE)
+            preload(self.plan, target, MEMORY_KEYS, MEMORY_VALUE, mix)
             full = rss_bytes(target.pids)
         result[key] = {"name": side.name, "empty_bytes": empty, "rss_bytes": full,
                        "bytes_per_key": (full - empty) / MEMORY_KEYS}

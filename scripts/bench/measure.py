@@ -70,10 +70,12 @@ def run_generators(command, cores_of_each):
     return [finish(generator) for generator in running]
 
 
-def preload(plan, target, keys, value_size):
+def preload(plan, target, keys, value_size, mix=None):
     """Fills a target with keys, nothing more."""
     command = [plan.generator, "--addr", f"127.0.0.1:{target.port}", "--preload-only", "--keys", str(keys),
                "--value-size", str(value_size)]
+    if mix:
+        command += ["--mix", mix]
     finish(start(command, frozenset(range(os.cpu_count() or 1))))
 
 

@@ -70,7 +70,7 @@ def print_notes():
 
 
 def print_memory(result):
-    print(f"\nmemory: {result['keys']:,} keys of 12 B with {result['value_size']} B values")
+    print(f"\nmemory: {result['title']}")
     for name in ("ours", "peer"):
         if name in result:
             side = result[name]

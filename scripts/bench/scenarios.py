@@ -96,6 +96,10 @@ def all_scenarios():
 MEMORY_KEYS = 1_000_000
 MEMORY_VALUE = 64
 MEMORY_BAR = 1.0
+MEMORIES = (
+    ("1 M keys of 64 B", None), ("1 M hashes of 5 fields", "HSET5:1"), ("1 M sorted sets of 5", "ZADD5:1"),
+    ("a sorted set of 1 M", "ZFILL:1"),
+)
 
 # Two threads against one: the least ratio of ops/s, and the highest of p99.
 THREADS_BAR = 1.7

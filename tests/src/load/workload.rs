@@ -94,8 +94,9 @@ const COMMANDS: &[Command] = &[
     form("LRANGE100", "LRANGE", b'r', &[Key, Text("0"), Text("99")], Expect::Aggregate),
     form("ZADD10", "ZADD", b'z', &TEN_SCORES, Expect::Integer),
     form("ZRANGE10", "ZRANGE", b'z', &[Key, Text("0"), Text("9")], Expect::Aggregate),
-    form("ZADD5", "ZADD", b'z', TEN_SCORES.split_at(11).0, Expect::Integer),
-    form("HSET5", "HSET", b'h', &FIVE_FIELDS, Expect::Integer),
+    form("ZADD5", "ZADD", b'Z', TEN_SCORES.split_at(11).0, Expect::Integer),
+    form("HSET5", "HSET", b'H', &FIVE_FIELDS, Expect::Integer),
+    form("ZFILL", "ZADD", b'o', &[Text("bench:large"), Text("1"), Key], Expect::Integer),
     form("MSET10", "MSET", b's', &TEN_PAIRS, Expect::Ok),
 ];
 
@@ -129,7 +130,17 @@ const TEN_PAIRS: [Arg; 20] = {
 };
 
 /// The command that fills each key space before a run.
-const PRELOADS: &[(u8, &str)] = &[(b's', "SET"), (b'l', "RPUSH"), (b'h', "HSET"), (b'n', "INCR"), (b'r', "RPUSH100"), (b'z', "ZADD10")];
+const PRELOADS: &[(u8, &str)] = &[
+    (b's', "SET"),
+    (b'l', "RPUSH"),
+    (b'h', "HSET"),
+    (b'n', "INCR"),
+    (b'r', "RPUSH100"),
+    (b'z', "ZADD10"),
+    (b'H', "HSET5"),
+    (b'Z', "ZADD5"),
+    (b'o', "ZFILL"),
+];
 
 /// Sizes of what is asked for.
 #[derive(Debug, Clone, Copy)]

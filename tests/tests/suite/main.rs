@@ -24,3 +24,4 @@ mod stop;
 mod table;
 mod topology;
 mod traffic;
+mod waiting;

@@ -1,0 +1,142 @@
+//! Commands that wait, over sockets: the order of service, clients that vanish, and what else such a connection does.
+
+use crate::front::Front;
+use ringtail_tests::harness::Options;
+use ringtail_tests::resp::{Conn, request};
+use std::time::{Duration, Instant};
+
+fn fronts() -> Vec<Front> {
+    let mut fronts = vec![Front::server(&Options::args(&["--threads", "3"]))];
+    fronts.extend(Front::redis(&[]));
+    fronts
+}
+
+/// Sends a command that is going to wait, and does not return before it does.
+fn begin(conn: &mut Conn, observer: &mut Conn, waiting: usize, line: &str) {
+    conn.send(&request(&line.split(' ').collect::<Vec<_>>())).expect("a socket");
+    wait_until(|| blocked(observer) == waiting);
+}
+
+fn wait_until(mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(10), "it never came");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn blocked(observer: &mut Conn) -> usize {
+    let info = observer.run("INFO clients").text();
+    let line = info.lines().find_map(|line| line.strip_prefix("blocked_clients:"));
+    line.and_then(|count| count.trim().parse().ok()).expect("blocked_clients in INFO")
+}
+
+#[test]
+fn who_came_first_is_served_first() {
+    for front in fronts() {
+        let (mut pusher, mut observer) = (front.endpoint().open(), front.endpoint().open());
+        let mut waiting: Vec<Conn> = (0..30).map(|_| front.endpoint().open()).collect();
+        for (i, conn) in waiting.iter_mut().enumerate() {
+            let line = ["BLPOP q 0", "BRPOP other q 0", "BLMOVE q moved LEFT RIGHT 0"][i % 3];
+            begin(conn, &mut observer, i + 1, line);
+        }
+        let values: Vec<String> = (0..30).map(|i| i.to_string()).collect();
+        for value in &values {
+            assert_eq!(pusher.call(&["RPUSH", "q", value]).int(), 1, "{}", front.name);
+            assert_eq!(pusher.run("LLEN q").int(), 0, "{}", front.name);
+        }
+        for (i, conn) in waiting.iter_mut().enumerate() {
+            let reply = format!("{}", conn.read().expect("a reply"));
+            assert!(reply.contains(&format!("\"{i}\"")), "{}: {i} got {reply}", front.name);
+        }
+        assert_eq!(pusher.run("LLEN moved").int(), 10);
+    }
+}
+
+#[test]
+fn requests_behind_one_that_waits_run_afterwards() {
+    for front in fronts() {
+        let (mut conn, mut other) = (front.endpoint().open(), front.endpoint().open());
+        let pipeline = ["SET before 1", "BLPOP q 0", "GET before", "BLPOP q 0.01", "PING"];
+        let bytes = pipeline.map(|line| request(&line.split(' ').collect::<Vec<_>>())).concat();
+        conn.send(&bytes).expect("a socket");
+        assert!(conn.read().expect("SET's reply").is_ok());
+        wait_until(|| blocked(&mut other) == 1);
+        other.run("RPUSH q v");
+        let replies: Vec<String> = (0..4).map(|_| format!("{}", conn.read().expect("a reply"))).collect();
+        assert!(replies[0].contains('v') && replies[1].contains('1'), "{}: {replies:?}", front.name);
+        assert!(replies[3].contains("PONG"), "{}: {replies:?}", front.name);
+    }
+}
+
+#[test]
+fn nothing_is_lost_to_clients_that_vanish() {
+    for front in fronts() {
+        let (mut pusher, mut observer) = (front.endpoint().open(), front.endpoint().open());
+        for round in 0..20 {
+            let mut gone = front.endpoint().open();
+            begin(&mut gone, &mut observer, 1, "BLPOP q 0");
+            drop(gone);
+            wait_until(|| blocked(&mut observer) == 0);
+            assert_eq!(pusher.call(&["RPUSH", "q", &round.to_string()]).int(), round + 1, "{}", front.name);
+        }
+        assert_eq!(pusher.run("LLEN q").int(), 20, "{}", front.name);
+    }
+}
+
+/// Pushes race with connections that end: every element is in the list, or was read.
+#[test]
+fn elements_pushed_while_clients_vanish_are_somewhere() {
+    const ROUNDS: usize = 300;
+    let front = Front::server(&Options::args(&["--threads", "3"]));
+    let endpoint = front.endpoint().clone();
+    let mut pusher = endpoint.open();
+    let mut read = 0;
+    for round in 0..ROUNDS {
+        let mut conn = endpoint.open();
+        conn.send(&request(&["BLPOP", "q", "0"])).expect("a socket");
+        if round % 2 == 0 {
+            let ending = std::thread::spawn(move || drop(conn));
+            pusher.run("RPUSH q v");
+            ending.join().expect("a thread");
+        } else {
+            pusher.run("RPUSH q v");
+            read += usize::from(conn.read().is_ok());
+        }
+    }
+    // What was on its way to a client that left comes back.
+    let start = Instant::now();
+    let mut left = 0;
+    while left + read < ROUNDS && start.elapsed() < Duration::from_secs(5) {
+        left = pusher.run("LLEN q").int() as usize;
+    }
+    // A reply that the kernel had taken before the client left can't be called back, by nobody.
+    assert!(left + read >= ROUNDS - ROUNDS / 20, "{left} left and {read} read of {ROUNDS}");
+}
+
+#[test]
+fn held_slots_let_others_wait_and_no_longer_than_the_lease() {
+    let front = Front::server(&Options::args(&["--threads", "2"]));
+    let [mut holder, mut other, mut third] = [(); 3].map(|()| front.endpoint().open());
+    assert_eq!(holder.run("RINGTAIL LOCK 300 7629").int(), 1);
+    let start = Instant::now();
+    assert!(third.run("SET elsewhere 1").is_ok() && start.elapsed() < Duration::from_millis(250));
+    assert!(other.run("SET k 1").is_ok(), "after the lease");
+    assert!(start.elapsed() >= Duration::from_millis(290), "{:?}", start.elapsed());
+    assert!(holder.run("RINGTAIL RELEASE").error().is_some_and(|e| e.starts_with("LEASEOVER")));
+    // Released, or its holder gone: others go on at once.
+    for leave in [false, true] {
+        let mut holder = front.endpoint().open();
+        assert_eq!(holder.run("RINGTAIL LOCK 20000 7629").int(), 1);
+        let start = Instant::now();
+        other.send(&request(&["GET", "k"])).expect("a socket");
+        std::thread::sleep(Duration::from_millis(20));
+        if leave {
+            drop(holder);
+        } else {
+            assert!(holder.run("RINGTAIL RELEASE").is_ok());
+        }
+        assert_eq!(other.read().expect("a reply").text(), "1");
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+}
