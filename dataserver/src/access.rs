@@ -40,6 +40,22 @@ impl Access {
         result
     }
 
+    /// Whether users are as they were at this version.
+    #[inline]
+    pub fn is_at(&self, version: u64) -> bool {
+        self.version.load(Relaxed) == version
+    }
+
+    /// A client's user as it is now, unless it is gone.
+    pub fn user_of(&self, client: &Client) -> Option<Arc<User>> {
+        let known = client.names().user.clone();
+        let users = self.users();
+        match known {
+            None => Some(Arc::clone(users.default_user())),
+            Some(known) => users.get(known.name()).filter(|user| user.is_same(&known)).cloned(),
+        }
+    }
+
     /// What was refused.
     pub fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
@@ -158,7 +174,7 @@ impl Session {
     /// Looks again at its user if any has changed. One whose user is gone is to end.
     #[inline]
     pub fn look_at_users(&mut self, access: &Access) {
-        if access.version.load(Relaxed) != self.users_seen {
+        if !access.is_at(self.users_seen) {
             self.look_again(access);
         }
     }

@@ -37,6 +37,8 @@ pub struct Waiter {
     pub db: u8,
     /// CLIENT NO-TOUCH
     pub no_touch: bool,
+    /// The version of all users when its own was asked whether it may run the command.
+    pub users_seen: u64,
     /// Whether it is to look even when the key is gone (XREADGROUP tells so).
     pub even_missing: bool,
     /// Redis's name of the type that its key must have.
@@ -78,6 +80,7 @@ impl Waiter {
         command: &'static Command,
         db: u8,
         no_touch: bool,
+        users_seen: u64,
         waiting: Waiting,
     ) -> Self {
         Self {
@@ -85,6 +88,7 @@ impl Waiter {
             command,
             db,
             no_touch,
+            users_seen,
             even_missing: waiting.even_missing,
             wanted: waiting.wanted,
             tracker: waiting.tracker,
@@ -189,7 +193,7 @@ mod tests {
             wanted: "list",
             tracker: None,
         };
-        Waiter::new(&client, lookup(b"lpop").unwrap(), 0, false, waiting)
+        Waiter::new(&client, lookup(b"lpop").unwrap(), 0, false, 0, waiting)
     }
 
     #[test]

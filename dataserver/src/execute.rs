@@ -447,13 +447,13 @@ fn may_run(
     if !session.is_authenticated() && !command.flags.contains(Flags::NO_AUTH) {
         return Err(errors::NO_AUTH);
     }
+    if session.gates.contains(Gates::MULTI) && command.flags.contains(Flags::NO_MULTI) {
+        return Err(errors::NOT_IN_MULTI);
+    }
     session.may(command, args).map_err(|denied| {
         server.access.note(session, session.context(), denied, command, args, now);
         denied.error(&session.user, command)
     })?;
-    if session.gates.contains(Gates::MULTI) && command.flags.contains(Flags::NO_MULTI) {
-        return Err(errors::NOT_IN_MULTI);
-    }
     command::pubsub::check_subscriber(session, command)
 }
 

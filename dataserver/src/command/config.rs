@@ -364,6 +364,7 @@ pub(super) fn reset_stat(c: &mut Call<'_, '_>) -> Done {
     c.server.counters.iter().for_each(|counters| counters.reset());
     c.server.stats.reset();
     c.server.clients.limits.reset_disconnections();
+    c.server.access.log().reset_counts();
     c.reply.ok();
     Ok(())
 }

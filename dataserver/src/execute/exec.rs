@@ -149,7 +149,7 @@ fn run_queued(call: &mut Call<'_, '_>, transaction: &Transaction) -> Result<(), 
         if let Err(denied) = call.session.may(queued.command, &args) {
             let (session, now) = (&*call.session, call.view.now);
             call.server.access.note(session, Context::Multi, denied, queued.command, &args, now);
-            call.reply.error(&denied.error(&session.user, queued.command));
+            call.reply.error(&denied.error_in_exec());
             continue;
         }
         let store = call.view.store();

@@ -8,7 +8,9 @@ use crate::session::{Gates, Session, Wait};
 use crate::store::Key;
 use crate::store::after::After;
 use crate::store::view::View;
+use ringtail_protocol::acl::Context;
 use ringtail_protocol::command::keys;
+use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::{Reply, Resp};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -30,6 +32,22 @@ fn session_for(waiter: &Waiter, server: &Server) -> Session {
     session.gates = Gates::empty();
     session.db = waiter.db;
     session
+}
+
+/// What the waiter's user lost since it began to wait, as the error that it gets for it.
+fn refusal(waiter: &Waiter, session: &mut Session, server: &Server, now: u64) -> Option<Error> {
+    if server.access.is_at(waiter.users_seen) {
+        return None;
+    }
+    let args = waiter.args();
+    match server.access.user_of(&waiter.client) {
+        Some(user) => session.user = user,
+        // Its connection is on its way out.
+        None => return Some(errors::NO_AUTH),
+    }
+    let denied = session.user.may(waiter.command, &args).err()?;
+    server.access.note(session, Context::Toplevel, denied, waiter.command, &args, now);
+    Some(denied.error(&session.user, waiter.command))
 }
 
 impl Executor {
@@ -107,6 +125,10 @@ impl Executor {
         let mut session = session_for(waiter, server);
         session.resp = if waiter.client.resp.load(Relaxed) == 3 { Resp::V3 } else { Resp::V2 };
         let (mut out, resp) = (Vec::new(), session.resp);
+        if let Some(error) = refusal(waiter, &mut session, server, view.now) {
+            Reply::new(&mut out, resp).error(&error);
+            return Some(out);
+        }
         let reply = Reply::new(&mut out, resp);
         let mut call = Call::new(view, keys, waiter.args(), reply, &mut session, server, waiter.command);
         call.mode = command::Mode::Serving;

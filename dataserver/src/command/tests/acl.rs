@@ -173,6 +173,8 @@ fn refusals_are_logged_and_counted() {
     for count in ["auth:1", "cmd:2", "key:1", "channel:0"] {
         assert!(stats.contains(&format!("acl_access_denied_{count}")), "{stats}");
     }
+    assert_eq!(admin.run("CONFIG RESETSTAT"), "OK");
+    assert!(admin.run("INFO stats").contains("acl_access_denied_cmd:0"));
     assert_eq!(admin.run("CONFIG SET acllog-max-len 1"), "OK");
     assert_eq!(admin.run("ACL LOG").split("['count'").count(), 2);
     assert_eq!(admin.run("ACL LOG RESET"), "OK");
@@ -221,6 +223,44 @@ fn a_file_is_saved_and_loaded_again() {
     assert_eq!(h.run("ACL USERS"), "['default', 'u']");
     std::fs::remove_file(&path).unwrap();
     assert!(h.run("ACL LOAD").starts_with("-ERR Error loading ACLs, opening file"));
+}
+
+#[test]
+fn transactions_are_checked_when_they_are_queued_and_when_they_run() {
+    let (mut admin, mut user) = with("~a +get +set +@transaction");
+    assert_eq!(user.run("MULTI"), "OK");
+    assert_eq!(user.run("DEL a"), "-NOPERM User u has no permissions to run the 'del' command");
+    assert_eq!(user.run("EXEC"), "-EXECABORT Transaction discarded because of previous errors.");
+    assert!(admin.run("ACL LOG 1").contains("'context', 'multi', 'object', 'del'"));
+    user.run("MULTI");
+    assert_eq!(user.run("SET a 1"), "QUEUED");
+    assert_eq!(user.run("GET a"), "QUEUED");
+    admin.run("ACL SETUSER u -set");
+    assert_eq!(
+        user.run("EXEC"),
+        "[-NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is \
+         no longer allowed for the following reason: no permission to execute the command or subcommand, nil]"
+    );
+    assert!(admin.run("ACL LOG 1").contains("'context', 'multi', 'object', 'set'"));
+}
+
+#[test]
+fn who_waits_is_asked_again_after_a_change() {
+    let (mut admin, mut user) = with("~a +blpop +ping");
+    assert_eq!(user.run("BLPOP a 0"), "");
+    admin.run("ACL SETUSER v");
+    assert_eq!(admin.run("RPUSH a 1"), "1");
+    assert_eq!(user.served().as_deref(), Some("['a', '1']"), "the change was of another");
+    assert_eq!(user.run("BLPOP a 0"), "");
+    admin.run("ACL SETUSER u resetkeys");
+    assert_eq!(admin.run("RPUSH a 1"), "1");
+    assert_eq!(user.served().as_deref(), Some("-NOPERM No permissions to access a key"));
+    assert_eq!(admin.run("LRANGE a 0 -1"), "['1']", "nothing was taken");
+    assert!(
+        admin
+            .run("ACL LOG 1")
+            .contains("'reason', 'key', 'context', 'toplevel', 'object', 'a', 'username', 'u'")
+    );
 }
 
 #[test]
