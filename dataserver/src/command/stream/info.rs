@@ -101,7 +101,7 @@ fn contents(reply: &mut Reply<'_>, stream: &Stream, most: usize) {
             delivery(reply, id, Some(owner), pending);
         }
         reply.bulk(b"consumers");
-        reply.array(group.len());
+        reply.array(group.consumer_count());
         group.consumers().for_each(|consumer| full_consumer(reply, group, consumer, most));
     }
 }
@@ -149,7 +149,7 @@ pub(in super::super) fn groups(c: &mut Call<'_, '_>) -> Done {
         reply.map(6);
         reply.bulk(b"name");
         reply.bulk(name);
-        count(reply, "consumers", group.len());
+        count(reply, "consumers", group.consumer_count());
         count(reply, "pending", group.pending_len());
         progress(reply, &stream.log, group);
     }
@@ -162,7 +162,7 @@ pub(in super::super) fn consumers(c: &mut Call<'_, '_>) -> Done {
     let stream = c.view.read_as::<Stream>(&c.keys[0])?.ok_or(errors::NO_SUCH_KEY)?;
     let group = stream.groups.get(&c.args[3]).ok_or_else(|| no_group(&c.args[3], &c.args[2]))?;
     let reply = &mut c.reply;
-    reply.array(group.len());
+    reply.array(group.consumer_count());
     for consumer in group.consumers() {
         reply.map(4);
         reply.bulk(b"name");

@@ -461,3 +461,16 @@ fn consumers_are_told_when_their_group_goes() {
     let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value";
     assert_eq!(a.served().as_deref(), Some(wrong));
 }
+
+#[test]
+fn ids_far_apart_survive_a_dump() {
+    let mut t = Harness::new();
+    t.run("XADD s 1-0 f v");
+    t.run("XADD s 1-18446744073709551615 f v");
+    t.run("XADD s 18446744073709551615-5 g w");
+    let before = t.run("XRANGE s - +");
+    let dumped = t.replies(b"DUMP s\r\n".to_vec());
+    let bytes = dumped[0].as_bytes().unwrap().to_vec();
+    assert_eq!(t.run_args(&[b"RESTORE", b"t", b"0", &bytes]), "OK");
+    assert_eq!(t.run("XRANGE t - +"), before);
+}

@@ -68,8 +68,9 @@ fn read_entries(log: &mut Log, first: Id, pieces: &[Piece<'_>], limit: Limit) ->
     let (mut seen, mut gone) = (0, 0);
     while pieces.0.len() > 0 {
         let flags = pieces.int()?;
-        let ms = first.ms.checked_add_signed(pieces.int()?).ok_or(Corrupt)?;
-        let seq = first.seq.checked_add_signed(pieces.int()?).ok_or(Corrupt)?;
+        // Differences of more than half of all numbers wrap around, as they do when they are written.
+        let ms = first.ms.wrapping_add_signed(pieces.int()?);
+        let seq = first.seq.wrapping_add_signed(pieces.int()?);
         let pairs = pairs(&mut pieces, shared, flags & SAME_FIELDS != 0)?;
         // How far back the entry begins.
         pieces.int()?;
@@ -79,7 +80,8 @@ fn read_entries(log: &mut Log, first: Id, pieces: &[Piece<'_>], limit: Limit) ->
         }
         seen += 1;
         let id = Id::new(ms, seq);
-        if id <= log.last {
+        // No entry is without fields, in Redis and here.
+        if id <= log.last || pairs.is_empty() {
             return Err(Corrupt);
         }
         log.push(id, pairs.iter().map(Vec::as_slice), limit);

@@ -115,7 +115,7 @@ fn write_group(group: &Group, out: &mut Writer) {
         out.raw(&pending.time.to_le_bytes());
         out.number(pending.count as u64);
     }
-    out.count(group.len());
+    out.count(group.consumer_count());
     for consumer in group.consumers() {
         out.string(&consumer.name);
         out.raw(&consumer.seen.to_le_bytes());

@@ -65,7 +65,7 @@ impl Group {
     }
 
     /// Consumers in it.
-    pub fn len(&self) -> usize {
+    pub fn consumer_count(&self) -> usize {
         self.names.len()
     }
 

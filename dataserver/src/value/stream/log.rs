@@ -39,6 +39,12 @@ impl Log {
         self.len
     }
 
+    /// Whether there are none; the stream stays.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Blocks that they are in.
     pub fn blocks(&self) -> usize {
         self.blocks.len()

@@ -6,13 +6,13 @@ use super::{Group, Id, Log};
 impl Log {
     /// Whether an entry after `from` may have been deleted by name.
     fn has_gaps_after(&self, from: Id) -> bool {
-        self.len() > 0 && self.max_deleted != Id::MIN && from <= self.max_deleted
+        !self.is_empty() && self.max_deleted != Id::MIN && from <= self.max_deleted
     }
 
     /// How many of all entries that were ever added come up to this id, if that can be told.
     pub fn count_up_to(&self, id: Id) -> Option<i64> {
         let added = self.added as i64;
-        if self.added == 0 || (self.len() == 0 && id <= self.last) {
+        if self.added == 0 || (self.is_empty() && id <= self.last) {
             return Some(added);
         }
         if (id != Id::MIN && id < self.max_deleted) || id > self.last {
@@ -34,7 +34,7 @@ impl Log {
 
     /// How many entries a group has yet to read, if that can be told.
     pub fn lag(&self, group: &Group) -> Option<i64> {
-        if self.added == 0 || self.len() == 0 {
+        if self.added == 0 || self.is_empty() {
             return Some(0);
         }
         let first = self.first_id();
