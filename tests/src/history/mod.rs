@@ -45,7 +45,8 @@ pub fn is_linearizable<M: Model>(model: &M, history: &[Event<M::Operation>]) -> 
             return true;
         }
         // Nothing can come after the answer of an operation that is still to come.
-        let first_answer = remaining(history, done).map(|(_, event)| event.answered).min().unwrap_or(u64::MAX);
+        let first_answer =
+            remaining(history, done).map(|(_, event)| event.answered).min().unwrap_or(u64::MAX);
         for (i, event) in remaining(history, done).filter(|(_, event)| event.called <= first_answer) {
             if let Some(next) = model.step(&state, &event.operation) {
                 let reached = (done | 1 << i, next);

@@ -115,8 +115,17 @@ const TEN_SCORES: [Arg; 21] = {
 };
 
 const FIVE_FIELDS: [Arg; 11] = [
-    Key, Text("name"), Text("Ada"), Text("mail"), Text("ada@example.org"), Text("age"), Text("36"), Text("role"),
-    Text("admin"), Text("seen"), Text("1700000000"),
+    Key,
+    Text("name"),
+    Text("Ada"),
+    Text("mail"),
+    Text("ada@example.org"),
+    Text("age"),
+    Text("36"),
+    Text("role"),
+    Text("admin"),
+    Text("seen"),
+    Text("1700000000"),
 ];
 
 /// Ten keys, in slots of their own, with their values.

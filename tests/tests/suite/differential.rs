@@ -52,7 +52,10 @@ fn templates() -> Vec<Vec<Template>> {
             ("?", rest) => (Compare::Kind, rest),
             _ => (Compare::All, line),
         };
-        groups.last_mut().expect("a group before its templates").push(Template { compare, words: words(line) });
+        groups
+            .last_mut()
+            .expect("a group before its templates")
+            .push(Template { compare, words: words(line) });
     }
     groups
 }
@@ -115,10 +118,12 @@ fn value(kind: &str, pick: usize) -> String {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let groups = templates();
-    let step = (any::<u16>(), any::<u16>(), prop::collection::vec(any::<u16>(), 6)).prop_map(move |(g, t, picks)| {
-        let group = &groups[usize::from(g) % groups.len()];
-        filled(&group[usize::from(t) % group.len()], &picks)
-    });
+    let step = (any::<u16>(), any::<u16>(), prop::collection::vec(any::<u16>(), 6)).prop_map(
+        move |(g, t, picks)| {
+            let group = &groups[usize::from(g) % groups.len()];
+            filled(&group[usize::from(t) % group.len()], &picks)
+        },
+    );
     prop::collection::vec(step, 1..LONGEST)
 }
 

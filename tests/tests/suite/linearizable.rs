@@ -133,8 +133,10 @@ impl Client {
                 Operation::Transfer(key, other, replies[0].int(), replies[1].int())
             }
             6 => {
-                let replies = self.transaction(&KEYS.map(|key| format!("GET {key}"))).expect("nothing is watched");
-                let seen = |i: usize| replies[i].bytes().map_or(0, |_| replies[i].text().parse().expect("a number"));
+                let replies =
+                    self.transaction(&KEYS.map(|key| format!("GET {key}"))).expect("nothing is watched");
+                let seen =
+                    |i: usize| replies[i].bytes().map_or(0, |_| replies[i].text().parse().expect("a number"));
                 Operation::Snapshot([seen(0), seen(1), seen(2)])
             }
             7 => {

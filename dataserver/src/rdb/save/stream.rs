@@ -3,7 +3,7 @@
 use super::super::kind;
 use super::super::listpack::Builder;
 use super::super::writer::Writer;
-use super::WITH_ACTIVE_TIMES;
+use super::{COMMON, WITH_ACTIVE_TIMES};
 use crate::value::stream::{Entry, Group, Id, Piece, Stream};
 
 /// Entries of one listpack, and bytes that it is filled with.
@@ -20,7 +20,10 @@ fn id(id: Id, out: &mut Writer) {
 }
 
 pub(super) fn write(stream: &Stream, out: &mut Writer) -> u16 {
-    out.raw(&[kind::STREAM_LISTPACKS_3]);
+    // Without a consumer there is nothing that the older form leaves out.
+    let consumers = stream.groups.values().any(|group| group.consumers().next().is_some());
+    let kind = if consumers { kind::STREAM_LISTPACKS_3 } else { kind::STREAM_LISTPACKS_2 };
+    out.raw(&[kind]);
     let log = &stream.log;
     let (packs, count) = listpacks(log.range(Id::MIN, Id::MAX));
     out.count(count);
@@ -35,7 +38,7 @@ pub(super) fn write(stream: &Stream, out: &mut Writer) -> u16 {
         out.string(name);
         write_group(group, out);
     }
-    WITH_ACTIVE_TIMES
+    if consumers { WITH_ACTIVE_TIMES } else { COMMON }
 }
 
 /// The entries, some in each listpack, and how many listpacks these are.
