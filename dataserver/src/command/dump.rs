@@ -84,9 +84,7 @@ pub(super) fn restore(c: &mut Call<'_, '_>) -> Done {
     };
     c.reply.ok();
     if at.is_some_and(|at| at <= now) {
-        if c.view.delete(key) {
-            c.view.changed(key, event::DEL);
-        }
+        c.view.delete(key);
         return Ok(());
     }
     match value {

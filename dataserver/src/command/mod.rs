@@ -45,7 +45,6 @@ use crate::hub::Kind as Channels;
 use crate::server::Server;
 use crate::session::{Gates, Session};
 use crate::store::Key;
-use crate::store::entry::Entry;
 use crate::store::view::View;
 use crate::ticks;
 use crate::value::Kind;
@@ -119,10 +118,8 @@ impl<'a, 's> Call<'a, 's> {
             self.view.delete(key);
             return;
         };
-        self.view.clear(key);
-        let mut entry = Entry::object(key.hash.tag(), self.view.db, key.bytes, value.into_object());
-        entry.set_expiry(self.server.settings.default_expiry(self.view.now));
-        self.view.insert(key, entry);
+        let expiry = self.server.settings.default_expiry(self.view.now);
+        self.view.put(key, value.into_object(), expiry);
         self.view.changed(key, event);
     }
 

@@ -22,7 +22,7 @@ const EXPIRY_SHARE: usize = 26;
 
 /// OBJECT ENCODING key
 pub(super) fn encoding(c: &mut Call<'_, '_>) -> Done {
-    let name = c.view.look(&c.keys[0]).map(encoding_of);
+    let name = c.view.look_quietly(&c.keys[0]).map(encoding_of);
     c.reply.bulk_or_null(name.map(str::as_bytes));
     Ok(())
 }
@@ -47,7 +47,7 @@ fn string_encoding(entry: &Entry) -> &'static str {
 /// OBJECT IDLETIME key
 pub(super) fn idle_time(c: &mut Call<'_, '_>) -> Done {
     let now = c.view.now as u32;
-    let Some(used) = c.view.look(&c.keys[0]).map(Entry::used) else {
+    let Some(used) = c.view.look_quietly(&c.keys[0]).map(Entry::used) else {
         c.reply.null();
         return Ok(());
     };
@@ -60,7 +60,7 @@ pub(super) fn idle_time(c: &mut Call<'_, '_>) -> Done {
 
 /// OBJECT REFCOUNT key: values are never shared.
 pub(super) fn ref_count(c: &mut Call<'_, '_>) -> Done {
-    match c.view.look(&c.keys[0]) {
+    match c.view.look_quietly(&c.keys[0]) {
         Some(_) => c.reply.int(1),
         None => c.reply.null(),
     }
@@ -70,7 +70,7 @@ pub(super) fn ref_count(c: &mut Call<'_, '_>) -> Done {
 /// OBJECT FREQ key
 pub(super) fn freq(c: &mut Call<'_, '_>) -> Done {
     let (memory, now) = (&c.server.store.memory, c.view.now);
-    let Some(used) = c.view.look(&c.keys[0]).map(Entry::used) else {
+    let Some(used) = c.view.look_quietly(&c.keys[0]).map(Entry::used) else {
         c.reply.null();
         return Ok(());
     };

@@ -246,8 +246,8 @@ impl Call<'_, '_> {
             let expiry = self.server.settings.default_expiry(self.view.now);
             self.view.put(key, Object::SortedSet(set), expiry);
             self.view.changed(key, event);
-        } else if self.view.delete(key) {
-            self.view.changed(key, event::DEL);
+        } else {
+            self.view.delete(key);
         }
         self.reply.count(len);
     }
@@ -255,6 +255,5 @@ impl Call<'_, '_> {
     /// Deletes the key of a sorted set that has no members any more.
     fn delete_emptied(&mut self, key: &Key<'_>) {
         self.view.delete(key);
-        self.view.notify(key, event::DEL);
     }
 }

@@ -334,6 +334,15 @@ impl<'s> View<'s> {
         if found { self.peek(key).map(|entry| &*entry) } else { None }
     }
 
+    /// The same, but that it is missing is no event (OBJECT).
+    pub fn look_quietly(&mut self, key: &Key<'_>) -> Option<&Entry> {
+        if self.peek(key).is_none() {
+            self.counters.misses.add(1);
+            return None;
+        }
+        self.look(key)
+    }
+
     /// The key's entry for reading: counts a hit or a miss, and the use.
     #[inline]
     pub fn read(&mut self, key: &Key<'_>) -> Option<&Entry> {
@@ -419,10 +428,13 @@ impl<'s> View<'s> {
 
     /// Sets an object, whatever was there, and its expiry.
     pub fn put(&mut self, key: &Key<'_>, object: Object, expiry: Option<u64>) {
-        self.delete(key);
         let mut entry = Entry::object(key.hash.tag(), self.db, key.bytes, object);
         entry.set_expiry(expiry);
-        self.insert(key, entry);
+        if self.clear(key) {
+            self.add(key, entry);
+        } else {
+            self.insert(key, entry);
+        }
     }
 
     /// Puts a string over a value. A large object that was there is given back, to be freed without the lock.
@@ -453,8 +465,15 @@ impl<'s> View<'s> {
 
     /// Adds an entry under a key that is not there. Its database is the entry's own.
     #[inline]
-    pub fn insert(&mut self, key: &Key<'_>, mut entry: Entry) -> &mut Entry {
-        self.notify(key, event::NEW);
+    pub fn insert(&mut self, key: &Key<'_>, entry: Entry) -> &mut Entry {
+        if self.store.published.load(Relaxed) & event::NEW.class.bits() != 0 {
+            self.in_db(entry.db(), |view| view.note(key, event::NEW));
+        }
+        self.add(key, entry)
+    }
+
+    #[inline]
+    fn add(&mut self, key: &Key<'_>, mut entry: Entry) -> &mut Entry {
         self.store.memory.note_new(&mut entry, self.now);
         let hasher = self.store.hasher();
         self.slots(key.group()).insert(key, entry, hasher)

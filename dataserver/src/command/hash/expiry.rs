@@ -154,7 +154,6 @@ pub(super) fn settle(c: &mut Call<'_, '_>) -> Done {
     let key = &c.keys[0];
     if c.view.write_as::<Fields>(key)?.is_some_and(|hash| hash.is_empty()) {
         c.view.delete(key);
-        c.view.changed(key, event::DEL);
     } else {
         c.view.schedule_fields(key);
     }

@@ -78,6 +78,24 @@ fn new_keys_misses_and_ends_are_events() {
 }
 
 #[test]
+fn the_events_of_a_command_keep_their_order_whatever_their_keys() {
+    let (mut t, mut ear) = pair("EAn");
+    assert_eq!(events(&mut t, &mut ear, "MSET c 1 a 2"), ["new c", "set c", "new a", "set a"]);
+    assert_eq!(events(&mut t, &mut ear, "RENAME c b"), ["new b", "rename_from c", "rename_to b"]);
+    assert_eq!(events(&mut t, &mut ear, "RENAME b a"), ["new a", "rename_from b", "rename_to a"]);
+    t.run("SADD s1 a b");
+    t.run("SADD s2 b");
+    received(&mut ear);
+    assert_eq!(events(&mut t, &mut ear, "SUNIONSTORE to s1 s2"), ["new to", "sunionstore to"]);
+    assert_eq!(events(&mut t, &mut ear, "SUNIONSTORE to s1 s2"), ["sunionstore to"]);
+    assert_eq!(events(&mut t, &mut ear, "SINTERSTORE to s1 none"), ["del to"]);
+    assert_eq!(events(&mut t, &mut ear, "SPOP s2 5"), ["spop s2", "del s2"]);
+    t.run("ZADD z 1 a");
+    received(&mut ear);
+    assert_eq!(events(&mut t, &mut ear, "ZPOPMAX z 10"), ["zpopmax z", "del z"]);
+}
+
+#[test]
 fn evictions_are_events() {
     let (mut t, mut ear) = pair("Ee");
     t.run(&format!("SET k {}", "x".repeat(50_000)));
