@@ -111,6 +111,7 @@ impl Connection {
                 Turn::Served => self.served(server, worker, &mut scratch.borrow_mut()).is_ok(),
                 Turn::Listen => self.listen().is_ok(),
                 Turn::Retry => {
+                    server.blocked.fetch_sub(1, Relaxed);
                     self.retry();
                     true
                 }

@@ -6,7 +6,7 @@ mod serve;
 use crate::command::{self, Call};
 use crate::counters::Counters;
 use crate::latency;
-use crate::server::{Server, unix_millis};
+use crate::server::{Server, unix_micros, unix_millis};
 use crate::session::wake::Turn;
 use crate::session::{Gates, ReplyMode, Session, Wait};
 use crate::stats::Timer;
@@ -236,6 +236,9 @@ impl Executor {
                 return Err(error);
             }
         };
+        if self.server.pause.is_on() && self.pauses(session, command) {
+            return Ok(());
+        }
         if session.gates.contains(Gates::MULTI) && !exec::runs_at_once(command) {
             return exec::queue(session, command, args, out);
         }
@@ -308,6 +311,20 @@ impl Executor {
         done
     }
 
+    /// Keeps the request back while clients are paused. Whether it is kept back.
+    #[cold]
+    fn pauses(&self, session: &mut Session, command: &Command) -> bool {
+        let writes = session.transaction.as_ref().is_some_and(|transaction| {
+            let changes = Flags::WRITE.union(Flags::MAY_REPLICATE);
+            transaction.queued.iter().any(|queued| queued.command.flags.intersects(changes))
+        });
+        session.client.take_unparked();
+        let Some(until) = self.server.pause.keeps_back(command, writes) else { return false };
+        self.server.blocked.fetch_add(1, Relaxed);
+        session.wait = Wait::Parked(Some(until));
+        true
+    }
+
     /// Counts a command that ran, and how long it took.
     #[inline]
     fn ended(
@@ -325,6 +342,15 @@ impl Executor {
         }
         if let Some(ticks) = self.timer.ended(stats, command, start, more) {
             self.server.report_slow(&session.client, command, args, ticks, now);
+        }
+        if self.server.monitors.is_on() {
+            self.server.monitors.show(
+                unix_micros(),
+                session.db,
+                &session.client.peer.to_string(),
+                command,
+                args,
+            );
         }
     }
 
@@ -354,6 +380,7 @@ impl Executor {
             None => Ok(false),
             Some(Obstacle::Busy) => Err(errors::BUSY_SCRIPT),
             Some(Obstacle::Until(until)) => {
+                self.server.blocked.fetch_add(1, Relaxed);
                 session.wait = Wait::Parked(Some(until));
                 Ok(true)
             }
@@ -392,7 +419,12 @@ impl Executor {
             // A command that grew one key by much: the limit holds again before the next batch.
             let _ = self.make_room(now);
         }
-        session.client.active.store(now, Relaxed);
+        let client = &session.client;
+        client.active.store(now, Relaxed);
+        let transaction = session.transaction.as_ref();
+        client.queued.store(transaction.map_or(-1, |t| t.queued.len() as i64), Relaxed);
+        client.queued_bytes.store(transaction.map_or(0, |t| t.size as u64), Relaxed);
+        client.watched.store(session.watches.keys.len() as u64, Relaxed);
         if let Some(Prepared { found: Found::Command(command), .. }) =
             ran.checked_sub(1).map(|i| self.prepared[i])
         {

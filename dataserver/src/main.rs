@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     ) {
         Ok(loaded) => {
             ringtail_net::logging::init(loaded.settings.log_level.unwrap_or_default());
-            run(&loaded.settings, loaded.check_only)
+            run(&loaded.settings, loaded.file, loaded.check_only)
         }
         Err(code) => code,
     }

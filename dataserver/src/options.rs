@@ -58,6 +58,9 @@ pub struct Options {
     /// on a command line can be read by everybody.
     #[arg(skip)]
     pub users: Option<Vec<String>>,
+    /// A parameter of CONFIG SET as the server starts, such as slowlog-max-len=1000; may be given several times
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Option<Vec<String>>,
     /// Allow plaintext, or no password, beyond this machine: only on a network that is trusted
     #[arg(long, env = "RINGTAIL_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub insecure: Option<bool>,

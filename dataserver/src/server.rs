@@ -4,6 +4,8 @@ use crate::access::Access;
 use crate::counters::{Counter, Counters};
 use crate::hub::Hub;
 use crate::latency::{self, Latency};
+use crate::monitor::Monitors;
+use crate::pause::Pause;
 use crate::rates::Rates;
 use crate::session::{Client, Clients, Listeners};
 use crate::settings::Settings;
@@ -14,6 +16,7 @@ use crate::{secrets, ticks};
 use ringtail_net::Shutdown;
 use ringtail_protocol::command::{Command, Flags};
 use ringtail_protocol::request::Args;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -52,9 +55,14 @@ pub struct Server {
     pub latency: Latency,
     /// How much happens a second.
     pub rates: Rates,
+    /// Who is shown what runs.
+    pub monitors: Arc<Monitors>,
+    /// Commands that are kept back.
+    pub pause: Pause,
     /// Bytes in use before there were any clients or keys.
     pub startup_memory: u64,
     config_file: OnceLock<PathBuf>,
+    defaults: OnceLock<HashMap<&'static str, String>>,
     /// All connected clients.
     pub clients: Clients,
     /// Who is subscribed to what.
@@ -92,8 +100,11 @@ impl Server {
             slowlog: Slowlog::default(),
             latency: Latency::default(),
             rates: Rates::default(),
+            monitors: Arc::default(),
+            pause: Pause::default(),
             startup_memory,
             config_file: OnceLock::new(),
+            defaults: OnceLock::new(),
             clients: Clients::default(),
             hub: Arc::default(),
             listeners: Arc::default(),
@@ -116,6 +127,16 @@ impl Server {
     /// Says where the settings came from; once, at start.
     pub fn set_config_file(&self, path: PathBuf) {
         let _ = self.config_file.set(path);
+    }
+
+    /// What a parameter of CONFIG was before anything was set.
+    pub fn default_of(&self, parameter: &str) -> Option<&str> {
+        self.defaults.get()?.get(parameter).map(String::as_str)
+    }
+
+    /// Says what all parameters are before anything is set; once, at start.
+    pub fn set_defaults(&self, defaults: HashMap<&'static str, String>) {
+        let _ = self.defaults.set(defaults);
     }
 
     /// Looks closely at commands from the shortest time on that the slow log or the latency monitor wants to know of. To be called when either changed.

@@ -14,6 +14,7 @@ pub use tracking::{Listeners, Mode, NO_TRACKING, Tracking};
 use crate::access::Access;
 use crate::blocking::Blocked;
 use crate::hub::{Hub, Kind};
+use crate::monitor::Monitoring;
 use crate::store::Key;
 use crate::store::tracked::Tracker;
 use crate::store::view::View;
@@ -103,6 +104,8 @@ pub struct Session {
     pub watches: Watches,
     /// The slots that it holds (RINGTAIL LOCK).
     pub lease: Option<Lease>,
+    /// It is shown what runs (MONITOR).
+    pub monitoring: Option<Monitoring>,
 }
 
 impl Session {
@@ -125,6 +128,7 @@ impl Session {
             transaction: None,
             watches: Watches::default(),
             lease: None,
+            monitoring: None,
         };
         session.begin_as_default(access);
         session

@@ -64,6 +64,7 @@ pub struct Settings {
     /// Where small collections end.
     pub shapes: Shapes,
     percentiles: RwLock<Vec<f64>>,
+    debug: RwLock<&'static str>,
 }
 
 impl Default for Settings {
@@ -74,12 +75,23 @@ impl Default for Settings {
             idle_timeout: AtomicU64::new(0),
             notifications: AtomicU32::new(0),
             shapes: Shapes::default(),
+            debug: RwLock::new("no"),
             percentiles: RwLock::new(vec![50.0, 99.0, 99.9]),
         }
     }
 }
 
 impl Settings {
+    /// Who may use DEBUG: `no`, `yes` or `local` (`enable-debug-command`).
+    pub fn debug(&self) -> &'static str {
+        *self.debug.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes it.
+    pub fn set_debug(&self, who: &'static str) {
+        *self.debug.write().unwrap_or_else(PoisonError::into_inner) = who;
+    }
+
     /// What INFO latencystats tells of each command (`latency-tracking-info-percentiles`).
     pub fn percentiles(&self) -> Vec<f64> {
         self.percentiles.read().unwrap_or_else(PoisonError::into_inner).clone()

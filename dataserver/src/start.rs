@@ -1,6 +1,7 @@
 //! From the options to a running server, and to its end.
 
 use crate::access;
+use crate::command::config::settings;
 use crate::options::{DEFAULT_ADDR, Options};
 use crate::server::Server;
 use crate::settings::DEFAULT_MAX_CLIENTS;
@@ -9,7 +10,9 @@ use crate::worker;
 use ringtail_net::shutdown::Hangups;
 use ringtail_net::{Exposure, Listener, Problem, Shutdown, TlsServer, Workers, exit, read_secret, workers};
 use ringtail_protocol::acl::Users;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -25,8 +28,8 @@ struct Checked {
     threads: usize,
 }
 
-/// Runs the server that `options` describe until a signal or SHUTDOWN ends it.
-pub fn run(options: &Options, check_only: bool) -> ExitCode {
+/// Runs the server that `options`, from `file` and elsewhere, describe until a signal or SHUTDOWN ends it.
+pub fn run(options: &Options, file: Option<PathBuf>, check_only: bool) -> ExitCode {
     let checked = match check(options) {
         Ok(_) if check_only => return exit::checked(PROGRAM),
         Ok(checked) => checked,
@@ -36,7 +39,7 @@ pub fn run(options: &Options, check_only: bool) -> ExitCode {
         Ok(listener) => listener,
         Err(problem) => return exit::fail(PROGRAM, exit::USAGE, &problem),
     };
-    match serve(options, checked, listener) {
+    match serve(options, file, checked, listener) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(exit::RUNTIME),
         Err(error) => {
@@ -68,14 +71,24 @@ fn check(options: &Options) -> Result<Checked, Problem> {
         authenticated: !users.default_user().is_open() || options.client_ca.is_some(),
         insecure: options.insecure.unwrap_or(false),
     };
+    check_parameters(options)?;
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = options.threads.map_or_else(cores, usize::from);
     Ok(Checked { tls, users, exposure, threads })
 }
 
-fn serve(options: &Options, checked: Checked, listener: Listener) -> std::io::Result<bool> {
+fn serve(
+    options: &Options,
+    file: Option<PathBuf>,
+    checked: Checked,
+    listener: Listener,
+) -> std::io::Result<bool> {
     let shutdown = Shutdown::new();
     let server = Server::new(listener.local_addr(), checked.threads, shutdown.clone());
+    if let Some(file) = file {
+        // A relative path means the directory of now.
+        server.set_config_file(std::path::absolute(&file).unwrap_or(file));
+    }
     apply(options, &server, checked.users);
     let (tls, shared) = (checked.tls.clone(), Arc::clone(&server));
     let body = move |context| worker::work(context, Arc::clone(&shared), tls.clone());
@@ -93,12 +106,26 @@ fn serve(options: &Options, checked: Checked, listener: Listener) -> std::io::Re
     Ok(well)
 }
 
+/// Tries the parameters of `--set` on a server that is thrown away.
+fn check_parameters(options: &Options) -> Result<(), Problem> {
+    let Some(list) = options.set.as_deref().filter(|list| !list.is_empty()) else { return Ok(()) };
+    let server = Server::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), 1, Shutdown::new());
+    list.iter().try_for_each(|entry| settings::set_at_start(&server, entry)).map_err(|why| {
+        Problem::new(format!("--set: {why}"), "write NAME=VALUE; CONFIG GET * lists the names")
+    })
+}
+
 fn apply(options: &Options, server: &Server, users: Users) {
-    let (memory, settings) = (&server.store.memory, &server.settings);
+    settings::note_defaults(server);
+    for entry in options.set.iter().flatten() {
+        // They have been tried.
+        let _ = settings::set_at_start(server, entry);
+    }
+    let (memory, own) = (&server.store.memory, &server.settings);
     memory.set_limit(options.maxmemory.map_or(0, |size| size.0));
     memory.set_policy(options.maxmemory_policy.unwrap_or(Policy::AllKeysLru));
-    settings.default_ttl.store(options.default_ttl.map_or(0, |time| time.0.as_millis() as u64), Relaxed);
-    settings.max_clients.store(options.maxclients.map_or(DEFAULT_MAX_CLIENTS, |n| n as usize), Relaxed);
+    own.default_ttl.store(options.default_ttl.map_or(0, |time| time.0.as_millis() as u64), Relaxed);
+    own.max_clients.store(options.maxclients.map_or(DEFAULT_MAX_CLIENTS, |n| n as usize), Relaxed);
     server.access.begin(users, options.acl_file.clone());
 }
 

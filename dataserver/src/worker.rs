@@ -98,7 +98,7 @@ async fn tick(server: Arc<Server>, worker: usize) {
     let mut sweep = Sweep::new(worker, server.counters.len());
     for turn in 0_u32.. {
         interval.tick().await;
-        if server.expires.load(Relaxed) {
+        if server.expires.load(Relaxed) && !server.pause.keeps_expired() {
             let (start, _turn) = (Instant::now(), Turn::begin());
             if !sweep.run(&server, unix_millis(), || start.elapsed() < EXPIRE_BUDGET) {
                 server.counters[worker].expire_capped.add(1);

@@ -1,6 +1,7 @@
 //! CLIENT: who is connected, and what this connection wants.
 
 use super::arguments::{int, is};
+use super::memory::client_memory;
 use super::{Call, Done};
 use crate::session::{Client, Mode, NO_COMMAND, ReplyMode, Session};
 use ringtail_protocol::acl::DEFAULT_USER;
@@ -140,15 +141,19 @@ pub(crate) fn line(client: &Client, now: u64) -> String {
     let mut text = format!("id={} addr={} laddr={} fd={}", client.id, client.peer, client.local, client.fd);
     let _ = write!(
         text,
-        " name={} age={} idle={} flags={} db={} sub={channels} psub={patterns} ssub={shards} multi=-1 qbuf={query} qbuf-free=0 argv-mem=0 \
-         multi-mem=0 rbs=0 rbp=0 obl={output} oll=0 omem={output} tot-mem={} events=r cmd={} user={} \
+        " name={} age={} idle={} flags={} db={} sub={channels} psub={patterns} ssub={shards} multi={} watch={} qbuf={query} qbuf-free=0 argv-mem=0 \
+         multi-mem={} rbs=0 rbp=0 obl={output} oll=0 omem={output} tot-mem={} events={} cmd={} user={} \
          redir={} resp={} lib-name={} lib-ver={}",
         names.name,
         seconds(client.since),
         seconds(client.active.load(Relaxed)),
         flags(client),
         client.db.load(Relaxed),
-        size_of::<Client>() as u64 + query + output,
+        client.queued.load(Relaxed),
+        client.watched.load(Relaxed),
+        client.queued_bytes.load(Relaxed),
+        client_memory(client),
+        if output > 0 { "rw" } else { "r" },
         command_name(client.command.load(Relaxed)),
         String::from_utf8_lossy(names.user.as_ref().map_or(DEFAULT_USER, |user| user.name())),
         client.redirection(),
@@ -160,22 +165,20 @@ pub(crate) fn line(client: &Client, now: u64) -> String {
 }
 
 fn flags(client: &Client) -> String {
-    let mut flags = String::new();
-    if client.is_subscribed() {
-        flags.push('P');
-    }
     let tracking = client.tracking();
-    for (mode, flag) in [(Mode::ON, 't'), (Mode::BROKEN, 'R'), (Mode::BCAST, 'B')] {
-        if tracking.contains(mode) {
-            flags.push(flag);
-        }
-    }
-    if client.no_evict.load(Relaxed) {
-        flags.push('e');
-    }
-    if client.no_touch.load(Relaxed) {
-        flags.push('T');
-    }
+    let of = [
+        ('O', client.monitors.load(Relaxed)),
+        ('P', client.is_subscribed()),
+        ('x', client.queued.load(Relaxed) >= 0),
+        ('b', client.waiter().is_some()),
+        ('t', tracking.contains(Mode::ON)),
+        ('R', tracking.contains(Mode::BROKEN)),
+        ('B', tracking.contains(Mode::BCAST)),
+        ('c', client.is_killed()),
+        ('e', client.no_evict.load(Relaxed)),
+        ('T', client.no_touch.load(Relaxed)),
+    ];
+    let flags: String = of.into_iter().filter(|(_, is)| *is).map(|(flag, _)| flag).collect();
     if flags.is_empty() { "N".into() } else { flags }
 }
 
@@ -195,6 +198,8 @@ struct Filter {
     local: Option<String>,
     subscribed: Option<bool>,
     user: Option<Box<[u8]>>,
+    /// Who came before this, in milliseconds since 1970.
+    before: Option<u64>,
     none: bool,
     with_self: bool,
 }
@@ -205,13 +210,14 @@ impl Filter {
             && (self.with_self || client.id != own)
             && self.subscribed.is_none_or(|is| is == client.is_subscribed())
             && self.id.is_none_or(|id| id == client.id)
+            && self.before.is_none_or(|before| client.since <= before)
             && self.peer.as_ref().is_none_or(|peer| *peer == client.peer.to_string())
             && self.user.as_ref().is_none_or(|user| *user == client.user_name())
             && self.local.as_ref().is_none_or(|local| *local == client.local.to_string())
     }
 }
 
-/// CLIENT KILL ip:port | [ID id] [ADDR ip:port] [LADDR ip:port] [TYPE type] [USER name] [SKIPME yes|no]
+/// CLIENT KILL ip:port | [ID id] [ADDR ip:port] [LADDR ip:port] [TYPE type] [USER name] [SKIPME yes|no] [MAXAGE seconds]
 pub(super) fn kill(c: &mut Call<'_, '_>) -> Done {
     let old_form = c.args.len() == 3;
     let filter = if old_form {
@@ -249,6 +255,7 @@ fn kill_options(c: &Call<'_, '_>) -> Result<Filter, Error> {
         let text = || Some(String::from_utf8_lossy(value).into_owned());
         match &option[..] {
             b"ID" => filter.id = Some(kill_id(value)?),
+            b"MAXAGE" => filter.before = Some(c.view.now.saturating_sub(age(value)?.saturating_mul(1000))),
             b"ADDR" => filter.peer = text(),
             b"LADDR" => filter.local = text(),
             b"TYPE" => {
@@ -263,6 +270,13 @@ fn kill_options(c: &Call<'_, '_>) -> Result<Filter, Error> {
         }
     }
     Ok(filter)
+}
+
+/// Seconds.
+fn age(text: &[u8]) -> Result<u64, Error> {
+    let age = parse_i64(text).ok_or(Error::fixed("ERR maxage is not an integer or out of range"))?;
+    let age = u64::try_from(age).ok().filter(|&age| age > 0);
+    age.ok_or(Error::fixed("ERR maxage should be greater than 0"))
 }
 
 fn kill_id(text: &[u8]) -> Result<u64, Error> {

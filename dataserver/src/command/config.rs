@@ -2,6 +2,10 @@
 
 mod notifications;
 mod output_limits;
+mod rewrite;
+pub(crate) mod settings;
+
+pub(super) use rewrite::rewrite;
 
 use super::{Call, Done};
 use crate::server::Server;
@@ -21,16 +25,36 @@ type Setter = fn(&Server, &str) -> Result<(), Refusal>;
 struct Parameter {
     name: &'static str,
     get: fn(&Server) -> String,
-    /// `None`: it can't be changed while the server runs.
+    /// `None`: it is what it is.
     set: Option<Setter>,
+    /// Whether it can be changed while the server runs.
+    live: bool,
 }
 
 const fn fixed(name: &'static str, get: fn(&Server) -> String) -> Parameter {
-    Parameter { name, get, set: None }
+    Parameter { name, get, set: None, live: false }
 }
 
 const fn live(name: &'static str, get: fn(&Server) -> String, set: Setter) -> Parameter {
-    Parameter { name, get, set: Some(set) }
+    Parameter { name, get, set: Some(set), live: true }
+}
+
+const fn at_start(name: &'static str, get: fn(&Server) -> String, set: Setter) -> Parameter {
+    Parameter { name, get, set: Some(set), live: false }
+}
+
+/// A parameter of Redis that can only have one value here: setting that is fine, as programs do.
+macro_rules! only {
+    ($name:literal, $value:literal) => {
+        live(
+            $name,
+            |_| $value.to_owned(),
+            |_, value| match value.eq_ignore_ascii_case($value) {
+                true => Ok(()),
+                false => Err(concat!("only '", $value, "' is possible here").to_owned()),
+            },
+        )
+    };
 }
 
 const HASH_ENTRIES: (fn(&Server) -> String, Setter) = (
@@ -79,20 +103,26 @@ const PARAMETERS: &[Parameter] = &[
     live("acl-pubsub-default", pubsub_default, set_pubsub_default),
     fixed("aclfile", |s| s.access.file().map(|path| path.display().to_string()).unwrap_or_default()),
     live("acllog-max-len", LOG_LENGTH.0, LOG_LENGTH.1),
-    fixed("appendonly", |_| "no".into()),
+    only!("active-expire-effort", "1"),
+    only!("activedefrag", "no"),
+    only!("appendonly", "no"),
     fixed("bind", |s| s.address.ip().to_string()),
     live(
         "client-output-buffer-limit",
         |s| output_limits::text(s.clients.limits.get()),
         |s, v| output_limits::parse(v, s.clients.limits.get()).map(|limits| s.clients.limits.set(limits)),
     ),
+    only!("cluster-enabled", "no"),
     fixed("databases", |_| crate::store::DATABASES.to_string()),
     live("default-ttl", |s| (s.settings.default_ttl.load(Relaxed) / 1000).to_string(), set_default_ttl),
+    at_start("enable-debug-command", |s| s.settings.debug().to_owned(), set_debug),
     live("hash-max-listpack-entries", HASH_ENTRIES.0, HASH_ENTRIES.1),
     live("hash-max-listpack-value", HASH_VALUE.0, HASH_VALUE.1),
     live("hash-max-ziplist-entries", HASH_ENTRIES.0, HASH_ENTRIES.1),
     live("hash-max-ziplist-value", HASH_VALUE.0, HASH_VALUE.1),
     live("hll-sparse-max-bytes", HLL_SPARSE.0, HLL_SPARSE.1),
+    only!("hz", "10"),
+    fixed("io-threads", |s| s.counters.len().to_string()),
     live("latency-monitor-threshold", |s| s.latency.threshold().to_string(), set_latency_threshold),
     live(
         "latency-tracking",
@@ -110,6 +140,12 @@ const PARAMETERS: &[Parameter] = &[
         |s| s.store.memory.lfu().log_factor.to_string(),
         |s, v| set_lfu(s, v, |lfu, n| lfu.log_factor = n),
     ),
+    only!("lazyfree-lazy-eviction", "yes"),
+    only!("lazyfree-lazy-expire", "yes"),
+    only!("lazyfree-lazy-server-del", "yes"),
+    only!("lazyfree-lazy-user-del", "yes"),
+    only!("lazyfree-lazy-user-flush", "yes"),
+    only!("list-compress-depth", "0"),
     live("list-max-listpack-size", LIST_SIZE.0, LIST_SIZE.1),
     live("list-max-ziplist-size", LIST_SIZE.0, LIST_SIZE.1),
     live(
@@ -118,6 +154,7 @@ const PARAMETERS: &[Parameter] = &[
         |s, v| number(v, 1, u32::MAX.into()).map(|n| s.settings.max_clients.store(n as usize, Relaxed)),
     ),
     live("maxmemory", |s| s.store.memory.limit().to_string(), set_max_memory),
+    only!("maxmemory-clients", "0"),
     live("maxmemory-policy", |s| s.store.memory.policy().name().into(), set_policy),
     live(
         "maxmemory-samples",
@@ -128,7 +165,7 @@ const PARAMETERS: &[Parameter] = &[
     fixed("port", |s| s.address.port().to_string()),
     fixed("proto-max-bulk-len", |_| limits::MAX_BULK.to_string()),
     live("requirepass", required_password, set_required_password),
-    fixed("save", |_| String::new()),
+    only!("save", ""),
     live("stream-node-max-bytes", STREAM_BYTES.0, STREAM_BYTES.1),
     live("stream-node-max-entries", STREAM_ENTRIES.0, STREAM_ENTRIES.1),
     live("slowlog-log-slower-than", |s| s.slowlog.slower_than().to_string(), set_slower_than),
@@ -226,6 +263,14 @@ fn yes_or_no(on: bool) -> String {
     if on { "yes" } else { "no" }.to_owned()
 }
 
+/// Who may use DEBUG.
+fn set_debug(server: &Server, value: &str) -> Result<(), Refusal> {
+    let known = ["no", "yes", "local"];
+    let who = known.into_iter().find(|known| value.eq_ignore_ascii_case(known));
+    server.settings.set_debug(who.ok_or("argument must be 'yes', 'no' or 'local'")?);
+    Ok(())
+}
+
 fn set_latency_threshold(server: &Server, value: &str) -> Result<(), Refusal> {
     server.latency.set_threshold(number(value, 0, i64::MAX)? as u64);
     server.watch_for_slow();
@@ -247,7 +292,7 @@ fn set_percentiles(server: &Server, value: &str) -> Result<(), Refusal> {
     const MOST: usize = 64;
     let one = |word: &str| word.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
     let parsed: Option<Vec<f64>> = value.split_whitespace().map(one).collect();
-    let parsed = parsed.ok_or("latency-tracking-info-percentiles sets need to be between 0.0 and 100.0")?;
+    let parsed = parsed.ok_or("Invalid latency-tracking-info-percentiles parameters")?;
     if parsed.len() > MOST {
         return Err(format!("at most {MOST} percentiles"));
     }
@@ -344,7 +389,8 @@ fn settable(name: &[u8]) -> Result<(String, Setter, &'static Parameter), Error> 
             printable(name, 128)
         ))
     })?;
-    let setter = parameter.set.ok_or_else(|| failed(&lower, "can't set immutable config"))?;
+    let setter = parameter.set.filter(|_| parameter.live);
+    let setter = setter.ok_or_else(|| failed(&lower, "can't set immutable config"))?;
     Ok((lower, setter, parameter))
 }
 

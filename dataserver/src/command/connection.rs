@@ -47,6 +47,9 @@ pub(super) fn reset(c: &mut Call<'_, '_>) -> Done {
     c.session.begin_as_default(&c.server.access);
     client::set_no_touch(c.session, false);
     client::set_no_evict(c.session, false);
+    c.session.take_transaction();
+    c.session.watches.clear(c.view);
+    c.session.monitoring = None;
     c.session.client.names().name.clear();
     c.reply.set_resp(Resp::V2);
     c.reply.simple("RESET");

@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod config;
 mod connection;
 mod counter;
+mod debug;
 mod dump;
 mod expire;
 mod generic;
@@ -20,7 +21,9 @@ mod latency;
 mod lcs;
 mod list;
 mod memory;
+mod monitor;
 mod object;
+mod pause;
 pub(crate) mod pubsub;
 mod range;
 mod ringtail;
@@ -38,18 +41,19 @@ pub(crate) mod testing;
 mod tests;
 mod tracking;
 mod transaction;
+mod waiting;
 mod zset;
 
 use crate::event::Event;
 use crate::hub::Kind as Channels;
-use crate::server::Server;
+use crate::server::{Server, unix_micros};
 use crate::session::{Gates, Session};
 use crate::store::Key;
 use crate::store::view::View;
 use crate::ticks;
 use crate::value::Kind;
 use crate::value::list::End;
-use ringtail_protocol::command::{Command, CommandId};
+use ringtail_protocol::command::{Command, CommandId, Group};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::Reply;
 use ringtail_protocol::request::Args;
@@ -144,6 +148,13 @@ pub fn run_nested(call: &mut Call<'_, '_>, command: &'static Command, args: Args
     let done = run(&mut inner);
     let counters = call.view.counters();
     call.server.stats.ran(counters.worker, command, ticks::now().saturating_sub(from), 1);
+    if call.server.monitors.is_on() {
+        let from = match call.command.group {
+            Group::Scripting => "lua".to_owned(),
+            _ => call.session.client.peer.to_string(),
+        };
+        call.server.monitors.show(unix_micros(), call.session.db, &from, command, args);
+    }
     if let Err(error) = done {
         counters.errors.add(1);
         call.server.stats.worker(counters.worker).failed(command);
@@ -448,7 +459,9 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::ClientInfo => client::info(call),
         CommandId::ClientList => client::list(call),
         CommandId::ClientKill => client::kill(call),
+        CommandId::ClientPause => pause::pause(call),
         CommandId::ClientReply => client::reply(call),
+        CommandId::ClientUnpause => pause::unpause(call),
         CommandId::ClientNoEvict => client::no_evict(call),
         CommandId::ClientNoTouch => client::no_touch(call),
         CommandId::Subscribe => pubsub::subscribe(call, Channels::Channel),
@@ -469,9 +482,14 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::ClientGetredir => tracking::get_redirection(call),
         CommandId::ClientTrackinginfo => tracking::info(call),
         CommandId::ConfigGet => config::get(call),
+        CommandId::ConfigRewrite => config::rewrite(call),
         CommandId::ConfigSet => config::set(call),
         CommandId::ConfigResetstat => config::reset_stat(call),
         CommandId::Info => info::info(call),
+        CommandId::Debug => debug::debug(call),
+        CommandId::Monitor => monitor::monitor(call),
+        CommandId::Wait => waiting::wait(call),
+        CommandId::Waitaof => waiting::wait_aof(call),
         CommandId::LatencyDoctor => latency::doctor(call),
         CommandId::LatencyGraph => latency::graph(call),
         CommandId::LatencyHistogram => latency::histogram(call),

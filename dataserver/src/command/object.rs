@@ -27,7 +27,7 @@ pub(super) fn encoding(c: &mut Call<'_, '_>) -> Done {
     Ok(())
 }
 
-fn encoding_of(entry: &Entry) -> &'static str {
+pub(super) fn encoding_of(entry: &Entry) -> &'static str {
     match entry.value() {
         Value::Bytes(_) | Value::Object(Object::Bytes(_)) => string_encoding(entry),
         Value::Object(object) => object.encoding(),
@@ -94,7 +94,7 @@ pub(super) fn memory_usage(c: &mut Call<'_, '_>) -> Done {
     Ok(())
 }
 
-fn own_size(entry: &Entry) -> usize {
+pub(super) fn own_size(entry: &Entry) -> usize {
     entry.full_size() + entry.expiry().map_or(0, |_| EXPIRY_SHARE)
 }
 

@@ -3,13 +3,16 @@
 use super::arguments::int;
 use super::{Call, Done};
 use crate::slowlog::Entry;
-use ringtail_protocol::errors::{Error, SYNTAX};
+use ringtail_protocol::errors::Error;
 use ringtail_protocol::reply::Reply;
 
 /// Entries that GET answers unless told otherwise.
 const DEFAULT_COUNT: usize = 10;
 
 const BAD_COUNT: Error = Error::fixed("ERR count should be greater than or equal to -1");
+
+const TOO_MANY: Error =
+    Error::fixed("ERR unknown subcommand or wrong number of arguments for 'get'. Try SLOWLOG HELP.");
 
 /// SLOWLOG GET [count]; -1 = all.
 pub(super) fn get(c: &mut Call<'_, '_>) -> Done {
@@ -19,7 +22,7 @@ pub(super) fn get(c: &mut Call<'_, '_>) -> Done {
             -1 => usize::MAX,
             count => usize::try_from(count).map_err(|_| BAD_COUNT)?,
         },
-        _ => return Err(SYNTAX),
+        _ => return Err(TOO_MANY),
     };
     let entries = c.server.slowlog.newest(count);
     c.reply.array(entries.len());

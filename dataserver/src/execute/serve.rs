@@ -185,6 +185,9 @@ impl Executor {
                 self.undo(&waiter, &reply, now);
             }
         }
+        if session.is_parked() {
+            self.server.blocked.fetch_sub(1, Relaxed);
+        }
         self.give_up(session, now);
     }
 

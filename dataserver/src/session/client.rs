@@ -64,6 +64,14 @@ pub struct Client {
     tracking: AtomicU8,
     redirection: AtomicI64,
     gone: AtomicBool,
+    /// It is shown what runs (MONITOR).
+    pub monitors: AtomicBool,
+    /// Commands that it queued since MULTI; -1 outside of a transaction.
+    pub queued: AtomicI64,
+    /// Bytes of these.
+    pub queued_bytes: AtomicU64,
+    /// Keys that it watches.
+    pub watched: AtomicU64,
     /// What other threads send it.
     pub outbox: Outbox,
     names: Mutex<Names>,
@@ -99,6 +107,10 @@ impl Client {
             tracking: AtomicU8::new(0),
             redirection: AtomicI64::new(NO_TRACKING),
             gone: AtomicBool::new(false),
+            monitors: AtomicBool::new(false),
+            queued: AtomicI64::new(-1),
+            queued_bytes: AtomicU64::new(0),
+            watched: AtomicU64::new(0),
             outbox: Outbox::default(),
             names: Mutex::default(),
             killed: AtomicBool::new(false),

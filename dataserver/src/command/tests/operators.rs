@@ -186,3 +186,131 @@ fn sections_are_those_that_were_asked_for() {
     assert_eq!(titles(&mut t, "nosuch"), "");
     assert_eq!(titles(&mut t, "default commandstats").matches("Commandstats").count(), 1);
 }
+
+#[test]
+fn commands_that_run_are_shown_to_monitors() {
+    let mut t = Harness::new();
+    let mut monitor = Harness::of(std::sync::Arc::clone(&t.server));
+    assert_eq!(monitor.run("MONITOR"), "OK");
+    assert!(monitor.run("CLIENT INFO").contains("flags=O "));
+    t.run_args(&[b"SET", b"k", b"a \"b\"\r\n\x00\xff"]);
+    for line in
+        ["AUTH secret", "CONFIG GET maxmemory", "MULTI", "GET k", "EXEC", "NOSUCH", "SELECT 3", "GET k"]
+    {
+        t.run(line);
+    }
+    let mut out = Vec::new();
+    monitor.session.client.outbox.drain(&mut out, usize::MAX);
+    let text = String::from_utf8(out).unwrap();
+    let shown: Vec<&str> = text.lines().map(|line| line.split_once(" [").unwrap().1).collect();
+    assert_eq!(
+        shown,
+        [
+            r#"0 127.0.0.1:0] "SET" "k" "a \"b\"\r\n\x00\xff""#,
+            r#"0 127.0.0.1:0] "AUTH" "(redacted)""#,
+            r#"0 127.0.0.1:0] "MULTI""#,
+            r#"0 127.0.0.1:0] "GET" "k""#,
+            r#"0 127.0.0.1:0] "EXEC""#,
+            r#"3 127.0.0.1:0] "SELECT" "3""#,
+            r#"3 127.0.0.1:0] "GET" "k""#,
+        ]
+    );
+    assert_eq!(monitor.run("RESET"), "RESET");
+    assert!(!t.server.monitors.is_on());
+}
+
+#[test]
+fn paused_commands_are_kept_back_until_the_pause_ends() {
+    let mut t = Harness::new();
+    let mut other = Harness::of(std::sync::Arc::clone(&t.server));
+    check(
+        &mut t,
+        &[
+            ("CLIENT PAUSE x", "-ERR timeout is not an integer or out of range"),
+            ("CLIENT PAUSE -1", "-ERR timeout is negative"),
+            ("CLIENT PAUSE 9223372036854775807", "-ERR timeout is out of range"),
+            ("CLIENT PAUSE 1 x", "-ERR CLIENT PAUSE mode must be WRITE or ALL"),
+            ("CLIENT PAUSE 60000 WRITE", "OK"),
+            ("GET k", "nil"),
+        ],
+    );
+    assert_eq!(other.run("SET k v"), "", "kept back");
+    assert!(other.session.is_parked());
+    assert_eq!(t.field("clients", "blocked_clients").as_deref(), Some("1"));
+    assert_eq!(t.run("CLIENT UNPAUSE"), "OK");
+    assert!(other.session.client.take_unparked());
+    other.session.wait = crate::session::Wait::No;
+    assert_eq!(other.run("SET k v"), "OK");
+    assert_eq!(t.run("CLIENT PAUSE 1"), "OK");
+    std::thread::sleep(std::time::Duration::from_millis(3));
+    assert_eq!(t.run("GET k"), "'v'");
+}
+
+#[test]
+fn nothing_is_acknowledged_where_there_is_nobody() {
+    let mut t = Harness::new();
+    check(
+        &mut t,
+        &[
+            ("WAIT 0 0", "0"),
+            ("WAIT x 0", "-ERR value is not an integer or out of range"),
+            ("WAIT 1 -1", "-ERR timeout is negative"),
+            ("WAIT 1 x", "-ERR timeout is not an integer or out of range"),
+            ("WAITAOF 0 0 0", "[0, 0]"),
+            ("WAITAOF 2 0 0", "-ERR value is out of range, value must between 0 and 1"),
+            ("WAITAOF 1 0 0", "-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."),
+            ("MULTI", "OK"),
+            ("WAIT 1 0", "QUEUED"),
+            ("EXEC", "[0]"),
+        ],
+    );
+    assert_eq!(t.run("WAIT 1 100"), "");
+    assert!(matches!(t.session.wait, crate::session::Wait::Blocked(_)));
+}
+
+#[test]
+fn debug_has_to_be_enabled() {
+    let mut t = Harness::new();
+    assert!(t.run("DEBUG SLEEP 0").starts_with("-ERR DEBUG command not allowed."));
+    assert!(t.run("CONFIG SET enable-debug-command yes").ends_with("- can't set immutable config"));
+    crate::command::config::settings::set_at_start(&t.server, "enable-debug-command=local").unwrap();
+    t.run("SET k value");
+    assert!(t.run("DEBUG OBJECT k").contains(" refcount:1 encoding:embstr serializedlength:"));
+    check(
+        &mut t,
+        &[
+            ("DEBUG SLEEP 0", "OK"),
+            ("DEBUG SLEEP -1", "-ERR value is not a valid float"),
+            ("DEBUG OBJECT nosuch", "-ERR no such key"),
+            ("DEBUG SET-ACTIVE-EXPIRE 0", "OK"),
+            ("DEBUG STRINGMATCH-LEN a* abc", "1"),
+            (
+                "DEBUG SEGFAULT",
+                "-ERR unknown subcommand or wrong number of arguments for 'SEGFAULT'. Try DEBUG HELP.",
+            ),
+        ],
+    );
+    assert!(!t.server.expires.load(std::sync::atomic::Ordering::Relaxed));
+}
+
+#[test]
+fn clients_are_told_and_killed_by_what_they_are() {
+    let mut t = Harness::new();
+    t.run("WATCH a b");
+    t.run("MULTI");
+    t.run("GET k");
+    let other = Harness::of(std::sync::Arc::clone(&t.server));
+    let line = crate::command::client::line(&t.session.client, t.now);
+    assert!(line.contains(" flags=x ") && line.contains(" multi=1 watch=2 "), "{line}");
+    t.run("DISCARD");
+    check(
+        &mut t,
+        &[
+            ("CLIENT KILL MAXAGE 0", "-ERR maxage should be greater than 0"),
+            ("CLIENT KILL MAXAGE x", "-ERR maxage is not an integer or out of range"),
+            ("CLIENT KILL MAXAGE 4000000000", "0"),
+            ("CLIENT KILL USER default TYPE normal SKIPME yes", "1"),
+        ],
+    );
+    assert!(other.session.client.is_killed());
+}

@@ -77,6 +77,11 @@ ClientNoTouch = row("client|no-touch", 3, flags!(NOSCRIPT LOADING STALE))
     .about("7.2.0", "O(1)", "Says whether this connection's commands count as use of the keys.")
     .args(&[ON_OFF]);
 
+ClientPause = row("client|pause", -3, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("3.0.0", "O(1)", "Keeps back the commands of clients for a while.")
+    .history(&[("6.2.0", "WRITE and ALL.")])
+    .args(&[int("timeout"), one_of("mode", &[word("write", "WRITE"), word("all", "ALL")]).since("6.2.0").opt()]);
+
 ClientReply = row("client|reply", 3, flags!(NOSCRIPT LOADING STALE))
     .about("3.2.0", "O(1)", "Turns replies on this connection off and on, or skips the next one.")
     .args(&[one_of("on_off_skip", &[word("on", "ON"), word("off", "OFF"), word("skip", "SKIP")])]);
@@ -108,6 +113,9 @@ ClientUnblock = row("client|unblock", -3, flags!(ADMIN NOSCRIPT LOADING STALE))
         one_of("unblock-type", &[word("timeout", "TIMEOUT"), word("error", "ERROR")]).opt(),
     ])
     .pool(PoolRule::Refused);
+
+ClientUnpause = row("client|unpause", 2, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("6.2.0", "O(N), N connections", "Ends CLIENT PAUSE.");
 
 Echo = row("echo", 2, flags!(LOADING STALE FAST))
     .about("1.0.0", "O(1)", "Returns its argument.")

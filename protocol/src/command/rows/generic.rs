@@ -219,6 +219,18 @@ Unlink = row("unlink", -2, flags!(WRITE FAST))
     .args(&[KEY.many()])
     .pool(PoolRule::Split(Join::Sum));
 
+Wait = row("wait", 3, flags!(NOSCRIPT))
+    .about("3.0.0", "O(1)", "Waits until replicas have acknowledged the connection's writes.")
+    .acl(Acl::CONNECTION)
+    .args(&[int("numreplicas"), int("timeout")])
+    .tips(&["request_policy:all_shards", "response_policy:agg_min"]);
+
+Waitaof = row("waitaof", 4, flags!(NOSCRIPT))
+    .about("7.2.0", "O(1)", "Waits until the connection's writes are on the disks of this server and of replicas.")
+    .acl(Acl::CONNECTION)
+    .args(&[int("numlocal"), int("numreplicas"), int("timeout")])
+    .tips(&["request_policy:all_shards", "response_policy:agg_min"]);
+
 // What ancestors of Ringtail called some of these.
 Remove = alias("remove", CommandId::Del);
 Delete = alias("delete", CommandId::Del);

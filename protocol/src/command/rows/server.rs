@@ -65,6 +65,9 @@ ConfigResetstat = row("config|resetstat", 2, flags!(ADMIN NOSCRIPT LOADING STALE
     .about("2.0.0", "O(1)", "Sets the statistics of INFO to zero.")
     .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]);
 
+ConfigRewrite = row("config|rewrite", 2, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("2.8.0", "O(N), N parameters", "Writes what was set to the configuration file.");
+
 ConfigSet = row("config|set", -4, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("2.0.0", "O(N), N parameters", "Sets parameters, all or none.")
     .history(&[("7.0.0", "Several parameters.")])
@@ -75,6 +78,11 @@ Dbsize = row("dbsize", 1, flags!(READONLY FAST))
     .about("1.0.0", "O(1)", "Returns how many keys the database has.")
     .acl(Acl::KEYSPACE)
     .pool(PoolRule::Everywhere(Join::Sum));
+
+Debug = row("debug", -2, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("1.0.0", "By subcommand", "Commands for tests; they have to be enabled (enable-debug-command).")
+    .args(&[string("subcommand"), string("arg").opt().many()])
+    .pool(PoolRule::Refused);
 
 Flushall = row("flushall", -1, flags!(WRITE))
     .about("1.0.0", "O(N), N keys in all databases", "Deletes all keys of all databases.")
@@ -163,6 +171,10 @@ MemoryUsage = row("memory|usage", -3, flags!(READONLY))
     .about("4.0.0", "O(N), N samples", "Returns the bytes that a key and its value take.")
     .keys(&[KeySpec::one(2, key_flags!(RO))])
     .args(&[KEY, int("count").after("SAMPLES").opt()]);
+
+Monitor = row("monitor", 1, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("1.0.0", "", "Shows every command that the server runs, as it runs.")
+    .pool(PoolRule::Refused);
 
 Role = row("role", 1, flags!(NOSCRIPT LOADING STALE FAST))
     .about("2.8.12", "O(1)", "Returns the server's part in replication.")
