@@ -80,7 +80,8 @@ ClientNoTouch = row("client|no-touch", 3, flags!(NOSCRIPT LOADING STALE))
 ClientPause = row("client|pause", -3, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("3.0.0", "O(1)", "Keeps back the commands of clients for a while.")
     .history(&[("6.2.0", "WRITE and ALL.")])
-    .args(&[int("timeout"), one_of("mode", &[word("write", "WRITE"), word("all", "ALL")]).since("6.2.0").opt()]);
+    .args(&[int("timeout"), one_of("mode", &[word("write", "WRITE"), word("all", "ALL")]).since("6.2.0").opt()])
+    .pool(PoolRule::Refused);
 
 ClientReply = row("client|reply", 3, flags!(NOSCRIPT LOADING STALE))
     .about("3.2.0", "O(1)", "Turns replies on this connection off and on, or skips the next one.")
@@ -115,7 +116,8 @@ ClientUnblock = row("client|unblock", -3, flags!(ADMIN NOSCRIPT LOADING STALE))
     .pool(PoolRule::Refused);
 
 ClientUnpause = row("client|unpause", 2, flags!(ADMIN NOSCRIPT LOADING STALE))
-    .about("6.2.0", "O(N), N connections", "Ends CLIENT PAUSE.");
+    .about("6.2.0", "O(N), N connections", "Ends CLIENT PAUSE.")
+    .pool(PoolRule::Refused);
 
 Echo = row("echo", 2, flags!(LOADING STALE FAST))
     .about("1.0.0", "O(1)", "Returns its argument.")

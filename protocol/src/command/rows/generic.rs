@@ -223,13 +223,15 @@ Wait = row("wait", 3, flags!(NOSCRIPT))
     .about("3.0.0", "O(1)", "Waits until replicas have acknowledged the connection's writes.")
     .acl(Acl::CONNECTION)
     .args(&[int("numreplicas"), int("timeout")])
-    .tips(&["request_policy:all_shards", "response_policy:agg_min"]);
+    .tips(&["request_policy:all_shards", "response_policy:agg_min"])
+    .pool(PoolRule::Refused);
 
 Waitaof = row("waitaof", 4, flags!(NOSCRIPT))
     .about("7.2.0", "O(1)", "Waits until the connection's writes are on the disks of this server and of replicas.")
     .acl(Acl::CONNECTION)
     .args(&[int("numlocal"), int("numreplicas"), int("timeout")])
-    .tips(&["request_policy:all_shards", "response_policy:agg_min"]);
+    .tips(&["request_policy:all_shards", "response_policy:agg_min"])
+    .pool(PoolRule::Refused);
 
 // What ancestors of Ringtail called some of these.
 Remove = alias("remove", CommandId::Del);

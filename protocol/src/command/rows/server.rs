@@ -66,7 +66,8 @@ ConfigResetstat = row("config|resetstat", 2, flags!(ADMIN NOSCRIPT LOADING STALE
     .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]);
 
 ConfigRewrite = row("config|rewrite", 2, flags!(ADMIN NOSCRIPT LOADING STALE))
-    .about("2.8.0", "O(N), N parameters", "Writes what was set to the configuration file.");
+    .about("2.8.0", "O(N), N parameters", "Writes what was set to the configuration file.")
+    .pool(PoolRule::Refused);
 
 ConfigSet = row("config|set", -4, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("2.0.0", "O(N), N parameters", "Sets parameters, all or none.")
@@ -112,12 +113,14 @@ Latency = row("latency", -2, flags!())
 
 LatencyDoctor = row("latency|doctor", 2, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("2.8.13", "O(1)", "Tells in words what took long, and what may help.")
-    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]);
+    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
+    .pool(PoolRule::Refused);
 
 LatencyGraph = row("latency|graph", 3, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("2.8.13", "O(1)", "Draws the latest latencies of an event.")
     .args(&[string("event")])
-    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]);
+    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
+    .pool(PoolRule::Refused);
 
 LatencyHelp = row("latency|help", 2, flags!(LOADING STALE))
     .about("2.8.13", "O(1)", "Lists the subcommands.");
@@ -125,21 +128,25 @@ LatencyHelp = row("latency|help", 2, flags!(LOADING STALE))
 LatencyHistogram = row("latency|histogram", -2, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("7.0.0", "O(N), N commands with latencies", "Returns how many calls of commands took how long.")
     .args(&[string("command").opt().many()])
-    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]);
+    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
+    .pool(PoolRule::Refused);
 
 LatencyHistory = row("latency|history", 3, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("2.8.13", "O(1)", "Returns the latest latencies of an event, with their times.")
     .args(&[string("event")])
-    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]);
+    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
+    .pool(PoolRule::Refused);
 
 LatencyLatest = row("latency|latest", 2, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("2.8.13", "O(1)", "Returns the last latency of every event.")
-    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]);
+    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
+    .pool(PoolRule::Refused);
 
 LatencyReset = row("latency|reset", -2, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("2.8.13", "O(1)", "Forgets the latencies of some events, or of all.")
     .args(&[string("event").opt().many()])
-    .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]);
+    .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+    .pool(PoolRule::Refused);
 
 Lolwut = row("lolwut", -1, flags!(READONLY FAST))
     .about("5.0.0", "", "Draws something and tells the version.")
@@ -150,22 +157,26 @@ Memory = row("memory", -2, flags!())
 
 MemoryDoctor = row("memory|doctor", 2, flags!())
     .about("4.0.0", "O(1)", "Tells in words what may be wrong with the memory.")
-    .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]);
+    .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
+    .pool(PoolRule::Refused);
 
 MemoryHelp = row("memory|help", 2, flags!(LOADING STALE))
     .about("4.0.0", "O(1)", "Lists the subcommands.");
 
 MemoryMallocStats = row("memory|malloc-stats", 2, flags!())
     .about("4.0.0", "By the allocator", "Returns the allocator's own report.")
-    .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]);
+    .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
+    .pool(PoolRule::Refused);
 
 MemoryPurge = row("memory|purge", 2, flags!())
     .about("4.0.0", "By the allocator", "Gives unused pages back to the system.")
-    .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]);
+    .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
+    .pool(PoolRule::Refused);
 
 MemoryStats = row("memory|stats", 2, flags!())
     .about("4.0.0", "O(1)", "Returns where the memory is.")
-    .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]);
+    .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
+    .pool(PoolRule::Refused);
 
 MemoryUsage = row("memory|usage", -3, flags!(READONLY))
     .about("4.0.0", "O(N), N samples", "Returns the bytes that a key and its value take.")
@@ -198,18 +209,21 @@ SlowlogGet = row("slowlog|get", -2, flags!(ADMIN LOADING STALE))
     .about("2.2.12", "O(N), N entries returned", "Returns the latest slow commands.")
     .history(&[("4.0.0", "The client's address and name.")])
     .args(&[int("count").opt()])
-    .tips(&["request_policy:all_nodes", "nondeterministic_output"]);
+    .tips(&["request_policy:all_nodes", "nondeterministic_output"])
+    .pool(PoolRule::Refused);
 
 SlowlogHelp = row("slowlog|help", 2, flags!(LOADING STALE))
     .about("6.2.0", "O(1)", "Lists the subcommands.");
 
 SlowlogLen = row("slowlog|len", 2, flags!(ADMIN LOADING STALE))
     .about("2.2.12", "O(1)", "Returns how many slow commands are logged.")
-    .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"]);
+    .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"])
+    .pool(PoolRule::Refused);
 
 SlowlogReset = row("slowlog|reset", 2, flags!(ADMIN LOADING STALE))
     .about("2.2.12", "O(N), N entries", "Empties the log of slow commands.")
-    .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]);
+    .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+    .pool(PoolRule::Refused);
 
 Swapdb = row("swapdb", 3, flags!(WRITE FAST))
     .about("4.0.0", "O(N), N clients that watch or wait on keys", "Swaps two databases.")
