@@ -30,7 +30,7 @@ pub struct Scratch {
     input: Vec<u8>,
     output: Vec<u8>,
     batch: Batch,
-    executor: Executor,
+    pub(crate) executor: Executor,
 }
 
 impl Scratch {
@@ -53,6 +53,8 @@ enum Turn {
     Push,
     /// The command that waited has its reply.
     Served,
+    /// The script that runs long goes on.
+    Slice,
     /// The request that was kept back may be tried again.
     Retry,
     /// Bytes, or the end, have come while a command waits.
@@ -109,6 +111,7 @@ impl Connection {
                 Turn::Push => self.push(server, worker, scratch).await.is_ok(),
                 Turn::Write => self.write(server, worker).is_ok(),
                 Turn::Served => self.served(server, worker, &mut scratch.borrow_mut()).is_ok(),
+                Turn::Slice => self.slice(server, worker, scratch).await.is_ok(),
                 Turn::Listen => self.listen().is_ok(),
                 Turn::Retry => {
                     server.blocked.fetch_sub(1, Relaxed);

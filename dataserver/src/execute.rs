@@ -1,6 +1,7 @@
 //! From the requests of one read to their replies: look all of them up, bring their keys near, then run them.
 
 mod exec;
+mod script;
 mod serve;
 
 use crate::command::{self, Call};
@@ -60,6 +61,8 @@ pub struct Executor {
     timer: Timer,
     /// The next request is timed together with the one that runs.
     more: bool,
+    /// Of scripts that run long, and whose clients have left.
+    orphans: Vec<Session>,
 }
 
 impl Executor {
@@ -72,6 +75,7 @@ impl Executor {
             prepared: Vec::new(),
             timer: Timer::new(worker),
             more: false,
+            orphans: Vec::new(),
         }
     }
 

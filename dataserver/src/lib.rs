@@ -16,6 +16,7 @@ pub mod options;
 pub mod pause;
 pub mod rates;
 pub mod rdb;
+pub mod script;
 mod secrets;
 pub mod server;
 pub mod session;

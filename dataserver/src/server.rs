@@ -7,6 +7,7 @@ use crate::latency::{self, Latency};
 use crate::monitor::Monitors;
 use crate::pause::Pause;
 use crate::rates::Rates;
+use crate::script::Scripts;
 use crate::session::{Client, Clients, Listeners};
 use crate::settings::Settings;
 use crate::slowlog::Slowlog;
@@ -69,6 +70,8 @@ pub struct Server {
     pub hub: Arc<Hub>,
     /// Who has copies of keys.
     pub listeners: Arc<Listeners>,
+    /// Scripts and functions.
+    pub scripts: Scripts,
     /// Where it listens.
     pub address: SocketAddr,
     /// When it was started, in milliseconds since 1970.
@@ -106,6 +109,7 @@ impl Server {
             config_file: OnceLock::new(),
             defaults: OnceLock::new(),
             clients: Clients::default(),
+            scripts: Scripts::default(),
             hub: Arc::default(),
             listeners: Arc::default(),
             address,

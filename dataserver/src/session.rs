@@ -13,6 +13,7 @@ pub use tracking::{Listeners, Mode, NO_TRACKING, Tracking};
 
 use crate::access::Access;
 use crate::blocking::Blocked;
+use crate::command::scripting::long::Long;
 use crate::hub::{Hub, Kind};
 use crate::monitor::Monitoring;
 use crate::store::Key;
@@ -68,6 +69,8 @@ pub enum Wait {
     Blocked(Blocked),
     /// It is kept back until it is let go on, at this time at the latest.
     Parked(Option<Instant>),
+    /// The last one is a script that runs long.
+    Script(Box<Long>),
 }
 
 /// One connection's state, owned by its task.

@@ -32,7 +32,7 @@ const DRAIN: Duration = Duration::from_secs(2);
 pub async fn work(context: WorkerContext, server: Arc<Server>, tls: Option<TlsServer>) {
     let worker = context.index;
     let scratch = Rc::new(Scratch::new(Executor::new(Arc::clone(&server), worker)));
-    let ticking = tokio::task::spawn_local(tick(Arc::clone(&server), worker));
+    let ticking = tokio::task::spawn_local(tick(Arc::clone(&server), worker, Rc::clone(&scratch)));
     let waking = tokio::task::spawn_local(Home::settle().serve());
     let serve = |accepted: Accepted| {
         let (server, tls, scratch) = (Arc::clone(&server), tls.clone(), Rc::clone(&scratch));
@@ -92,7 +92,7 @@ impl Drop for Registered<'_> {
 }
 
 /// What a worker does besides requests.
-async fn tick(server: Arc<Server>, worker: usize) {
+async fn tick(server: Arc<Server>, worker: usize, scratch: Rc<RefCell<Scratch>>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut sweep = Sweep::new(worker, server.counters.len());
@@ -107,6 +107,9 @@ async fn tick(server: Arc<Server>, worker: usize) {
             let micros = start.elapsed().as_micros() as u64;
             server.counters[worker].expire_micros.add(micros);
             server.latency.note(latency::EXPIRE_CYCLE, unix_millis(), micros);
+        }
+        if scratch.borrow_mut().executor.run_orphans() {
+            interval.reset_after(EXPIRE_PAUSE);
         }
         server.store.memory.publish();
         if server.shutdown.is_triggered() {

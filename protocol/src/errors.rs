@@ -77,13 +77,17 @@ errors! {
     TIMEOUT_NEGATIVE = "ERR timeout is negative";
     TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
     UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
-    BUSY_SCRIPT = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
     INVALID_SLOT = "ERR Invalid or out of range slot";
     LEASE_HELD = "ERR this connection holds slots already: RINGTAIL EXEC or RELEASE first";
     LEASE_OVER = "LEASEOVER the lease ran out before this, and other clients may have used the slots: nothing was run";
     NO_LEASE = "ERR this connection holds no slots: RINGTAIL LOCK first";
     CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
     REPLY_TOO_LONG = "ERR the reply is longer than 576 MB: ask for less at once";
+    NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
+    NOT_BUSY = "NOTBUSY No scripts in execution right now.";
+    BUSY_SCRIPT = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+    UNKILLABLE = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
     INTERNAL = "ERR internal error: this command failed and was given up; please report it";
 }
 

@@ -98,6 +98,11 @@ const ZSET_VALUE: (fn(&Server) -> String, Setter) = (
     |s, v| number(v, 0, i64::MAX).map(|n| s.settings.shapes.zset_value.store(n as usize, Relaxed)),
 );
 
+const BUSY_AFTER: (fn(&Server) -> String, Setter) = (
+    |s| s.scripts.busy_after.load(Relaxed).to_string(),
+    |s, v| number(v, 0, i64::MAX).map(|n| s.scripts.busy_after.store(n as u64, Relaxed)),
+);
+
 /// All parameters, by name. The older names of a parameter stand beside the newer.
 const PARAMETERS: &[Parameter] = &[
     live("acl-pubsub-default", pubsub_default, set_pubsub_default),
@@ -112,6 +117,7 @@ const PARAMETERS: &[Parameter] = &[
         |s| output_limits::text(s.clients.limits.get()),
         |s, v| output_limits::parse(v, s.clients.limits.get()).map(|limits| s.clients.limits.set(limits)),
     ),
+    live("busy-reply-threshold", BUSY_AFTER.0, BUSY_AFTER.1),
     only!("cluster-enabled", "no"),
     fixed("databases", |_| crate::store::DATABASES.to_string()),
     live("default-ttl", |s| (s.settings.default_ttl.load(Relaxed) / 1000).to_string(), set_default_ttl),
@@ -148,6 +154,8 @@ const PARAMETERS: &[Parameter] = &[
     only!("list-compress-depth", "0"),
     live("list-max-listpack-size", LIST_SIZE.0, LIST_SIZE.1),
     live("list-max-ziplist-size", LIST_SIZE.0, LIST_SIZE.1),
+    live("lua-memory-limit", |s| s.scripts.memory.load(Relaxed).to_string(), set_script_memory),
+    live("lua-time-limit", BUSY_AFTER.0, BUSY_AFTER.1),
     live(
         "maxclients",
         |s| s.settings.max_clients.load(Relaxed).to_string(),
@@ -308,6 +316,12 @@ fn set_default_ttl(server: &Server, value: &str) -> Result<(), Refusal> {
 
 fn size(text: &str) -> Result<u64, Refusal> {
     ByteSize::from_str(text).map(|size| size.0).map_err(|_| "argument must be a memory value".to_owned())
+}
+
+fn set_script_memory(server: &Server, value: &str) -> Result<(), Refusal> {
+    let size = ByteSize::from_str(value).map_err(|_| "argument must be a memory value".to_owned())?;
+    server.scripts.memory.store(size.0 as usize, Relaxed);
+    Ok(())
 }
 
 fn set_max_memory(server: &Server, value: &str) -> Result<(), Refusal> {

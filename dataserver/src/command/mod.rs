@@ -28,6 +28,7 @@ pub(crate) mod pubsub;
 mod range;
 mod ringtail;
 mod scan;
+pub(crate) mod scripting;
 mod server;
 mod set;
 mod sets;
@@ -426,6 +427,22 @@ fn run_on_keys(id: CommandId, call: &mut Call<'_, '_>) -> Done {
 /// Commands about connections and the server, which touch no key.
 fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
     match id {
+        CommandId::Eval | CommandId::EvalRo => scripting::eval(call),
+        CommandId::Evalsha | CommandId::EvalshaRo => scripting::eval_sha(call),
+        CommandId::Fcall | CommandId::FcallRo => scripting::call_function(call),
+        CommandId::FunctionDelete => scripting::function::delete(call),
+        CommandId::FunctionDump => scripting::function::dump(call),
+        CommandId::FunctionFlush => scripting::function::flush(call),
+        CommandId::FunctionKill => scripting::function::kill(call),
+        CommandId::FunctionList => scripting::function::list(call),
+        CommandId::FunctionLoad => scripting::function::load(call),
+        CommandId::FunctionRestore => scripting::function::restore(call),
+        CommandId::FunctionStats => scripting::function::stats(call),
+        CommandId::ScriptDebug => scripting::script::debug(call),
+        CommandId::ScriptExists => scripting::script::exists(call),
+        CommandId::ScriptFlush => scripting::script::flush(call),
+        CommandId::ScriptKill => scripting::script::kill(call),
+        CommandId::ScriptLoad => scripting::script::load(call),
         CommandId::Ping => connection::ping(call),
         CommandId::Echo => connection::echo(call),
         CommandId::Quit => connection::quit(call),
@@ -518,6 +535,8 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         | CommandId::Ringtail
         | CommandId::Slowlog
         | CommandId::Xgroup
+        | CommandId::Function
+        | CommandId::Script
         | CommandId::Xinfo => Err(errors::wrong_arity(call.command.full_name)),
         _ => server::introspect(call),
     }

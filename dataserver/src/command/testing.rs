@@ -71,7 +71,26 @@ impl Harness {
         let parsed = Parser::default().parse(&mut requests, RequestLimits::FULL, &mut batch);
         assert!(parsed.error.is_none() && parsed.consumed == requests.len(), "no whole requests: {parsed:?}");
         self.executor.run_at(self.now, &mut self.session, &batch, &requests, &mut out);
+        while matches!(self.session.wait, Wait::Script(_)) {
+            self.executor.go_on(&mut self.session, &mut out);
+        }
         Self::decoded(&out)
+    }
+
+    /// Sends a request whose script runs long, and lets it run for one slice.
+    pub(crate) fn begin(&mut self, args: &[&[u8]]) {
+        let (mut request, mut batch, mut out) = (Vec::new(), Batch::default(), Vec::new());
+        write_request(&mut request, args.iter().copied());
+        Parser::default().parse(&mut request, RequestLimits::FULL, &mut batch);
+        self.executor.run_at(self.now, &mut self.session, &batch, &request, &mut out);
+        assert!(out.is_empty(), "it is over already: {}", String::from_utf8_lossy(&out));
+    }
+
+    /// Lets it run for another one; its reply, once it has ended.
+    pub(crate) fn go_on(&mut self) -> Option<String> {
+        let mut out = Vec::new();
+        let ended = self.executor.go_on(&mut self.session, &mut out);
+        ended.then(|| Self::decoded(&out).iter().map(shown).collect::<Vec<_>>().join(" "))
     }
 
     fn decoded(out: &[u8]) -> Vec<Value> {

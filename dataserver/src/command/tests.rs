@@ -17,6 +17,7 @@ mod notifications;
 mod operators;
 mod pubsub;
 mod scan;
+mod scripting;
 mod sets;
 mod sort;
 mod stream;

@@ -32,6 +32,10 @@ impl Connection {
             Wait::Blocked(blocked) => blocked.until,
             Wait::Parked(_) if client.take_unparked() => return Poll::Ready(Turn::Retry),
             Wait::Parked(until) => *until,
+            Wait::Script(script) => match script.next {
+                None => return Poll::Ready(Turn::Slice),
+                until => until,
+            },
             Wait::No => None,
         };
         if until.is_some_and(|until| Instant::now() >= until) {
@@ -39,6 +43,7 @@ impl Connection {
                 // Somebody may be serving it right now: that somebody wakes this task.
                 Wait::Blocked(blocked) if !blocked.waiter.end(None) => {}
                 Wait::Blocked(_) => return Poll::Ready(Turn::Served),
+                Wait::Script(_) => return Poll::Ready(Turn::Slice),
                 _ => return Poll::Ready(Turn::Retry),
             }
         } else if let Some(until) = until {
@@ -89,6 +94,21 @@ impl Connection {
         scratch.executor.unblock(&mut self.session);
         self.timer = None;
         self.send(server, worker, &mut scratch.output)
+    }
+
+    /// Goes on with the script for a slice, after the thread's other connections had their turns.
+    pub(super) async fn slice(
+        &mut self,
+        server: &Server,
+        worker: usize,
+        scratch: &RefCell<Scratch>,
+    ) -> io::Result<()> {
+        tokio::task::yield_now().await;
+        self.timer = None;
+        let mut turn = scratch.borrow_mut();
+        let turn = &mut *turn;
+        turn.executor.go_on(&mut self.session, &mut turn.output);
+        self.send(server, worker, &mut turn.output)
     }
 
     /// Lets the request that was kept back run.

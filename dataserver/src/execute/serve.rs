@@ -177,6 +177,7 @@ impl Executor {
     /// Ends what a session has going when its connection ends: a command that waits, keys that it watches, slots that it
     /// holds.
     pub fn leave(&mut self, session: &mut Session, now: u64) {
+        self.adopt(session);
         if let Wait::Blocked(Blocked { waiter, .. }) = &session.wait {
             let waiter = Arc::clone(waiter);
             let unread = waiter.leave();

@@ -7,6 +7,7 @@
 
 mod crc64;
 mod intset;
+mod libraries;
 mod listpack;
 mod load;
 mod lzf;
@@ -16,6 +17,7 @@ mod save;
 mod writer;
 mod ziplist;
 
+pub use libraries::{dump_libraries, restore_libraries};
 pub use load::{Loaded, Shape};
 pub use payload::{Refusal, dump, restore};
 

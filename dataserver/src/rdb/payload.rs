@@ -30,10 +30,26 @@ impl From<Corrupt> for Refusal {
 pub fn dump(value: &Value<'_>) -> Vec<u8> {
     let mut writer = Writer::default();
     let version = save::value(value, &mut writer);
+    closed(writer, version)
+}
+
+/// What was written, with its footer.
+pub(super) fn closed(mut writer: Writer, version: u16) -> Vec<u8> {
     writer.raw(&version.to_le_bytes());
     let checksum = crc64::of(&writer.0);
     writer.raw(&checksum.to_le_bytes());
     writer.0
+}
+
+/// What stands before the footer, which is right.
+pub(super) fn opened(payload: &[u8]) -> Result<&[u8], Refusal> {
+    let refused = Refusal::VersionOrChecksum;
+    let (rest, checksum) = payload.split_last_chunk::<CHECKSUM>().ok_or(Refusal::VersionOrChecksum)?;
+    let (value, version) = rest.split_last_chunk::<VERSION>().ok_or(Refusal::VersionOrChecksum)?;
+    if u16::from_le_bytes(*version) > NEWEST || crc64::of(rest) != u64::from_le_bytes(*checksum) {
+        return Err(refused);
+    }
+    Ok(value)
 }
 
 /// The value of a payload.
@@ -41,13 +57,7 @@ pub fn dump(value: &Value<'_>) -> Vec<u8> {
 /// # Errors
 /// Its checksum or version is not right, or it is no value.
 pub fn restore(payload: &[u8], shape: &Shape) -> Result<Loaded, Refusal> {
-    let refused = Refusal::VersionOrChecksum;
-    let (rest, checksum) = payload.split_last_chunk::<CHECKSUM>().ok_or(Refusal::VersionOrChecksum)?;
-    let (value, version) = rest.split_last_chunk::<VERSION>().ok_or(Refusal::VersionOrChecksum)?;
-    if u16::from_le_bytes(*version) > NEWEST || crc64::of(rest) != u64::from_le_bytes(*checksum) {
-        return Err(refused);
-    }
-    let mut reader = Reader(value);
+    let mut reader = Reader(opened(payload)?);
     let kind = reader.byte().map_err(|Corrupt| Refusal::Format)?;
     Ok(load::value(kind, &mut reader, shape)?)
 }

@@ -313,6 +313,11 @@ impl<'s> View<'s> {
         self.after.get_or_insert_default().lanes |= lane;
     }
 
+    /// The keys that changed and that somebody waits for: to be served later than what else is left to be done.
+    pub fn take_awaited(&mut self) -> Vec<(u8, Box<[u8]>)> {
+        self.after.as_mut().map(|after| std::mem::take(&mut after.awaited)).unwrap_or_default()
+    }
+
     /// What is to be done once the locks are given up, if anything.
     #[inline]
     pub fn take_after(&mut self) -> Option<Box<After>> {
@@ -618,6 +623,38 @@ impl<'s> View<'s> {
         self.unlock();
         let all: Vec<usize> = (0..GROUPS).collect();
         self.held = Held::Many(lock_each(self.store, &all));
+    }
+
+    /// Whether a group is locked.
+    #[inline]
+    pub fn has_group(&self, group: usize) -> bool {
+        match &self.held {
+            Held::None => false,
+            Held::One(one, _) => *one == group,
+            Held::Many(many) => many.binary_search_by_key(&group, |(group, _)| *group).is_ok(),
+        }
+    }
+
+    /// Locks one more group, and waits for it while others are held: only one thread at a time may do so
+    /// ([`Roaming`](crate::script::Roaming)).
+    pub fn add_group(&mut self, group: usize) {
+        if self.has_group(group) {
+            return;
+        }
+        let slots = self.store.lock(group);
+        self.held = match std::mem::replace(&mut self.held, Held::None) {
+            Held::None => Held::One(group, slots),
+            Held::One(one, own) => {
+                let mut many = vec![(one, own), (group, slots)];
+                many.sort_unstable_by_key(|(group, _)| *group);
+                Held::Many(many)
+            }
+            Held::Many(mut many) => {
+                let at = many.partition_point(|(other, _)| *other < group);
+                many.insert(at, (group, slots));
+                Held::Many(many)
+            }
+        };
     }
 
     /// Visits every group, one lock at a time; those that are held already are visited as they are.

@@ -226,3 +226,19 @@ pub(super) const BY: Arg = one_of(
         block("box", &[double("width").after("BYBOX"), double("height"), one_of("unit", UNITS)]),
     ],
 );
+
+/// What EVAL takes.
+pub(super) const SCRIPT_ARGS: &[Arg] =
+    &[string("script"), int("numkeys"), KEY.opt().many(), string("arg").opt().many()];
+/// What EVALSHA takes.
+pub(super) const SHA_ARGS: &[Arg] =
+    &[string("sha1"), int("numkeys"), KEY.opt().many(), string("arg").opt().many()];
+/// What FCALL takes.
+pub(super) const FUNCTION_ARGS: &[Arg] =
+    &[string("function"), int("numkeys"), KEY.opt().many(), string("arg").opt().many()];
+/// Why nothing is known of how a script uses its keys.
+pub(super) const UNKNOWN_USE: &str =
+    "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE";
+/// The same for one that changes nothing.
+pub(super) const UNKNOWN_READ: &str =
+    "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS";

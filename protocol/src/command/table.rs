@@ -1,9 +1,10 @@
 //! Makes `CommandId` and the finished table out of the rows of all groups.
 
 use super::arg::{
-    AGGREGATE, BY, COUNT_ANY, EXPIRY_CONDITION, FIELD_CONDITION, FIELDS, FLUSH_TYPE, FROM, KEY, LIMIT,
-    ON_OFF, SIDES, SORT_BY, SORT_GET, SORT_ORDER, TRIM, UNITS, WITH_COORD, WITH_DIST, WITH_HASH, block,
-    double, int, key, one_of, pattern, string, time, word,
+    AGGREGATE, BY, COUNT_ANY, EXPIRY_CONDITION, FIELD_CONDITION, FIELDS, FLUSH_TYPE, FROM, FUNCTION_ARGS,
+    KEY, LIMIT, ON_OFF, SCRIPT_ARGS, SHA_ARGS, SIDES, SORT_BY, SORT_GET, SORT_ORDER, TRIM, UNITS,
+    UNKNOWN_READ, UNKNOWN_USE, WITH_COORD, WITH_DIST, WITH_HASH, block, double, int, key, one_of, pattern,
+    string, time, word,
 };
 use super::row::{alias, row};
 use super::{Acl, Command, Flags, Group, Join, KeyFlags, KeyRange, KeySpec, PoolRule, keys};

@@ -2,6 +2,8 @@
 
 use super::{About, Text};
 use crate::command::memory::Usage;
+use crate::server::Server;
+use std::sync::atomic::Ordering::Relaxed;
 
 pub(super) fn memory(text: &mut Text, about: &mut About<'_, '_>) {
     let (server, usage) = (about.server, Usage::now(about.server, about.view));
@@ -19,7 +21,7 @@ pub(super) fn memory(text: &mut Text, about: &mut About<'_, '_>) {
     text.put("allocator_active", usage.active);
     text.put("allocator_resident", usage.resident);
     text.put_bytes("total_system_memory", system_memory());
-    scripts(text);
+    scripts(text, server);
     text.put_bytes("maxmemory", limit);
     text.put("maxmemory_policy", server.store.memory.policy().name());
     fragmentation(text, &usage);
@@ -36,18 +38,23 @@ pub(super) fn memory(text: &mut Text, about: &mut About<'_, '_>) {
     text.put("lazyfreed_objects", server.store.lazy.freed());
 }
 
-/// What scripts and functions take.
-fn scripts(text: &mut Text) {
-    text.put_bytes("used_memory_lua", 0);
-    text.put("used_memory_vm_eval", 0);
-    text.put("used_memory_scripts_eval", 0);
-    text.put("number_of_cached_scripts", 0);
-    text.put("number_of_functions", 0);
-    text.put("number_of_libraries", 0);
+/// What scripts and functions take. One machine of a worker runs both.
+fn scripts(text: &mut Text, server: &Server) {
+    let machines = crate::script::pool::bytes();
+    let (scripts, script_bytes) = server.scripts.cache.size();
+    let ((libraries, functions), library_bytes) =
+        (server.scripts.libraries.count(), server.scripts.libraries.bytes());
+    text.put_bytes("used_memory_lua", machines);
+    text.put("used_memory_vm_eval", machines);
+    text.put("used_memory_scripts_eval", script_bytes);
+    text.put("number_of_cached_scripts", scripts);
+    text.put("number_of_functions", functions);
+    text.put("number_of_libraries", libraries);
     text.put("used_memory_vm_functions", 0);
-    text.put_bytes("used_memory_vm_total", 0);
-    text.put("used_memory_functions", 0);
-    text.put_bytes("used_memory_scripts", 0);
+    text.put_bytes("used_memory_vm_total", machines);
+    text.put("used_memory_functions", library_bytes);
+    text.put_bytes("used_memory_scripts", (script_bytes + library_bytes) as u64);
+    text.put("scripts_without_isolation", server.scripts.unisolated.load(Relaxed));
 }
 
 fn fragmentation(text: &mut Text, usage: &Usage) {
