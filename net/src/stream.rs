@@ -7,6 +7,7 @@
 //!   [`Stream::writable`] and call [`Stream::try_flush`].
 //! - Readiness is kept for one waiter in each direction: one task owns a stream.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -93,6 +94,13 @@ impl Stream {
     /// The descriptor's number, for `CLIENT LIST`.
     pub fn raw_fd(&self) -> RawFd {
         self.socket.as_raw_fd()
+    }
+
+    /// Whether the peer has closed its side, as the system knows it at this moment: what the runtime has noticed may be older.
+    pub fn peer_has_left(&self) -> bool {
+        let mut socket = [PollFd::new(&self.socket, PollFlags::RDHUP)];
+        let left = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+        poll(&mut socket, Some(&Timespec::default())).is_ok() && socket[0].revents().intersects(left)
     }
 
     /// Waits until [`Self::try_read`] may have something. Cancel-safe.

@@ -84,7 +84,9 @@ impl Connection {
 
     /// Sends the reply of the command that waited, unless its client has left.
     pub(super) fn served(&mut self, server: &Server, worker: usize, scratch: &mut Scratch) -> io::Result<()> {
-        self.listen()?;
+        if self.stream.peer_has_left() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         if let Wait::Blocked(blocked) = &self.session.wait {
             let reply = blocked.waiter.take().unwrap_or_default();
             if self.session.reply_mode != ReplyMode::Off {
