@@ -217,7 +217,7 @@ fn sides(width: &[u8], height: &[u8], unit_name: &[u8]) -> Result<(Form, f64), E
 fn run<'a>(c: &mut Call<'a, '_>, family: Family, source: usize, at: usize, mut wanted: Wanted<'a>) -> Done {
     wanted.read(c, family, source, at)?;
     wanted.check(c, family)?;
-    let store = wanted.store.map(|name| destination(c.keys, name)).transpose()?;
+    let store = wanted.store.map(|name| destination(c.keys, source, name)).transpose()?;
     let set = c.view.read_as::<SortedSet>(&c.keys[source])?;
     let (mut places, mut unit) = (Vec::new(), 1.0);
     if let (Some(set), Some(center), Some((form, meters))) = (set, wanted.center, wanted.form) {
@@ -233,9 +233,11 @@ fn run<'a>(c: &mut Call<'a, '_>, family: Family, source: usize, at: usize, mut w
     Ok(())
 }
 
-/// The key among the command's that a STORE names. Given twice, the option has a key that nobody looked for.
-fn destination<'a>(keys: &[Key<'a>], name: &[u8]) -> Result<Key<'a>, Error> {
-    keys.iter().find(|key| key.bytes == name).copied().ok_or(errors::SYNTAX)
+/// The key among the command's that a STORE names, and not as the source, which the user may only be allowed to read. Given
+/// twice, the option has a key that nobody looked for.
+fn destination<'a>(keys: &[Key<'a>], source: usize, name: &[u8]) -> Result<Key<'a>, Error> {
+    let mut named = keys.iter().enumerate().filter(|(at, key)| *at != source && key.bytes == name);
+    named.next().map(|(_, key)| *key).ok_or(errors::SYNTAX)
 }
 
 fn answer(c: &mut Call<'_, '_>, wanted: &Wanted<'_>, places: &[Place], unit: f64) {

@@ -51,6 +51,15 @@ fn a_user_may_do_what_its_rules_say() {
 }
 
 #[test]
+fn a_second_option_does_not_smuggle_a_key_in() {
+    let (mut admin, mut user) = with("%R~source ~x +@geo");
+    admin.run("GEOADD source 0 0 a");
+    assert_eq!(user.run("GEORADIUS source 0 0 1 m STORE source"), "-NOPERM No permissions to access a key");
+    assert_eq!(user.run("GEORADIUS source 0 0 1 m STORE x STORE source"), "-ERR syntax error");
+    assert_eq!(user.run("GEORADIUS source 0 0 1 m STORE x"), "1");
+}
+
+#[test]
 fn channels_are_checked() {
     let (mut admin, mut user) = with("+@pubsub &news.*");
     assert_eq!(user.run("PUBLISH news.1 m"), "0");
