@@ -191,7 +191,10 @@ fn begin(c: &mut Call<'_, '_>, mut vm: Box<Vm>, mut progress: Progress) -> Done 
             return Ok(());
         }
         if c.mode != Mode::Direct {
-            let limit = c.server.scripts.busy_after.load(Relaxed).max(1);
+            let limit = match c.server.scripts.busy_after.load(Relaxed) {
+                0 => crate::script::DEFAULT_BUSY,
+                millis => millis,
+            };
             vm.set_patience(Some(Duration::from_millis(limit)));
         }
         let args = c.args;
@@ -235,21 +238,28 @@ fn leave_database(c: &mut Call<'_, '_>, progress: &mut Progress, home: u8, resp:
     c.session.resp = resp;
 }
 
-/// Takes the permission to roam, with the locks of the keys; false when another script has it and is paused.
+/// Takes the permission to roam, with the locks of the keys; false when another script has it and is paused, or holds them.
 fn take_permit(c: &mut Call<'_, '_>, progress: &mut Progress) -> bool {
     if progress.permit.is_some() {
         return true;
     }
     let roaming = &c.server.scripts.roaming;
     progress.permit = roaming.try_take();
-    if progress.permit.is_none() {
-        // Nobody waits for it while holding locks.
-        c.view.unlock();
-        progress.permit = roaming.take();
-        let groups = long::groups_of(c.keys, &[]);
-        c.view.lock_groups(&groups);
+    if progress.permit.is_some() {
+        return true;
     }
-    progress.permit.is_some()
+    // Nobody waits for it while holding locks.
+    c.view.unlock();
+    progress.permit = roaming.take();
+    let groups = long::groups_of(c.keys, &[]);
+    c.view.lock_groups(&groups);
+    progress.permit.is_some() && !is_held(c)
+}
+
+/// Whether a script that paused since the request was let in holds its keys.
+fn is_held(c: &mut Call<'_, '_>) -> bool {
+    let (owner, now) = (c.session.client.id, Instant::now());
+    c.view.has_holds() && c.view.find_hold(c.keys, |holds, slots| holds.obstacle(owner, slots, now)).is_some()
 }
 
 /// Whether a command may look at any group at all, whatever its keys are. TIME is of its group and does not.

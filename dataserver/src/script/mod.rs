@@ -38,7 +38,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 /// Bytes that a script may have unless `lua-memory-limit` says otherwise.
 const DEFAULT_MEMORY: usize = 128 * 1024 * 1024;
 /// Milliseconds after which others are refused what a script holds, as in Redis.
-const DEFAULT_BUSY: u64 = 5000;
+pub(crate) const DEFAULT_BUSY: u64 = 5000;
 
 /// What all workers share of scripts.
 pub struct Scripts {
@@ -47,7 +47,7 @@ pub struct Scripts {
     pub(crate) running: Running,
     /// Who may lock what it did not declare.
     pub(crate) roaming: Arc<Roaming>,
-    /// `lua-memory-limit`, in bytes.
+    /// `lua-memory-limit`, in bytes; 0 = no limit.
     pub(crate) memory: AtomicUsize,
     /// `busy-reply-threshold`, in milliseconds; 0 = never.
     pub(crate) busy_after: AtomicU64,

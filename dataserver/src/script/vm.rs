@@ -249,7 +249,8 @@ impl Vm {
         self.host.is_function.set(is_function);
         self.host.patience.set(self.patience.take());
         self.used_before = self.host.memory.used.get();
-        self.host.memory.limit.set(self.used_before.saturating_add(memory));
+        let most = if memory == 0 { usize::MAX } else { memory };
+        self.host.memory.limit.set(self.used_before.saturating_add(most));
     }
 
     /// Runs what is on the Lua stack (error handler, function, arguments) until it ends or pauses.

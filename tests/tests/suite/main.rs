@@ -16,6 +16,7 @@ mod memory;
 mod model;
 mod pubsub;
 mod scan;
+mod scripting;
 mod secured;
 mod session;
 mod software;
