@@ -152,8 +152,13 @@ fn move_or_wait(c: &mut Call<'_, '_>, from: End, to: End, timeout: usize) -> Don
     if !c.must_queue(0) && list::move_one(c, from, to)? {
         return Ok(());
     }
+    if c.mode == Mode::Nested {
+        c.reply.null();
+        return Ok(());
+    }
     let waits = Waits { first_keys: 1, ..Waits::on("list", timeout) };
-    c.block(waits, |reply| reply.null())
+    // Whatever the command replies else, who waited in vain gets a null array.
+    c.block(waits, |reply| reply.null_array())
 }
 
 /// The command that puts back what `command` took out with this reply, if it took something out for good.

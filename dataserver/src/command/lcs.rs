@@ -1,7 +1,7 @@
 //! LCS: the longest common subsequence of two strings.
 
 use super::arguments::{int, is};
-use super::{Call, Done};
+use super::{Call, Done, Mode};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::limits::MAX_BULK;
 use ringtail_protocol::reply::Reply;
@@ -27,8 +27,10 @@ pub(super) fn lcs(c: &mut Call<'_, '_>) -> Done {
     if cells.saturating_mul(size_of::<u32>()) > MAX_BULK {
         return Err(TOO_LARGE);
     }
-    // What is slow needs no lock: it works on copies.
-    c.view.unlock();
+    // What is slow needs no lock: it works on copies. Inside of another command the locks are that one's.
+    if c.mode == Mode::Direct {
+        c.view.unlock();
+    }
     let table = Table::new(&a, &b);
     if options.indexes {
         write_indexes(&table, &options, &mut c.reply);

@@ -61,6 +61,8 @@ fn header(encoding: u8) -> Vec<u8> {
 pub fn empty() -> Vec<u8> {
     let mut bytes = header(SPARSE);
     sparse::push(&mut bytes, 0, REGISTERS);
+    // As Redis leaves a new one, so that its bytes are the same.
+    set_stale(&mut bytes);
     bytes
 }
 

@@ -28,6 +28,15 @@ fn commands_run_together_at_exec() {
 }
 
 #[test]
+fn a_command_that_lets_go_of_its_locks_keeps_those_of_the_transaction() {
+    let mut t = Harness::new();
+    for line in ["MULTI", "LCS a b", "EXPIRE a 100", "SORT l BY w_* GET #", "SET a 1"] {
+        t.run(line);
+    }
+    assert_eq!(t.run("EXEC"), "['', 0, [], OK]");
+}
+
+#[test]
 fn an_error_while_queueing_aborts() {
     let mut t = Harness::new();
     t.run("MULTI");
