@@ -17,6 +17,7 @@ static BYTES: AtomicI64 = AtomicI64::new(0);
 const COUNTED: i64 = 64 * 1024;
 
 thread_local! {
+    #[expect(clippy::vec_box, reason = "a machine is large, and moves between here and who runs it")]
     static IDLE: RefCell<Vec<Box<Vm>>> = const { RefCell::new(Vec::new()) };
     static OUT: Cell<usize> = const { Cell::new(0) };
 }

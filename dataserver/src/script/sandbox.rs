@@ -147,13 +147,15 @@ fn fill_libraries(lua: &Lua, shared: c_int) {
     guard_strings(lua);
     lua.raw_set_field(shared, "string");
 
-    let libraries: [(&str, fn(&Lua)); 4] =
-        [("bit", bit::open), ("cjson", cjson::open), ("cmsgpack", cmsgpack::open), ("struct", structs::open)];
-    for (name, open) in libraries {
+    let add = |name: &str, open: fn(&Lua)| {
         open(lua);
         protect_on_top(lua);
         lua.raw_set_field(shared, name);
-    }
+    };
+    add("bit", bit::open);
+    add("cjson", cjson::open);
+    add("cmsgpack", cmsgpack::open);
+    add("struct", structs::open);
 }
 
 /// With `string`'s stand-in on top: what `getmetatable("")` returns cannot be changed either.

@@ -91,7 +91,13 @@ fn nothing_is_lost_to_a_client_that_vanishes_as_it_is_served() {
     let front = Front::server(&Options::args(&["--threads", "3"]));
     let [mut pusher, mut observer] = [(); 2].map(|()| front.endpoint().open());
     for round in 0..200 {
-        let commands = ["BLPOP q 0", "BRPOP q 0", "BLMPOP 0 1 q LEFT COUNT 2", "BZPOPMIN q 0", "BLMOVE q q2 LEFT LEFT 0"];
+        let commands = [
+            "BLPOP q 0",
+            "BRPOP q 0",
+            "BLMPOP 0 1 q LEFT COUNT 2",
+            "BZPOPMIN q 0",
+            "BLMOVE q q2 LEFT LEFT 0",
+        ];
         let command = commands[round % commands.len()];
         let mut gone = front.endpoint().open();
         begin(&mut gone, &mut observer, 1, command);

@@ -6,7 +6,7 @@ use crate::script::{Called, Caller};
 use crate::store::hold::Obstacle;
 use crate::store::{GROUPS, Key};
 use ringtail_protocol::acl::Context;
-use ringtail_protocol::command::{Command, CommandId, Flags, Found, find, keys};
+use ringtail_protocol::command::{Command, Flags, Found, find, keys};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::{Reply, Resp};
 use ringtail_protocol::request::Args;
@@ -92,12 +92,6 @@ impl ScriptCaller<'_, '_, '_> {
         self.check_user(command, args)?;
         if command.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE).union(Flags::DENYOOM)) {
             self.admit_write(command)?;
-        }
-        let reads_stream = matches!(command.executes(), CommandId::Xread | CommandId::Xreadgroup);
-        if reads_stream && args.iter().skip(1).any(|arg| arg.eq_ignore_ascii_case(b"block")) {
-            let name = command.full_name;
-            let text = format!("ERR {name} command is not allowed with BLOCK option from scripts");
-            return Err(Error::new(text).into());
         }
         Ok(command)
     }

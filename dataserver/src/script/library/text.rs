@@ -140,7 +140,7 @@ fn read_exponent(text: &[u8]) -> Option<(i32, usize)> {
 /// does not fit.
 #[inline]
 pub(in crate::script) fn whole(n: f64) -> i64 {
-    if n >= -9_223_372_036_854_775_808.0 && n < 9_223_372_036_854_775_808.0 { n as i64 } else { i64::MIN }
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&n) { n as i64 } else { i64::MIN }
 }
 
 #[cfg(test)]

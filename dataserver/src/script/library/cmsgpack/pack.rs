@@ -87,14 +87,14 @@ impl Packer<'_> {
     fn integer(&mut self, n: i64) {
         let bytes = n.to_be_bytes();
         let (code, width) = match n {
-            0..=127 | -32..0 => return self.out.push(n as u8),
-            0..=0xff => (0xcc, 1),
-            0..=0xffff => (0xcd, 2),
-            0..=0xffff_ffff => (0xce, 4),
-            0.. => (0xcf, 8),
-            -0x80..0 => (0xd0, 1),
-            -0x8000..0 => (0xd1, 2),
-            -0x8000_0000..0 => (0xd2, 4),
+            -32..=127 => return self.out.push(n as u8),
+            0x80..=0xff => (0xcc, 1),
+            0x100..=0xffff => (0xcd, 2),
+            0x1_0000..=0xffff_ffff => (0xce, 4),
+            0x1_0000_0000.. => (0xcf, 8),
+            -0x80..-32 => (0xd0, 1),
+            -0x8000..-0x80 => (0xd1, 2),
+            -0x8000_0000..-0x8000 => (0xd2, 4),
             _ => (0xd3, 8),
         };
         self.out.push(code);
