@@ -53,9 +53,9 @@ fn must_be_alone(request: &Request<'_>) -> bool {
 }
 
 fn refuse(worker: &Rc<Worker>, state: &mut State, request: &Request<'_>) {
-    let name = request.command.full_name.to_uppercase();
+    let name = request.command.full_name.replace('|', " ").to_uppercase();
     let error = Error::new(format!(
-        "ERR {name} is not for a proxy: send it to one server, or stop the proxy by a signal"
+        "ERR {name} does not work through a proxy: send it to the server that it is meant for"
     ));
     state.reply(worker, |reply| reply.error(&error));
 }

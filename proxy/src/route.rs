@@ -1,5 +1,7 @@
 //! From a request to where it is run: the proxy itself, one member, or several.
 
+mod options;
+
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -76,6 +78,7 @@ pub(crate) fn run(
 ) -> Result<(), Hold> {
     match request.command.pool {
         PoolRule::Keys => to_owner(worker, session, state, request),
+        PoolRule::Options => to_owner_unless_refused(worker, session, state, request),
         PoolRule::Split(join) => gather::split(worker, session, state, request, join),
         PoolRule::Everywhere(_) | PoolRule::Own | PoolRule::Local | PoolRule::Refused => {
             local::run(worker, state, request)
@@ -116,6 +119,22 @@ fn to_owner(
         Some(slot) => to_slot(worker, session, state, request, slot),
         None => {
             state.reply(worker, |reply| reply.error(&errors::CROSS_SLOT));
+            Ok(())
+        }
+    }
+}
+
+/// The same for a command of which some options are not for a pool.
+fn to_owner_unless_refused(
+    worker: &Rc<Worker>,
+    session: &Rc<Session>,
+    state: &mut State,
+    request: Request<'_>,
+) -> Result<(), Hold> {
+    match options::check(&request) {
+        Ok(()) => to_owner(worker, session, state, request),
+        Err(error) => {
+            state.reply(worker, |reply| reply.error(&error));
             Ok(())
         }
     }

@@ -18,7 +18,7 @@ struct Rule {
 pub(super) struct Commands {
     /// A bit for each row of the table.
     allowed: [u64; WORDS],
-    /// Every command, with nothing taken away since.
+    /// Every command.
     all: bool,
     /// The rules below begin at `+@all`; otherwise at `-@all`.
     from_all: bool,
@@ -135,9 +135,10 @@ impl Commands {
                 self.allowed[word] |= bit;
             } else {
                 self.allowed[word] &= !bit;
-                self.all = false;
             }
         }
+        // As the rules say it when they are loaded again: what was taken away and added again is no rule of its own.
+        self.all = self.from_all && self.allowed == Self::ALL.allowed;
     }
 
     /// Adds a rule; earlier ones about the same, or about a part of it, have no effect any more.

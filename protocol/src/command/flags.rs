@@ -239,8 +239,8 @@ impl Group {
 }
 
 impl Acl {
-    /// Categories of types that a generic command may be for.
-    const TYPES: Self = Self::SET.union(Self::SORTEDSET).union(Self::LIST);
+    /// Categories that a generic command may be in instead of its group's: of types, of connections.
+    const INSTEAD: Self = Self::SET.union(Self::SORTEDSET).union(Self::LIST).union(Self::CONNECTION);
 
     /// The category of this name, without `@`, in any case.
     pub fn named(name: &[u8]) -> Option<Self> {
@@ -253,8 +253,7 @@ impl Acl {
     pub(super) const fn implied(command: &Command) -> Self {
         let flags = command.flags;
         let speed = if flags.contains(Flags::FAST) { Self::FAST } else { Self::SLOW };
-        // A command that says which types it is for is in no category for its group.
-        let grouped = command.subcommand_count == 0 && !command.acl.intersects(Self::TYPES);
+        let grouped = command.subcommand_count == 0 && !command.acl.intersects(Self::INSTEAD);
         let mut acl = if grouped { command.group.acl().union(speed) } else { speed };
         let rules = [
             (Flags::WRITE, Self::WRITE),

@@ -94,6 +94,8 @@ pub enum PoolRule {
     /// Sent as it is to the member that owns its keys; keys of different slots are refused
     /// (`CROSSSLOT`), because it is atomic.
     Keys,
+    /// As `Keys`, but for options that one lane or one member can't serve, which are refused (`BLOCK`, SORT's patterns).
+    Options,
     /// Split by member, one part each, and the parts' answers joined. Each key (with what
     /// follows it, up to the next key) belongs to its owner's part.
     Split(Join),
@@ -176,7 +178,7 @@ impl PoolRule {
             Self::Everywhere(Join::Sum) => &["request_policy:all_shards", "response_policy:agg_sum"],
             Self::Everywhere(Join::AllOk) => &["request_policy:all_shards", "response_policy:all_succeeded"],
             Self::Everywhere(_) => &["request_policy:all_shards"],
-            Self::Keys | Self::Own | Self::Local | Self::Refused => &[],
+            Self::Keys | Self::Options | Self::Own | Self::Local | Self::Refused => &[],
         }
     }
 }

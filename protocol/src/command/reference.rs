@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::introspect::top_level;
-use super::{COMMANDS, Command, Group, Join, PoolRule, syntax};
+use super::{COMMANDS, Command, Flags, Group, Join, PoolRule, syntax};
 
 const HEAD: &str = "\
 # Commands
@@ -105,6 +105,12 @@ fn pool(command: &Command) -> &'static str {
     match command.pool {
         PoolRule::Keys if command.has_one_key() => "sent to the key's owner",
         PoolRule::Keys => "sent to the keys' owner; keys of different slots are refused with `CROSSSLOT`",
+        PoolRule::Options if command.flags.contains(Flags::BLOCKING) => {
+            "sent to the keys' owner; keys of different slots are refused with `CROSSSLOT`, and so is `BLOCK`"
+        }
+        PoolRule::Options => {
+            "sent to the keys' owner; patterns that may name keys of other slots are refused"
+        }
         PoolRule::Split(Join::Sum) => "split by owner of the keys, the counts are added",
         PoolRule::Split(Join::InOrder) => "split by owner of the keys, the values come in the keys' order",
         PoolRule::Split(_) => "split by owner of the keys, not atomic across members",

@@ -90,7 +90,7 @@ fn subcommands_stand_behind_their_parent() {
 #[test]
 fn the_proxy_routes_by_keys_exactly_what_has_keys() {
     for command in &COMMANDS {
-        let by_keys = matches!(command.pool, PoolRule::Keys | PoolRule::Split(_));
+        let by_keys = matches!(command.pool, PoolRule::Keys | PoolRule::Options | PoolRule::Split(_));
         let has_keys = command.key_specs.iter().any(|spec| !spec.flags.contains(KeyFlags::NOT_KEY));
         // What one lane can't serve is refused for now, keys or not.
         assert!(by_keys == has_keys || command.pool == PoolRule::Refused, "{}", command.full_name);

@@ -249,9 +249,8 @@ fn random_commands_are_answered_as_by_redis() {
         let config = Config { cases: SEQUENCES / 2, failure_persistence: None, ..Config::default() };
         let bytes: Vec<u8> = seed.to_le_bytes().into_iter().cycle().take(32).collect();
         let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-        let result = runner.run(&steps(), |steps| {
-            Pair::new(&ours, &redis, resp3).run(&steps).map_err(TestCaseError::fail)
-        });
+        let result = runner
+            .run(&steps(), |steps| Pair::new(&ours, &redis, resp3).run(&steps).map_err(TestCaseError::fail));
         if let Err(error) = result {
             panic!("RESP{}, seed {seed}: {error}", if resp3 { 3 } else { 2 });
         }

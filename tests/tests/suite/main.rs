@@ -15,6 +15,7 @@ mod linearizable;
 mod memory;
 mod model;
 mod pubsub;
+mod routing;
 mod scan;
 mod scripting;
 mod secured;

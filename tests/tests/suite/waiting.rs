@@ -1,7 +1,7 @@
 //! Commands that wait, over sockets: the order of service, clients that vanish, and what else such a connection does.
 
 use crate::front::Front;
-use ringtail_tests::harness::Options;
+use ringtail_tests::harness::{Options, pause};
 use ringtail_tests::resp::{Conn, request};
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ fn wait_until(mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
         assert!(start.elapsed() < Duration::from_secs(10), "it never came");
-        std::thread::sleep(Duration::from_millis(1));
+        pause(Duration::from_millis(1));
     }
 }
 
@@ -126,7 +126,7 @@ fn held_slots_let_others_wait_and_no_longer_than_the_lease() {
         assert_eq!(holder.run("RINGTAIL LOCK 20000 7629").int(), 1);
         let start = Instant::now();
         other.send(&request(&["GET", "k"])).expect("a socket");
-        std::thread::sleep(Duration::from_millis(20));
+        pause(Duration::from_millis(20));
         if leave {
             drop(holder);
         } else {

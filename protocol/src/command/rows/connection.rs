@@ -13,13 +13,15 @@ Client = row("client", -2, flags!())
 
 ClientCaching = row("client|caching", 3, flags!(NOSCRIPT LOADING STALE))
     .about("6.0.0", "O(1)", "Says whether what the next command reads is tracked.")
-    .args(&[one_of("mode", &[word("yes", "YES"), word("no", "NO")])]);
+    .args(&[one_of("mode", &[word("yes", "YES"), word("no", "NO")])])
+    .pool(PoolRule::Refused);
 
 ClientGetname = row("client|getname", 2, flags!(NOSCRIPT LOADING STALE))
     .about("2.6.9", "O(1)", "Returns the connection's name.");
 
 ClientGetredir = row("client|getredir", 2, flags!(NOSCRIPT LOADING STALE))
-    .about("6.0.0", "O(1)", "Returns the number of the client that is told what changes in place of this one.");
+    .about("6.0.0", "O(1)", "Returns the number of the client that is told what changes in place of this one.")
+    .pool(PoolRule::Refused);
 
 ClientHelp = row("client|help", 2, flags!(LOADING STALE))
     .about("5.0.0", "O(1)", "Lists the subcommands.");
@@ -103,10 +105,12 @@ ClientTracking = row("client|tracking", -3, flags!(NOSCRIPT LOADING STALE))
         string("prefix").after("PREFIX").opt().repeated(),
         word("bcast", "BCAST").opt(), word("optin", "OPTIN").opt(), word("optout", "OPTOUT").opt(),
         word("noloop", "NOLOOP").opt(),
-    ]);
+    ])
+    .pool(PoolRule::Refused);
 
 ClientTrackinginfo = row("client|trackinginfo", 2, flags!(NOSCRIPT LOADING STALE))
-    .about("6.2.0", "O(1)", "Describes the connection's tracking.");
+    .about("6.2.0", "O(1)", "Describes the connection's tracking.")
+    .pool(PoolRule::Refused);
 ClientUnblock = row("client|unblock", -3, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("5.0.0", "O(log N), N connections", "Ends the waiting of a client that is blocked.")
     .args(&[

@@ -174,7 +174,8 @@ Sort = row("sort", -2, flags!(WRITE DENYOOM))
     .args(&[
         KEY, pattern("by-pattern").spec(1).after("BY").opt(), LIMIT, SORT_GET, SORT_ORDER,
         word("sorting", "ALPHA").opt(), key("destination").spec(2).after("STORE").opt(),
-    ]);
+    ])
+    .pool(PoolRule::Options);
 
 SortRo = row("sort_ro", -2, flags!(READONLY))
     .about("7.0.0", "O(N+M*log(M)), N elements, M of them returned",
@@ -188,7 +189,8 @@ SortRo = row("sort_ro", -2, flags!(READONLY))
     .args(&[
         KEY, pattern("by-pattern").spec(1).after("BY").opt(), LIMIT, SORT_GET, SORT_ORDER,
         word("sorting", "ALPHA").opt(),
-    ]);
+    ])
+    .pool(PoolRule::Options);
 
 Touch = row("touch", -2, flags!(READONLY FAST))
     .about("3.2.1", "O(N), N keys", "Marks keys as just used and counts those that exist.")

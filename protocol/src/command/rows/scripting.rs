@@ -6,32 +6,38 @@ macro_rules! scripting_rows {
 Eval = row("eval", -3, flags!(NOSCRIPT SKIP_MONITOR NO_MANDATORY_KEYS STALE))
     .about("2.6.0", "Depends on the script", "Runs a Lua script.")
     .keys(&[KeySpec::counted(2, key_flags!(RW ACCESS UPDATE)).note(UNKNOWN_USE)])
-    .args(SCRIPT_ARGS);
+    .args(SCRIPT_ARGS)
+    .pool(PoolRule::Refused);
 
 EvalRo = row("eval_ro", -3, flags!(NOSCRIPT SKIP_MONITOR NO_MANDATORY_KEYS STALE READONLY))
     .about("7.0.0", "Depends on the script", "Runs a Lua script that changes nothing.")
     .keys(&[KeySpec::counted(2, key_flags!(RO ACCESS)).note(UNKNOWN_READ)])
-    .args(SCRIPT_ARGS);
+    .args(SCRIPT_ARGS)
+    .pool(PoolRule::Refused);
 
 Evalsha = row("evalsha", -3, flags!(NOSCRIPT SKIP_MONITOR NO_MANDATORY_KEYS STALE))
     .about("2.6.0", "Depends on the script", "Runs a Lua script that was run or loaded before, by its SHA-1.")
     .keys(&[KeySpec::counted(2, key_flags!(RW ACCESS UPDATE))])
-    .args(SHA_ARGS);
+    .args(SHA_ARGS)
+    .pool(PoolRule::Refused);
 
 EvalshaRo = row("evalsha_ro", -3, flags!(NOSCRIPT SKIP_MONITOR NO_MANDATORY_KEYS STALE READONLY))
     .about("7.0.0", "Depends on the script", "The same for one that changes nothing.")
     .keys(&[KeySpec::counted(2, key_flags!(RO ACCESS))])
-    .args(SHA_ARGS);
+    .args(SHA_ARGS)
+    .pool(PoolRule::Refused);
 
 Fcall = row("fcall", -3, flags!(NOSCRIPT SKIP_MONITOR NO_MANDATORY_KEYS STALE))
     .about("7.0.0", "Depends on the function", "Calls a function of a library that was loaded.")
     .keys(&[KeySpec::counted(2, key_flags!(RW ACCESS UPDATE)).note(UNKNOWN_USE)])
-    .args(FUNCTION_ARGS);
+    .args(FUNCTION_ARGS)
+    .pool(PoolRule::Refused);
 
 FcallRo = row("fcall_ro", -3, flags!(NOSCRIPT SKIP_MONITOR NO_MANDATORY_KEYS STALE READONLY))
     .about("7.0.0", "Depends on the function", "Calls a function that changes nothing.")
     .keys(&[KeySpec::counted(2, key_flags!(RO ACCESS)).note(UNKNOWN_READ)])
-    .args(FUNCTION_ARGS);
+    .args(FUNCTION_ARGS)
+    .pool(PoolRule::Refused);
 
 Function = row("function", -2, flags!())
     .about("7.0.0", "By subcommand", "Commands on libraries of functions.");

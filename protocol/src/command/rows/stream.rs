@@ -148,7 +148,8 @@ Xread = row("xread", -4, flags!(READONLY BLOCKING))
     .args(&[
         int("count").after("COUNT").opt(), int("milliseconds").after("BLOCK").opt(),
         block("streams", &[KEY.many(), string("id").many()]).after("STREAMS"),
-    ]);
+    ])
+    .pool(PoolRule::Options);
 
 Xreadgroup = row("xreadgroup", -7, flags!(WRITE BLOCKING))
     .about("5.0.0", "O(N), N entries returned",
@@ -159,7 +160,8 @@ Xreadgroup = row("xreadgroup", -7, flags!(WRITE BLOCKING))
         int("count").after("COUNT").opt(), int("milliseconds").after("BLOCK").opt(),
         word("noack", "NOACK").opt(),
         block("streams", &[KEY.many(), string("id").many()]).after("STREAMS"),
-    ]);
+    ])
+    .pool(PoolRule::Options);
 
 Xrevrange = row("xrevrange", -4, flags!(READONLY))
     .about("5.0.0", "O(N), N entries returned", "Returns the entries from one id down to another.")

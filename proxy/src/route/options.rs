@@ -1,0 +1,74 @@
+//! Options that one lane or one member can't serve.
+
+use ringtail_cluster::slot_of;
+use ringtail_protocol::command::CommandId;
+use ringtail_protocol::errors::Error;
+use ringtail_protocol::request::Args;
+
+use super::Request;
+
+/// An error if the request has such an option.
+#[cold]
+pub(super) fn check(request: &Request<'_>) -> Result<(), Error> {
+    match request.command.executes() {
+        CommandId::Xread | CommandId::Xreadgroup => never_waits(request),
+        CommandId::Sort | CommandId::SortRo => patterns_stay_in_the_slot(request.args),
+        _ => Ok(()),
+    }
+}
+
+/// Who waits on a lane lets all others of the lane wait.
+fn never_waits(request: &Request<'_>) -> Result<(), Error> {
+    let mut at = 1;
+    while let Some(option) = request.args.get(at) {
+        at += match () {
+            () if is(option, "BLOCK") => {
+                let name = request.command.full_name.to_uppercase();
+                return Err(Error::new(format!(
+                    "ERR BLOCK of {name} does not work through a proxy: ask again, or send it to the streams' server"
+                )));
+            }
+            () if is(option, "NOACK") => 1,
+            () if is(option, "COUNT") => 2,
+            () if is(option, "GROUP") => 3,
+            () => break,
+        };
+    }
+    Ok(())
+}
+
+/// A member looks for the patterns' keys among its own, and would take those of others for missing.
+fn patterns_stay_in_the_slot(args: Args<'_>) -> Result<(), Error> {
+    let slot = slot_of(&args[1]);
+    let mut at = 2;
+    while let Some(option) = args.get(at) {
+        at += match args.get(at + 1) {
+            Some(_) if is(option, "LIMIT") => 3,
+            Some(_) if is(option, "STORE") => 2,
+            Some(by) if is(option, "BY") => stays("BY", by, slot)?,
+            Some(get) if is(option, "GET") => stays("GET", get, slot)?,
+            _ => 1,
+        };
+    }
+    Ok(())
+}
+
+/// How many arguments the option has with its name.
+fn stays(option: &str, pattern: &[u8], slot: u16) -> Result<usize, Error> {
+    let Some(star) = pattern.iter().position(|byte| *byte == b'*') else { return Ok(2) };
+    let tag = &pattern[..star];
+    let closed = tag.iter().position(|byte| *byte == b'{').is_some_and(|open| {
+        let length = tag[open + 1..].iter().position(|byte| *byte == b'}');
+        length.is_some_and(|length| length > 0)
+    });
+    if closed && slot_of(tag) == slot {
+        return Ok(2);
+    }
+    Err(Error::new(format!(
+        "ERR {option} option of SORT denied in cluster mode when keys formed by the pattern may be in different slots."
+    )))
+}
+
+fn is(argument: &[u8], word: &str) -> bool {
+    argument.eq_ignore_ascii_case(word.as_bytes())
+}
