@@ -9,4 +9,6 @@ if ! cargo deny --version >/dev/null 2>&1; then
     fi
     CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 cargo install --quiet --locked cargo-deny
 fi
+# It looks at the crates of every platform, of which a build fetches those of its own alone.
+cargo fetch --quiet --locked
 cargo deny --offline check bans licenses sources

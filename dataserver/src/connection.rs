@@ -162,11 +162,13 @@ impl Connection {
     /// Writes what other threads have sent.
     async fn push(&mut self, server: &Server, worker: usize, scratch: &RefCell<Scratch>) -> io::Result<()> {
         let outbox = &self.session.client.outbox;
-        let mut turn = scratch.borrow_mut();
-        outbox.drain(&mut turn.output, OUTPUT_HIGH);
-        let more = outbox.is_pending();
-        self.send(server, worker, &mut turn.output)?;
-        drop(turn);
+        let more = {
+            let mut turn = scratch.borrow_mut();
+            outbox.drain(&mut turn.output, OUTPUT_HIGH);
+            let more = outbox.is_pending();
+            self.send(server, worker, &mut turn.output)?;
+            more
+        };
         if more {
             // Who sends without end must not keep the thread from its other connections.
             tokio::task::yield_now().await;

@@ -34,7 +34,7 @@ bitflags! {
         /// `d`: of modules, of which there are none here.
         const MODULE = 1 << 11;
         /// `A`: all but what must be wished for by its own letter.
-        const ALL = (1 << 12) - 1 & !(Self::KEY_MISS.bits() | Self::NEW.bits());
+        const ALL = ((1 << 12) - 1) & !(Self::KEY_MISS.bits() | Self::NEW.bits());
     }
 }
 

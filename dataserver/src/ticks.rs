@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn ticks_are_the_time_that_passes() {
         let (from, since) = both();
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::park_timeout(Duration::from_millis(20));
         let (to, until) = both();
         let (told, real) = (micros(to - from) as f64, (until - since).as_micros() as f64);
         assert!((told / real - 1.0).abs() < 0.02, "{told} us by ticks, {real} us by the clock");

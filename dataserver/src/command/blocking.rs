@@ -26,7 +26,7 @@ pub(super) fn seconds(text: &[u8]) -> Result<Timeout, Error> {
     if seconds < 0.0 {
         return Err(errors::TIMEOUT_NEGATIVE);
     }
-    if !(millis < i64::MAX as f64) {
+    if millis.is_nan() || millis >= i64::MAX as f64 {
         return Err(errors::TIMEOUT_OUT_OF_RANGE);
     }
     Ok(Timeout::millis(millis as u64))
@@ -183,7 +183,7 @@ pub(crate) fn undo(
     let key = parts.first()?.as_bytes()?.to_vec();
     let head = [back.as_bytes().to_vec(), key];
     let all: Vec<Vec<u8>> = head.into_iter().chain(words).collect();
-    debug_assert!(is_list || all.len() % 2 == 0);
+    debug_assert!(is_list || all.len().is_multiple_of(2));
     Some((lookup(back.as_bytes())?, OwnedRequest::new(all.iter().map(Vec::as_slice))))
 }
 

@@ -30,7 +30,7 @@ const HELP: [&str; 11] = [
 
 /// DEBUG subcommand [argument …]
 pub(super) fn debug(c: &mut Call<'_, '_>) -> Done {
-    let allowed = &*c.server.settings.debug();
+    let allowed = c.server.settings.debug();
     if !(allowed == "yes" || (allowed == "local" && c.session.client.peer.ip().is_loopback())) {
         return Err(NOT_ALLOWED);
     }
@@ -48,6 +48,7 @@ pub(super) fn debug(c: &mut Call<'_, '_>) -> Done {
         3 if is(name, "SLEEP") => {
             let seconds =
                 parse_f64(&c.args[2]).filter(|s| (0.0..=1e9).contains(s)).ok_or(errors::NOT_A_FLOAT)?;
+            #[expect(clippy::disallowed_methods, reason = "it is asked to hold this thread up")]
             std::thread::sleep(Duration::from_secs_f64(seconds));
             c.reply.ok();
         }

@@ -88,8 +88,8 @@ fn put(c: &mut Call<'_, '_>, sketch: Vec<u8>) {
 /// PFCOUNT key [key ...]
 pub(super) fn count(c: &mut Call<'_, '_>) -> Done {
     let count = match c.keys {
-        [key] => count_one(&mut c.view, key)?,
-        keys => hll::count_registers(&union(&mut c.view, keys)?.registers),
+        [key] => count_one(c.view, key)?,
+        keys => hll::count_registers(&union(c.view, keys)?.registers),
     };
     c.reply.int(count as i64);
     Ok(())
@@ -131,7 +131,7 @@ fn union(view: &mut View<'_>, keys: &[Key<'_>]) -> Result<Union, Error> {
 
 /// PFMERGE destkey [sourcekey ...]
 pub(super) fn merge(c: &mut Call<'_, '_>) -> Done {
-    let union = union(&mut c.view, c.keys)?;
+    let union = union(c.view, c.keys)?;
     let merged = hll::of_registers(&union.registers, !union.dense, most(c));
     put(c, merged);
     c.view.changed(&c.keys[0], event::PFADD);

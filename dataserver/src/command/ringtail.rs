@@ -64,7 +64,7 @@ fn masks(c: &Call<'_, '_>) -> Result<BTreeMap<usize, u16>, Error> {
     let mut masks = BTreeMap::new();
     for text in c.args.from(3).iter() {
         let slot = at_least(0, text, errors::INVALID_SLOT)?;
-        if slot >= usize::from(SLOTS) {
+        if slot >= SLOTS {
             return Err(errors::INVALID_SLOT);
         }
         *masks.entry(slot / SLOTS_PER_GROUP).or_default() |= bit(slot as u16);

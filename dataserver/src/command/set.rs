@@ -165,11 +165,11 @@ pub(super) fn get_ex(c: &mut Call<'_, '_>) -> Done {
             c.view.set_expiry(&c.keys[0], Some(at));
             c.changed(0, event::EXPIRE);
         }
-        None if lifetime == Lifetime::Persist => {
-            if c.view.peek(&c.keys[0]).is_some_and(|entry| entry.expiry().is_some()) {
-                c.view.set_expiry(&c.keys[0], None);
-                c.changed(0, event::PERSIST);
-            }
+        None if lifetime == Lifetime::Persist
+            && c.view.peek(&c.keys[0]).is_some_and(|entry| entry.expiry().is_some()) =>
+        {
+            c.view.set_expiry(&c.keys[0], None);
+            c.changed(0, event::PERSIST);
         }
         None => {}
     }

@@ -126,10 +126,9 @@ fn overlapping<'a>(own: &'a BTreeSet<Box<[u8]>>, prefix: &[u8]) -> Option<&'a [u
     let longer = own.range::<[u8], _>((Included(prefix), Unbounded)).next();
     let shorter = own.range::<[u8], _>((Unbounded, Included(prefix))).next_back();
     let all = own.first().filter(|first| first.is_empty());
-    let is_shorter = |other: &&Box<[u8]>| prefix.starts_with(other);
     longer
         .filter(|other| other.starts_with(prefix))
-        .or(shorter.filter(is_shorter))
+        .or(shorter.filter(|other| prefix.starts_with(other)))
         .or(all)
         .map(|other| &**other)
 }

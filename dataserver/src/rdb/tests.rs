@@ -196,7 +196,10 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn stream(entries: Vec<(u64, Vec<(Vec<u8>, Vec<u8>)>)>, pending: Vec<(prop::sample::Index, u8)>) -> Stream {
+/// What an id is after the one before, and the entry's fields.
+type Step = (u64, Vec<(Vec<u8>, Vec<u8>)>);
+
+fn stream(entries: Vec<Step>, pending: Vec<(prop::sample::Index, u8)>) -> Stream {
     let mut stream = Stream::default();
     let (mut ms, mut ids) = (0, Vec::new());
     for (step, pairs) in entries {

@@ -255,7 +255,9 @@ mod tests {
     #[test]
     fn a_drain_stops_between_frames() {
         let (outbox, limits) = (Outbox::default(), OutputLimits::default());
-        (0..3).for_each(|_| drop(outbox.push(&frame(100), &limits)));
+        for _ in 0..3 {
+            outbox.push(&frame(100), &limits);
+        }
         let mut out = vec![0; 10];
         outbox.drain(&mut out, 200);
         assert_eq!((out.len(), outbox.is_pending()), (210, true));

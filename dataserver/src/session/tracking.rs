@@ -125,16 +125,19 @@ impl Tracker for Listener {
     }
 }
 
+/// Clients by their number.
+type ById = BTreeMap<u64, Arc<Listener>>;
+
 /// All clients that track.
 #[derive(Default)]
 pub struct Listeners {
-    all: Mutex<BTreeMap<u64, Arc<Listener>>>,
-    prefixes: RwLock<BTreeMap<Box<[u8]>, BTreeMap<u64, Arc<Listener>>>>,
+    all: Mutex<ById>,
+    prefixes: RwLock<BTreeMap<Box<[u8]>, ById>>,
     prefix_count: AtomicUsize,
 }
 
 impl Listeners {
-    fn all(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Listener>>> {
+    fn all(&self) -> MutexGuard<'_, ById> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

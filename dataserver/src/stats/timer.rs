@@ -104,7 +104,7 @@ mod tests {
         let (get, exec) = (lookup(b"get").unwrap(), lookup(b"type").unwrap());
         timer.begin();
         let start = timer.start();
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        std::thread::park_timeout(std::time::Duration::from_millis(2));
         timer.ended(&stats, get, timer.start(), false);
         timer.ended(&stats, exec, start, false);
         let (inner, outer) = (stats.told(get).micros, stats.told(exec).micros);

@@ -30,7 +30,7 @@ fn under<'v>(view: &'v mut View<'_>, keys: &[Key<'_>]) -> Result<Vec<Option<&'v 
 /// SINTER key [key ...]
 pub(in super::super) fn intersection(c: &mut Call<'_, '_>) -> Done {
     let hasher = c.view.hasher();
-    let sets = under(&mut c.view, c.keys)?;
+    let sets = under(c.view, c.keys)?;
     let (open, mut count, reply) = (c.reply.open(), 0, &mut c.reply);
     intersect(sets, hasher, |item| {
         write_item(reply, item);
@@ -45,7 +45,7 @@ pub(in super::super) fn intersection(c: &mut Call<'_, '_>) -> Done {
 pub(in super::super) fn store_intersection(c: &mut Call<'_, '_>) -> Done {
     let (hasher, limit) = (c.view.hasher(), limit(c));
     let mut made = Made::new(hasher, limit);
-    intersect(under(&mut c.view, &c.keys[1..])?, hasher, |item| {
+    intersect(under(c.view, &c.keys[1..])?, hasher, |item| {
         made.add(item);
         true
     });
@@ -69,7 +69,7 @@ pub(in super::super) fn intersection_len(c: &mut Call<'_, '_>) -> Done {
     }
     let hasher = c.view.hasher();
     let mut found = 0;
-    intersect(under(&mut c.view, c.keys)?, hasher, |_| {
+    intersect(under(c.view, c.keys)?, hasher, |_| {
         found += 1;
         found != most
     });
@@ -94,7 +94,7 @@ fn intersect(sets: Vec<Option<&Members>>, hasher: Hasher, mut visit: impl FnMut(
 /// SUNION key [key ...]
 pub(in super::super) fn union(c: &mut Call<'_, '_>) -> Done {
     let made = Made::new(c.view.hasher(), for_a_reply(c));
-    let sets = under(&mut c.view, c.keys)?;
+    let sets = under(c.view, c.keys)?;
     match sets[..] {
         [Some(one)] => answer(one, &mut c.reply),
         _ => answer(&united(&sets, made).0, &mut c.reply),
@@ -105,7 +105,7 @@ pub(in super::super) fn union(c: &mut Call<'_, '_>) -> Done {
 /// SUNIONSTORE destination key [key ...]
 pub(in super::super) fn store_union(c: &mut Call<'_, '_>) -> Done {
     let made = Made::new(c.view.hasher(), limit(c));
-    let made = united(&under(&mut c.view, &c.keys[1..])?, made);
+    let made = united(&under(c.view, &c.keys[1..])?, made);
     made.store(c, event::SUNIONSTORE)
 }
 
@@ -119,7 +119,7 @@ fn united(sets: &[Option<&Members>], mut made: Made) -> Made {
 /// SDIFF key [key ...]
 pub(in super::super) fn difference(c: &mut Call<'_, '_>) -> Done {
     let made = Made::new(c.view.hasher(), for_a_reply(c));
-    let sets = under(&mut c.view, c.keys)?;
+    let sets = under(c.view, c.keys)?;
     match sets[..] {
         [Some(one)] => answer(one, &mut c.reply),
         _ => answer(&differing(&sets, made).0, &mut c.reply),
@@ -130,7 +130,7 @@ pub(in super::super) fn difference(c: &mut Call<'_, '_>) -> Done {
 /// SDIFFSTORE destination key [key ...]
 pub(in super::super) fn store_difference(c: &mut Call<'_, '_>) -> Done {
     let made = Made::new(c.view.hasher(), limit(c));
-    let made = differing(&under(&mut c.view, &c.keys[1..])?, made);
+    let made = differing(&under(c.view, &c.keys[1..])?, made);
     made.store(c, event::SDIFFSTORE)
 }
 

@@ -242,7 +242,7 @@ fn paused_commands_are_kept_back_until_the_pause_ends() {
     other.session.wait = crate::session::Wait::No;
     assert_eq!(other.run("SET k v"), "OK");
     assert_eq!(t.run("CLIENT PAUSE 1"), "OK");
-    std::thread::sleep(std::time::Duration::from_millis(3));
+    std::thread::park_timeout(std::time::Duration::from_millis(3));
     assert_eq!(t.run("GET k"), "'v'");
 }
 

@@ -133,7 +133,7 @@ fn a_lease_that_is_over_says_so() {
     t.run("WATCH k");
     other.run("SET k 1");
     assert_eq!(t.run(&format!("RINGTAIL LOCK 1 {slot}")), "0");
-    std::thread::sleep(std::time::Duration::from_millis(2));
+    std::thread::park_timeout(std::time::Duration::from_millis(2));
     assert_eq!(other.run("SET k 2"), "OK");
     t.run("MULTI");
     t.run("SET k 3");

@@ -298,9 +298,9 @@ fn subtract(sets: &[Source<'_>], hasher: Hasher, made: &mut Collected) {
 /// ZUNION, ZINTER and ZDIFF numkeys key [key ...] [WEIGHTS weight ...] [AGGREGATE SUM|MIN|MAX] [WITHSCORES]
 pub(in super::super) fn combine(c: &mut Call<'_, '_>, operation: Operation) -> Done {
     let count = key_count(c, 1)?;
-    check_types(&mut c.view, c.keys)?;
+    check_types(c.view, c.keys)?;
     let options = Options::read(c, count, count + 2, operation, false)?;
-    let sets = sources(&c.view, c.keys, &options.weights);
+    let sets = sources(c.view, c.keys, &options.weights);
     let made = result(sets, operation, options.aggregate, c.view.hasher());
     start_members(&mut c.reply, made.keys.len(), options.with_scores);
     made.iter().for_each(|key| add_member(&mut c.reply, key, options.with_scores));
@@ -310,10 +310,10 @@ pub(in super::super) fn combine(c: &mut Call<'_, '_>, operation: Operation) -> D
 /// ZUNIONSTORE, ZINTERSTORE and ZDIFFSTORE destination numkeys key [key ...] …
 pub(in super::super) fn combine_and_store(c: &mut Call<'_, '_>, operation: Operation) -> Done {
     let count = key_count(c, 2)?;
-    check_types(&mut c.view, &c.keys[1..])?;
+    check_types(c.view, &c.keys[1..])?;
     let options = Options::read(c, count, count + 3, operation, true)?;
     let (limit, hasher) = (limit(c), c.view.hasher());
-    let sets = sources(&c.view, &c.keys[1..], &options.weights);
+    let sets = sources(c.view, &c.keys[1..], &options.weights);
     let made = result(sets, operation, options.aggregate, hasher);
     let event = match operation {
         Operation::Union => event::ZUNIONSTORE,
@@ -327,7 +327,7 @@ pub(in super::super) fn combine_and_store(c: &mut Call<'_, '_>, operation: Opera
 /// ZINTERCARD numkeys key [key ...] [LIMIT limit]
 pub(in super::super) fn count_common(c: &mut Call<'_, '_>) -> Done {
     let count = key_count(c, 1)?;
-    check_types(&mut c.view, c.keys)?;
+    check_types(c.view, c.keys)?;
     let (mut most, mut i) = (0, count + 2);
     while let Some(option) = c.args.get(i) {
         match c.args.get(i + 1) {
@@ -338,7 +338,7 @@ pub(in super::super) fn count_common(c: &mut Call<'_, '_>) -> Done {
         }
         i += 2;
     }
-    let mut sets = sources(&c.view, c.keys, &[]);
+    let mut sets = sources(c.view, c.keys, &[]);
     sets.sort_by_key(Source::len);
     let mut found = 0;
     intersect(&sets, Aggregate::Sum, c.view.hasher(), |_| {

@@ -4,7 +4,7 @@
 use super::{RANK_BITS, REGISTERS};
 
 /// 1 / (2 ln 2)
-const ALPHA: f64 = 0.721_347_520_444_481_703_680;
+const ALPHA: f64 = 0.721_347_520_444_481_7;
 const M: f64 = REGISTERS as f64;
 const Q: usize = RANK_BITS as usize;
 

@@ -143,7 +143,7 @@ impl Tree {
             }
             let cut = if at + 1 == len { len } else { (len / 2).max(1) };
             let mut right = inner.split_off(cut);
-            if at + 1 <= cut && cut < len {
+            if at < cut && cut < len {
                 inner.insert(at + 1, key, child, count);
             } else {
                 right.insert(at + 1 - cut, key, child, count);

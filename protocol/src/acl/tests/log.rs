@@ -11,7 +11,7 @@ fn entries(log: &Log) -> Vec<(i64, String, i64, i64)> {
     let fields = |entry: &Value| {
         let Value::Map(fields) = entry else { panic!("no map") };
         let field = |name: &str| {
-            let named = fields.iter().find(|(key, _)| *key == Value::Bulk(name.as_bytes().to_vec().into()));
+            let named = fields.iter().find(|(key, _)| *key == Value::Bulk(name.as_bytes().to_vec()));
             named.map(|(_, value)| value.clone()).unwrap()
         };
         let number = |name: &str| if let Value::Int(n) = field(name) { n } else { panic!("{name}") };

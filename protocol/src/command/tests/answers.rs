@@ -107,7 +107,7 @@ fn help_is_in_the_words_of_redis() {
          +RESET +    Reset the slowlog. +HELP +    Prints this help. "
     );
     assert!(answer(Resp::V2, "command help").contains(" +(no subcommand) +    Return details about all"));
-    for parent in super::super::COMMANDS.iter().filter(|command| command.subcommand(b"help").is_some()) {
+    for parent in COMMANDS.iter().filter(|command| command.subcommand(b"help").is_some()) {
         let help = answer(Resp::V2, &format!("{} help", parent.full_name));
         for sub in parent.subcommands() {
             assert_eq!(
