@@ -2,6 +2,8 @@
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 HASH = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
 
@@ -18,6 +20,8 @@ def admin(target, r):
 def login(request, target):
     def connect(user, password):
         options = {"username": user, "password": password, "protocol": request.param}
+        # A wrong password would be tried again, after a while each time.
+        options["retry"] = Retry(NoBackoff(), 0)
         return target.client(decode_responses=True, **options)
 
     return connect

@@ -44,7 +44,8 @@ def test_channels_and_patterns(r):
         pubsub.unsubscribe()
         pubsub.punsubscribe()
         pubsub.sunsubscribe()
-        assert messages(pubsub, 1) == []
+        left = [pubsub.get_message(timeout=5)["type"] for _ in range(3)]
+        assert left == ["unsubscribe", "punsubscribe", "sunsubscribe"]
     assert r.publish("news", "nobody") == 0
 
 
@@ -120,7 +121,7 @@ def eventually(check):
 
 def test_client_side_caching(target, monkeypatch):
     # It wants a server that calls itself 7.4, though what it uses is in Redis since 6.0.
-    monkeypatch.setattr(CacheProxyConnection, "MIN_ALLOWED_VERSION", "7.2.0")
+    monkeypatch.setattr(CacheProxyConnection, "MIN_ALLOWED_VERSION", "6.0.0")
     other = target.client(decode_responses=True)
     other.flushall()
     cached = target.client(

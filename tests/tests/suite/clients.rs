@@ -14,13 +14,16 @@ struct Targets {
 impl Targets {
     fn start() -> Targets {
         let password = "suite secret";
+        // Programs that are not built for speed, on a machine that has other work, are not to run out of time.
+        let patient = ["--timeout", "10s"];
         let secured =
             Options { password: Some(password.into()), ..Options::default() }.with_certs(&Certs::get());
+        let secured_pool = Options { args: patient.map(str::to_owned).to_vec(), ..secured.clone() };
         let mut fronts = vec![
             ("server", Front::server(&Options::default())),
             ("server-tls", Front::server(&secured)),
-            ("pool", Front::pool(&Options::default())),
-            ("pool-tls", Front::pool(&secured)),
+            ("pool", Front::pool(&Options::args(&patient))),
+            ("pool-tls", Front::pool(&secured_pool)),
         ];
         fronts.extend(Front::redis(&[]).map(|redis| ("redis-server", redis)));
         Targets { fronts, password }
