@@ -7,6 +7,7 @@ mod clients;
 mod copies;
 mod differential;
 mod docs;
+mod every_command;
 mod failure;
 mod front;
 mod garbage;
