@@ -5,6 +5,7 @@ use crate::store::hold::Owner;
 use crate::store::view::View;
 use ringtail_protocol::command::Command;
 use ringtail_protocol::request::OwnedRequest;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
@@ -34,8 +35,8 @@ pub struct Transaction {
 /// The keys that a session watches.
 #[derive(Default)]
 pub struct Watches {
-    /// With their databases.
-    pub keys: Vec<(u8, Box<[u8]>)>,
+    /// With their databases. One WATCH may name a million.
+    pub keys: HashSet<(u8, Box<[u8]>)>,
     /// Raised by whoever changes one of them.
     changed: Arc<AtomicBool>,
 }
@@ -49,18 +50,17 @@ impl Watches {
     /// Watches the key at `index` of the view's.
     pub fn add(&mut self, view: &mut View<'_>, bytes: &[u8]) {
         let (db, key) = (view.db, view.key(bytes));
-        if self.keys.iter().any(|(d, k)| *d == db && **k == *bytes) {
+        if !self.keys.insert((db, bytes.into())) {
             return;
         }
         // What is over already is no change any more when it is removed.
         view.peek(&key);
         view.with_interest(&key, |interest| interest.watch(db, bytes, &self.changed));
-        self.keys.push((db, bytes.into()));
     }
 
     /// Watches nothing any more. Takes the locks that the view does not have, one at a time.
     pub fn clear(&mut self, view: &mut View<'_>) {
-        for (db, bytes) in self.keys.drain(..) {
+        for (db, bytes) in std::mem::take(&mut self.keys) {
             let key = view.key(&bytes);
             view.with_interest(&key, |interest| interest.unwatch(db, &bytes, &self.changed));
         }

@@ -37,6 +37,15 @@ pub(super) fn signed(text: &[u8]) -> Result<i64, Error> {
     if number == i64::MIN { Err(OUT_OF_SIGNED) } else { Ok(number) }
 }
 
+/// Refuses to draw more members, each of which may come again, than a reply could ever be wanted with: it would be made
+/// under the lock of the key.
+pub(super) fn drawable(count: usize) -> Result<usize, Error> {
+    if count > MOST_DRAWN { Err(errors::REPLY_TOO_LONG) } else { Ok(count) }
+}
+
+/// Takes well below a second.
+const MOST_DRAWN: usize = 1 << 24;
+
 const OUT_OF_SIGNED: Error = Error::fixed(
     "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
 );

@@ -133,6 +133,14 @@ impl<'a, 's> Call<'a, 's> {
     fn changed(&mut self, key: usize, event: Event) {
         self.view.changed(&self.keys[key], event);
     }
+
+    /// Frees what a value gave back, off the path of requests when it is large.
+    #[inline]
+    fn discard<T: Kind>(&self, rest: Option<T>) {
+        if let Some(rest) = rest {
+            self.view.discard_object(rest.into_object());
+        }
+    }
 }
 
 /// Runs a command inside of another one, under its locks: its reply, or its error, becomes a part of the other's.

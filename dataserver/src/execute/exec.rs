@@ -80,7 +80,7 @@ impl Executor {
         }
         let transaction = session.take_transaction().ok_or(errors::EXEC_WITHOUT_MULTI)?;
         let mut watches = std::mem::take(&mut session.watches);
-        let watched = watches.keys.clone();
+        let watched: Vec<_> = watches.keys.iter().cloned().collect();
         let keys = all_keys(&server.store, &transaction, &watched);
         let counters = &server.counters[self.worker];
         let mut view = View::lock(&server.store, counters, now, session.db, !session.no_touch, &keys);

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Sender, channel};
 /// What has this many parts or more is freed lazily.
 const LARGE: usize = 64;
 
-/// Entries whose sizes stand for those of their dictionary.
+/// Entries whose sizes stand for those of their dictionaries.
 const SAMPLED: usize = 4;
 
 /// What is to be freed.
@@ -100,7 +100,7 @@ impl Lazy {
         if dicts.is_empty() {
             return;
         }
-        let bytes = dicts.iter().map(size_estimate).sum::<usize>() as i64;
+        let bytes = size_estimate(&dicts) as i64;
         memory.add_pending(bytes);
         self.sent.fetch_add(objects(&dicts), Relaxed);
         if self.sender.send(Garbage::Dicts(dicts, bytes)).is_err() {
@@ -113,9 +113,12 @@ fn objects(dicts: &[Dict]) -> u64 {
     dicts.iter().map(|dict| dict.len() as u64).sum()
 }
 
-/// Bytes of a dictionary and its entries, by the size of a few of them.
-fn size_estimate(dict: &Dict) -> usize {
-    let sizes = dict.sample(0, SAMPLED).map(Entry::full_size);
+/// Bytes of dictionaries and their entries, by the size of a few entries of the largest: to look at some of each would cost
+/// FLUSHALL as many cache misses as there are slots, one by one.
+fn size_estimate(dicts: &[Dict]) -> usize {
+    let tables: usize = dicts.iter().map(Dict::table_bytes).sum();
+    let sizes = dicts.iter().max_by_key(|dict| dict.len()).into_iter();
+    let sizes = sizes.flat_map(|dict| dict.sample(0, SAMPLED)).map(Entry::full_size);
     let (count, bytes) = sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
-    dict.table_bytes() + bytes * dict.len() / count.max(1)
+    tables + bytes * objects(dicts) as usize / count.max(1)
 }

@@ -202,8 +202,16 @@ impl Members {
         }
     }
 
-    /// Takes `count` members out, any so many as likely as others, and shows each to `visit`.
-    pub fn take_random(&mut self, count: usize, random: &mut fastrand::Rng, mut visit: impl FnMut(Item<'_>)) {
+    /// Takes `count` members out, any so many as likely as others, and shows each to `visit`. Where few of many stay, they
+    /// move into a table of their own; what they were in is given back, to be freed off the path.
+    #[must_use = "what is given back is large"]
+    pub fn take_random(
+        &mut self,
+        count: usize,
+        hasher: Hasher,
+        random: &mut fastrand::Rng,
+        mut visit: impl FnMut(Item<'_>),
+    ) -> Option<Self> {
         match self {
             Self::Small(small) => {
                 let mut chosen = Chosen::of(count, small.len());
@@ -215,6 +223,17 @@ impl Members {
                     !taken
                 });
             }
+            Self::Table(dict) if count > dict.len() / 2 => {
+                let (mut chosen, mut kept) = (Chosen::of(count, dict.len()), Dict::default());
+                for member in dict.iter().map(Member::key) {
+                    if chosen.next(random) {
+                        visit(Item::Bytes(member));
+                    } else {
+                        add_new(&mut kept, member, hasher);
+                    }
+                }
+                return Some(std::mem::replace(self, Self::Table(Box::new(kept))));
+            }
             Self::Table(dict) => {
                 for _ in 0..count {
                     if let Some(member) = dict.take_random(random) {
@@ -223,6 +242,7 @@ impl Members {
                 }
             }
         }
+        None
     }
 }
 
@@ -263,13 +283,17 @@ fn add_to_table(dict: &mut Dict<Member>, member: &[u8], hasher: Hasher) -> bool 
     new
 }
 
+/// Adds a member that is not there.
+fn add_new(dict: &mut Dict<Member>, member: &[u8], hasher: Hasher) {
+    let hash = hasher.hash(member);
+    dict.insert(hash, Member::new(hash.tag(), member), |key| hasher.hash(key));
+}
+
 #[cold]
 fn spread(small: &Small, hasher: Hasher) -> Dict<Member> {
     let (mut dict, mut digits) = (Dict::default(), itoa::Buffer::new());
     for item in small.iter() {
-        let member = item.bytes(&mut digits);
-        let hash = hasher.hash(member);
-        dict.insert(hash, Member::new(hash.tag(), member), |key| hasher.hash(key));
+        add_new(&mut dict, item.bytes(&mut digits), hasher);
     }
     dict
 }

@@ -1,10 +1,9 @@
 //! HRANDFIELD.
 
-use super::super::arguments::{is, signed};
+use super::super::arguments::{drawable, is, signed};
 use super::super::{Call, Done};
 use crate::value::fields::Fields;
 use ringtail_protocol::errors::{self, Error};
-use ringtail_protocol::limits::MAX_REQUEST;
 use ringtail_protocol::reply::{Reply, Resp};
 use std::collections::HashSet;
 
@@ -12,8 +11,6 @@ use std::collections::HashSet;
 const SPARSE: usize = 3;
 
 const OUT_OF_RANGE: Error = Error::fixed("ERR value is out of range");
-const TOO_LARGE: Error = Error::fixed("ERR the reply is larger than 1 GB");
-
 /// HRANDFIELD key [count [WITHVALUES]]
 pub(in super::super) fn random_fields(c: &mut Call<'_, '_>) -> Done {
     let Some(count) = c.args.get(2) else { return one(c) };
@@ -30,7 +27,9 @@ pub(in super::super) fn random_fields(c: &mut Call<'_, '_>) -> Done {
     let mut answer = Answer { reply: &mut c.reply, with_values };
     match hash {
         None => answer.start(0),
-        Some(hash) if count < 0 => return repeated(hash, count.unsigned_abs() as usize, &mut answer),
+        Some(hash) if count < 0 => {
+            return repeated(hash, drawable(count.unsigned_abs() as usize)?, &mut answer);
+        }
         Some(hash) => distinct(hash, count as usize, &mut answer),
     }
     Ok(())
@@ -75,8 +74,8 @@ fn repeated(hash: &Fields, count: usize, answer: &mut Answer<'_, '_>) -> Done {
     for _ in 0..count {
         let pair = random.choice(&packed).copied().or_else(|| hash.random(&mut random));
         pair.into_iter().for_each(|pair| answer.add(pair));
-        if answer.reply.len() > MAX_REQUEST {
-            return Err(TOO_LARGE);
+        if answer.reply.is_too_long() {
+            return Err(errors::REPLY_TOO_LONG);
         }
     }
     Ok(())

@@ -1,25 +1,22 @@
 //! SPOP and SRANDMEMBER.
 
-use super::super::arguments::{at_least, signed};
+use super::super::arguments::{at_least, drawable, signed};
 use super::super::{Call, Done};
 use super::{at_most, write_item};
 use crate::event;
 use crate::value::members::{Chosen, Item, Members};
-use ringtail_protocol::errors::{self, Error};
-use ringtail_protocol::limits::MAX_REQUEST;
+use ringtail_protocol::errors;
 use ringtail_protocol::reply::Reply;
 use std::collections::HashSet;
 
 /// Of at least this many times as many members as are wanted, random ones are drawn until enough differ.
 const SPARSE: usize = 3;
 
-const TOO_LARGE: Error = Error::fixed("ERR the reply is larger than 1 GB");
-
 /// SPOP key [count]
 pub(in super::super) fn pop(c: &mut Call<'_, '_>) -> Done {
     at_most(c, 3)?;
     let count = c.args.get(2).map(|text| at_least(0, text, errors::OUT_OF_RANGE_POSITIVE)).transpose()?;
-    let (key, reply) = (&c.keys[0], &mut c.reply);
+    let (key, hasher, reply) = (&c.keys[0], c.view.hasher(), &mut c.reply);
     let Some(set) = c.view.write_as::<Members>(key)? else {
         if count.is_some() {
             reply.set(0);
@@ -33,12 +30,14 @@ pub(in super::super) fn pop(c: &mut Call<'_, '_>) -> Done {
         reply.set(taken);
     }
     let all = taken == set.len();
-    if all {
-        // What is left to be freed goes with the key, off the path.
+    // What is left to be freed goes with the key, off the path.
+    let rest = if all {
         set.for_each(|item| write_item(reply, item));
+        None
     } else {
-        set.take_random(taken, &mut fastrand::Rng::new(), |item| write_item(reply, item));
-    }
+        set.take_random(taken, hasher, &mut fastrand::Rng::new(), |item| write_item(reply, item))
+    };
+    c.discard(rest);
     if taken > 0 {
         c.view.changed(key, event::SPOP);
     }
@@ -59,7 +58,7 @@ pub(in super::super) fn random_members(c: &mut Call<'_, '_>) -> Done {
         (None, Some(_)) | (Some(_), Some(0)) => reply.array(0),
         (Some(set), None) => set.random(&mut random).into_iter().for_each(|item| write_item(reply, item)),
         (Some(set), Some(count)) if count < 0 => {
-            return repeated(set, count.unsigned_abs() as usize, &mut random, reply);
+            return repeated(set, drawable(count.unsigned_abs() as usize)?, &mut random, reply);
         }
         (Some(set), Some(count)) => distinct(set, count as usize, &mut random, reply),
     }
@@ -75,8 +74,8 @@ fn repeated(set: &Members, count: usize, random: &mut fastrand::Rng, reply: &mut
     for _ in 0..count {
         let item = random.choice(&packed).copied().or_else(|| set.random(random));
         item.into_iter().for_each(|item| write_item(reply, item));
-        if reply.len() > MAX_REQUEST {
-            return Err(TOO_LARGE);
+        if reply.is_too_long() {
+            return Err(errors::REPLY_TOO_LONG);
         }
     }
     Ok(())

@@ -104,9 +104,8 @@ fn take(c: &mut Call<'_, '_>, key: &Key<'_>, side: Side, count: usize, shape: Sh
         reply.bulk(member);
         reply.double(score);
     });
-    if taken < len {
-        set.remove_ranks(ranks, hasher);
-    }
+    let rest = if taken < len { set.remove_ranks(ranks, hasher) } else { None };
+    c.discard(rest);
     if taken > 0 {
         c.view.changed(key, if down { event::ZPOPMAX } else { event::ZPOPMIN });
     }

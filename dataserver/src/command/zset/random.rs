@@ -1,18 +1,16 @@
 //! ZRANDMEMBER.
 
-use super::super::arguments::{is, signed};
+use super::super::arguments::{drawable, is, signed};
 use super::super::{Call, Done};
 use super::{add_member, start_members};
 use crate::value::zset::SortedSet;
 use ringtail_protocol::errors::{self, Error};
-use ringtail_protocol::limits::MAX_REQUEST;
 use std::collections::HashSet;
 
 /// Of at least this many times as many members as are wanted, random ones are drawn until enough differ.
 const SPARSE: usize = 3;
 
 const OUT_OF_RANGE: Error = Error::fixed("ERR value is out of range");
-const TOO_LARGE: Error = Error::fixed("ERR the reply is larger than 1 GB");
 
 /// ZRANDMEMBER key [count [WITHSCORES]]
 pub(in super::super) fn random_members(c: &mut Call<'_, '_>) -> Done {
@@ -41,13 +39,14 @@ pub(in super::super) fn random_members(c: &mut Call<'_, '_>) -> Done {
         return Ok(());
     }
     // Members that may be the same. How many is for the client to say, but not beyond any bound.
-    start_members(&mut c.reply, count.unsigned_abs() as usize, with_scores);
-    for _ in 0..count.unsigned_abs() {
+    let count = drawable(count.unsigned_abs() as usize)?;
+    start_members(&mut c.reply, count, with_scores);
+    for _ in 0..count {
         set.at(random.usize(..set.len()))
             .into_iter()
             .for_each(|key| add_member(&mut c.reply, key, with_scores));
-        if c.reply.len() > MAX_REQUEST {
-            return Err(TOO_LARGE);
+        if c.reply.is_too_long() {
+            return Err(errors::REPLY_TOO_LONG);
         }
     }
     Ok(())

@@ -32,9 +32,8 @@ pub(in super::super) fn remove_range(c: &mut Call<'_, '_>, by: By) -> Done {
         return Ok(());
     };
     let (ranks, len) = (bounds.ranks(set), set.len());
-    if ranks.len() < len {
-        set.remove_ranks(ranks.clone(), hasher);
-    }
+    let rest = if ranks.len() < len { set.remove_ranks(ranks.clone(), hasher) } else { None };
+    c.discard(rest);
     if !ranks.is_empty() {
         c.view.changed(
             &key,

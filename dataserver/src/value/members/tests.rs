@@ -79,9 +79,10 @@ proptest! {
                 Op::Take(n) => {
                     let count = n.min(set.len());
                     let mut taken = Vec::new();
-                    set.take_random(count, &mut random, |item| {
+                    let rest = set.take_random(count, hasher, &mut random, |item| {
                         taken.push(item.bytes(&mut itoa::Buffer::new()).to_vec());
                     });
+                    drop(rest);
                     prop_assert_eq!(taken.len(), count);
                     prop_assert!(taken.iter().all(|m| model.remove(m)));
                 }
@@ -210,9 +211,10 @@ fn what_is_taken_is_as_likely() {
     for prefix in ["", "m"] {
         for _ in 0..3000 {
             let mut set = filled(prefix, 10);
-            set.take_random(3, &mut random, |item| {
+            let rest = set.take_random(3, Hasher::default(), &mut random, |item| {
                 *found.entry(item.bytes(&mut itoa::Buffer::new()).to_vec()).or_default() += 1;
             });
+            assert!(rest.is_none());
             assert_eq!(set.len(), 7);
         }
     }
@@ -224,9 +226,10 @@ fn taking_all_of_a_large_set_is_quick_and_gives_its_memory_back() {
     let (mut set, mut random) = (filled("m", 50_000), fastrand::Rng::with_seed(3));
     let full = set.size_estimate();
     let mut seen = HashSet::new();
-    set.take_random(49_990, &mut random, |item| {
+    let rest = set.take_random(49_990, Hasher::default(), &mut random, |item| {
         assert!(seen.insert(item.bytes(&mut itoa::Buffer::new()).to_vec()));
     });
+    assert_eq!(rest.map(|rest| rest.len()), Some(50_000), "it is given back whole, to be freed elsewhere");
     assert_eq!((seen.len(), set.len()), (49_990, 10));
     assert!(set.size_estimate() < full / 100);
 }

@@ -5,6 +5,7 @@ use super::run::Key;
 use super::tree::Tree;
 use crate::store::dict::Hash;
 use crate::store::hasher::Hasher;
+use std::ops::Range;
 
 /// Leaves looked at when the size of all is estimated.
 const SAMPLE: usize = 16;
@@ -60,6 +61,15 @@ impl Large {
         index.remove(tag(hash), found.leaf);
         let moved = |member: &[u8], from, to| index.relocate(tag(hasher.hash(member)), from, to);
         tree.remove((found.score, member), moved);
+    }
+
+    /// Another one of the members outside these ranks.
+    pub(super) fn without(&self, ranks: Range<usize>, hasher: Hasher) -> Self {
+        let mut kept = Self::default();
+        for range in [0..ranks.start, ranks.end..self.tree.len()] {
+            self.tree.each(range, false, |key| kept.insert(hasher.hash(key.1), key, hasher));
+        }
+        kept
     }
 
     /// Gives a member that was found another score.

@@ -70,7 +70,7 @@ fn apply(set: &mut SortedSet, model: &mut Model, op: Op, limit: Limit) {
             for (_, member) in &sorted(model)[from..to] {
                 model.remove(member);
             }
-            set.remove_ranks(from..to, hasher);
+            drop(set.remove_ranks(from..to, hasher));
         }
         Op::Fill(count, score, down) => {
             for i in 0..count {
