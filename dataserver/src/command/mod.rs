@@ -175,6 +175,15 @@ pub fn run_nested(call: &mut Call<'_, '_>, command: &'static Command, args: Args
     call.reply.set_resp(call.session.resp);
 }
 
+/// Whether a command may look at any group at all, whatever its keys are: a script does when it roams, SORT by its patterns. TIME is
+/// of its group and does not.
+pub fn touches_all(command: &Command) -> bool {
+    let by_group = matches!(command.group, Group::Generic | Group::Server);
+    (command.key_specs.is_empty() && by_group && command.executes() != CommandId::Time)
+        || command.group == Group::Scripting
+        || matches!(command.executes(), CommandId::Sort | CommandId::SortRo)
+}
+
 /// How a command ends; an error takes back what it has replied so far.
 pub type Done = Result<(), Error>;
 

@@ -18,7 +18,7 @@ use super::{Call, Done, Mode};
 use crate::script::{Compiled, Flags, Library, Permit, State, Vm, load_again, pool};
 use crate::session::Wait;
 use caller::ScriptCaller;
-use ringtail_protocol::command::{Command, CommandId, Flags as CommandFlags, Group};
+use ringtail_protocol::command::Flags as CommandFlags;
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::number::parse_i64;
 use ringtail_protocol::reply::Resp;
@@ -260,11 +260,4 @@ fn take_permit(c: &mut Call<'_, '_>, progress: &mut Progress) -> bool {
 fn is_held(c: &mut Call<'_, '_>) -> bool {
     let (owner, now) = (c.session.client.id, Instant::now());
     c.view.has_holds() && c.view.find_hold(c.keys, |holds, slots| holds.obstacle(owner, slots, now)).is_some()
-}
-
-/// Whether a command may look at any group at all, whatever its keys are. TIME is of its group and does not.
-fn touches_all(command: &Command) -> bool {
-    let by_group = matches!(command.group, Group::Generic | Group::Server);
-    (command.key_specs.is_empty() && by_group && command.executes() != CommandId::Time)
-        || matches!(command.full_name, "sort" | "sort_ro")
 }

@@ -7,7 +7,7 @@ use crate::store::view::View;
 use crate::store::{Key, Store};
 use crate::transaction::{MAX_QUEUED, Queued, Transaction};
 use ringtail_protocol::acl::Context;
-use ringtail_protocol::command::{Command, CommandId, Group, keys};
+use ringtail_protocol::command::{Command, CommandId, keys};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::Reply;
 use ringtail_protocol::request::{Args, OwnedRequest};
@@ -45,16 +45,6 @@ pub(super) fn queue(
     Ok(())
 }
 
-/// Whether a command may touch any key at all, so that a transaction with it takes all locks.
-fn needs_all(command: &Command) -> bool {
-    let keyless = command.key_specs.is_empty();
-    match command.group {
-        Group::Scripting => true,
-        Group::Generic | Group::Server => keyless || matches!(command.full_name, "sort" | "sort_ro"),
-        _ => false,
-    }
-}
-
 fn all_keys<'t>(store: &Store, transaction: &'t Transaction, session: &'t [(u8, Box<[u8]>)]) -> Vec<Key<'t>> {
     let queued = transaction.queued.iter().flat_map(|queued| {
         let args = queued.request.args();
@@ -85,7 +75,7 @@ impl Executor {
         let counters = &server.counters[self.worker];
         let mut view = View::lock(&server.store, counters, now, session.db, !session.no_touch, &keys);
         view.client = session.client.id;
-        if transaction.queued.iter().any(|queued| needs_all(queued.command)) {
+        if transaction.queued.iter().any(|queued| command::touches_all(queued.command)) {
             view.lock_all();
         }
         if !transaction.aborted && view.has_holds() && self.park(session, &mut view, &keys)? {

@@ -1,6 +1,6 @@
 //! What a script's commands are checked for, and how they run.
 
-use super::{Program, Progress, Started, touches_all};
+use super::{Program, Progress, Started};
 use crate::command::{Call, Mode, run};
 use crate::script::{Called, Caller};
 use crate::store::hold::Obstacle;
@@ -71,7 +71,7 @@ impl ScriptCaller<'_, '_, '_> {
         let keys: Vec<Key<'_>> =
             keys(command, &args).filter_map(|i| args.get(i)).map(|bytes| store.key(bytes)).collect();
         self.include(&keys)?;
-        if touches_all(command) && !self.call.view.has_all() {
+        if crate::command::touches_all(command) && !self.call.view.has_all() {
             self.include_all()?;
         }
         self.execute(command, args, &keys, resp, out)
