@@ -2,8 +2,9 @@
 
 import os
 from dataclasses import asdict, dataclass
+from statistics import median
 
-from scenarios import MEMORY_BAR, STORE_BARS, THREADS_BAR, THREADS_P99_BAR
+from scenarios import FANOUT_BAR, MEMORY_BAR, STORE_BARS, THREADS_BAR, THREADS_P99_BAR
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,23 @@ def spread(result, metric):
     pairs = zip(result["ours"]["rounds"], result["peer"]["rounds"])
     ratios = [ours[metric] / peer[metric] for ours, peer in pairs if peer[metric]]
     return (min(ratios), max(ratios)) if ratios else None
+
+
+def of_rounds(rounds):
+    """Medians of both sides, as far as they ran, and our ratio to the peer's."""
+    sides = {key: {name: median(one[name] for one in results) for name in results[0]}
+             for key, results in rounds.items() if results}
+    if len(sides) == 2:
+        sides["ratios"] = {name: sides["ours"][name] / sides["peer"][name] for name in sides["ours"]
+                           if sides["peer"][name]}
+    return sides
+
+
+def of_fanout(pipeline, result):
+    if "ratios" not in result:
+        return []
+    return [Bar(f"fanout, pipeline {pipeline}: deliveries/s", result["ratios"]["deliveries_per_second"], FANOUT_BAR,
+                at_least=True)]
 
 
 def of_memory(result):

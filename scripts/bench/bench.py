@@ -19,14 +19,16 @@ import bars
 import machine
 import report
 from contenders import Lab, Missing
+from fanout import FanoutError, deliver
 from measure import RATIOS, LoadError, Plan, measure, medians, preload
 from processes import StartError, rss_bytes
 from quiet import Patience
-from scenarios import MEMORIES, MEMORY_KEYS, MEMORY_VALUE, all_scenarios
+from scenarios import (
+    FANOUT_MESSAGES, FANOUT_PIPELINES, FANOUT_SUBSCRIBERS, MEMORIES, MEMORY_KEYS, MEMORY_VALUE, all_scenarios)
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARIES = ("ringtail-load", "ringtail-server", "ringtail-proxy", "ringtail-certs")
-NAMES = ("server", "commands", "proxy", "tls", "threads", "memory", "store")
+NAMES = ("server", "commands", "proxy", "tls", "threads", "fanout", "memory", "store")
 
 
 def main():
@@ -89,6 +91,8 @@ class Bench:
                 self.scenario(scenario)
         if any(name in self.options.only for name in ("server", "commands", "proxy", "tls", "threads")):
             report.print_notes()
+        if "fanout" in self.options.only:
+            self.fanout()
         if "memory" in self.options.only:
             self.memory()
         if "store" in self.options.only:
@@ -130,9 +134,29 @@ class Bench:
             return True
         except Missing as reason:
             self.skipped.append(f"{what}: {reason}")
-        except (StartError, LoadError, OSError, subprocess.CalledProcessError) as reason:
+        except (StartError, LoadError, FanoutError, OSError, subprocess.CalledProcessError) as reason:
             self.failed.append(f"{what}: {reason}")
         return False
+
+    def fanout(self):
+        """One message to many subscribers, of the server scenario's two sides."""
+        self.results["fanout"] = {}
+        server = all_scenarios()[0]
+        for pipeline in FANOUT_PIPELINES:
+            rounds = {"ours": [], "peer": []}
+            for number in range(self.options.rounds):
+                for key, side in (("ours", server.ours), ("peer", server.peer)):
+                    progress(f"fanout: round {number + 1} of {self.options.rounds}, pipeline {pipeline}, {side.name}")
+                    self.attempt(f"fanout, {side.name}", self.deliver, side, pipeline, rounds[key])
+            progress("")
+            result = bars.of_rounds(rounds)
+            self.results["fanout"][pipeline] = result
+            report.print_fanout(pipeline, result)
+            self.bars += bars.of_fanout(pipeline, result)
+
+    def deliver(self, side, pipeline, results):
+        with side.start(self.lab) as target:
+            results.append(deliver(target, FANOUT_SUBSCRIBERS, FANOUT_MESSAGES, pipeline))
 
     def memory(self):
         """RSS of many small entries and of a large one, of the server scenario's two sides."""

@@ -69,6 +69,15 @@ def print_notes():
     print("others: the share of the machine that other processes used meanwhile; theirs is the noise in all columns.")
 
 
+def print_fanout(pipeline, result):
+    print(f"\nfanout: PUBLISH of 32 B to 1,000 subscribers, pipeline {pipeline}")
+    for name in ("ours", "peer"):
+        if name in result:
+            side = result[name]
+            print(f"  {name:<{NAME_WIDTH}} {side['deliveries_per_second']:12,.0f} deliveries/s,"
+                  f" {side['cpu_us_per_delivery']:6.2f} µs of CPU each")
+
+
 def print_memory(result):
     print(f"\nmemory: {result['title']}")
     for name in ("ours", "peer"):

@@ -101,6 +101,12 @@ MEMORIES = (
     ("a sorted set of 1 M", "ZFILL:1"),
 )
 
+# PUBLISH: subscribers, messages, and messages at once; deliveries a second at least the peer's.
+FANOUT_SUBSCRIBERS = 1000
+FANOUT_MESSAGES = 300
+FANOUT_PIPELINES = (1, 16)
+FANOUT_BAR = 1.0
+
 # Two threads against one: the least ratio of ops/s, and the highest of p99.
 THREADS_BAR = 1.7
 THREADS_P99_BAR = 1.0
