@@ -37,17 +37,17 @@ pub struct Transaction {
 pub struct Watches {
     /// With their databases. One WATCH may name a million.
     pub keys: HashSet<(u8, Box<[u8]>)>,
-    /// Raised by whoever changes one of them.
-    changed: Arc<AtomicBool>,
+    /// Raised by whoever changes one of them; made with the first.
+    changed: Option<Arc<AtomicBool>>,
 }
 
 impl Watches {
     /// Whether one of them was changed.
     pub fn is_dirty(&self) -> bool {
-        self.changed.load(Relaxed)
+        self.changed.as_ref().is_some_and(|changed| changed.load(Relaxed))
     }
 
-    /// Watches the key at `index` of the view's.
+    /// Watches a key of the view's database.
     pub fn add(&mut self, view: &mut View<'_>, bytes: &[u8]) {
         let (db, key) = (view.db, view.key(bytes));
         if !self.keys.insert((db, bytes.into())) {
@@ -55,16 +55,17 @@ impl Watches {
         }
         // What is over already is no change any more when it is removed.
         view.peek(&key);
-        view.with_interest(&key, |interest| interest.watch(db, bytes, &self.changed));
+        let changed = self.changed.get_or_insert_default();
+        view.with_interest(&key, |interest| interest.watch(db, bytes, changed));
     }
 
     /// Watches nothing any more. Takes the locks that the view does not have, one at a time.
     pub fn clear(&mut self, view: &mut View<'_>) {
+        let Some(changed) = self.changed.take() else { return };
         for (db, bytes) in std::mem::take(&mut self.keys) {
             let key = view.key(&bytes);
-            view.with_interest(&key, |interest| interest.unwatch(db, &bytes, &self.changed));
+            view.with_interest(&key, |interest| interest.unwatch(db, &bytes, &changed));
         }
-        self.changed = Arc::default();
     }
 }
 

@@ -66,7 +66,7 @@ impl Call<'_, '_> {
         let (db, key) = (self.view.db, self.keys[key]);
         self.mode == Mode::Direct
             && self.view.with_group(key.group(), |slots| {
-                slots.interest_if_any().is_some_and(|i| !i.waiters(db, key.bytes).is_empty())
+                slots.interest_if_any().is_some_and(|i| i.waiters(db, key.bytes).next().is_some())
             })
     }
 

@@ -57,23 +57,27 @@ impl Executor {
         self.server.tell(&after);
         let mut awaited = VecDeque::from(after.awaited);
         while let Some((db, bytes)) = awaited.pop_front() {
-            let store = &self.server.store;
-            let key = store.key(&bytes);
-            let waiters = match store.lock(key.group()).interest_if_any() {
-                Some(interest) => interest.waiters(db, &bytes),
-                None => continue,
-            };
-            for waiter in waiters {
+            // Who is passed over stays before those who are still to be looked at.
+            let mut passed = 0;
+            while let Some(waiter) = self.waiter(db, &bytes, passed) {
                 match self.serve(&waiter, &bytes, now) {
                     Attempt::Served(Some(after)) => {
                         self.server.tell(&after);
                         awaited.extend(after.awaited);
                     }
-                    Attempt::Served(None) | Attempt::Nothing => {}
+                    Attempt::Served(None) => {}
+                    Attempt::Nothing => passed += 1,
                     Attempt::Gone => break,
                 }
             }
         }
+    }
+
+    /// Who waits for a key behind as many others.
+    fn waiter(&self, db: u8, bytes: &[u8], others: usize) -> Option<Arc<Waiter>> {
+        let store = &self.server.store;
+        let mut slots = store.lock(store.key(bytes).group());
+        slots.interest_if_any()?.waiters(db, bytes).nth(others).cloned()
     }
 
     /// Runs a waiter's command for it, if `bytes` has what it waits for.

@@ -66,9 +66,9 @@ impl Interest {
     }
 
     /// Who waits for the key, the first first.
-    pub fn waiters(&self, db: u8, key: &[u8]) -> Vec<Arc<Waiter>> {
+    pub fn waiters(&self, db: u8, key: &[u8]) -> impl Iterator<Item = &Arc<Waiter>> {
         let waiting = self.waiting.get(&(db, Box::from(key)));
-        waiting.into_iter().flatten().filter(|waiter| waiter.is_waiting()).cloned().collect()
+        waiting.into_iter().flatten().filter(|waiter| waiter.is_waiting())
     }
 
     /// The keys that somebody waits for.
