@@ -11,7 +11,6 @@ use ringtail_protocol::command::{Command, CommandId, keys};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::Reply;
 use ringtail_protocol::request::{Args, OwnedRequest};
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -46,11 +45,7 @@ pub(super) fn queue(
     Ok(())
 }
 
-fn all_keys<'t>(
-    store: &Store,
-    transaction: &'t Transaction,
-    watched: &'t HashSet<(u8, Box<[u8]>)>,
-) -> Vec<Key<'t>> {
+fn all_keys<'t>(store: &Store, transaction: &'t Transaction, watched: &'t [(u8, Box<[u8]>)]) -> Vec<Key<'t>> {
     let queued = transaction.queued.iter().flat_map(|queued| {
         let args = queued.request.args();
         keys(queued.command, &args).filter_map(move |i| args.get(i))
