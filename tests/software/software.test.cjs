@@ -60,7 +60,8 @@ for (const { name, port } of targets) {
     const late = await queue.add("double", { n: 5 }, { delay: 300, priority: 1 });
     assert.strictEqual(await late.waitUntilFinished(events, 20000), 10);
     assert.ok(Date.now() - started >= 290);
-    const flow = await new FlowProducer({ connection }).add({
+    const flows = new FlowProducer({ connection });
+    const flow = await flows.add({
       name: "parent",
       queueName: "work",
       children: [1, 2, 3].map((n) => ({ name: "double", queueName: "work", data: { n } })),
@@ -74,10 +75,9 @@ for (const { name, port } of targets) {
     await queue.resume();
     assert.strictEqual(await paused.waitUntilFinished(events, 20000), 2);
     await queue.obliterate({ force: true });
-    await Promise.all([worker.close(), events.close(), queue.close()]);
+    await Promise.all([worker.close(), events.close(), flows.close(), queue.close()]);
     await admin.flushAll();
     await admin.close();
-    await flow.job.queue?.close?.();
   });
 
   test(`${name}: express-session keeps sessions by connect-redis`, { timeout: 20000 }, async () => {
