@@ -1,7 +1,7 @@
 //! One key with its value, in one allocation: header, expiry, key, value.
 //!
 //! ```text
-//! | Header 16 B | expiry 8 B, if it has one | object 8 B, if the value is one | key | string value |
+//! | Header 16 B | expiry 8 B, if it has one | object 32 B, if the value is one | key | string value |
 //! ```
 //!
 //! An [`Entry`] is the pointer to it. The upper 16 bits of the pointer hold the entry's tag (the top bits of its
@@ -13,6 +13,8 @@
 //! * The layout is computed from the header by [`Entry::layout`] alone, in the constructor and at every later use,
 //!   and the header's lengths and flags change only together with the allocation.
 //! * All bytes of the key and the value are written before a reference to them is made.
+//! * With `IS_OBJECT` set an [`Object`] stands at its place, at all times: it is written before the entry is handed
+//!   out, replaced through `&mut`, moved with the bytes around it, and dropped once, in `Drop`.
 //! * User space addresses have at most 48 bits on the targets that we build for, checked when a pointer is tagged.
 #![allow(unsafe_code)]
 
@@ -37,6 +39,9 @@ const IS_OBJECT: u8 = 2;
 const IS_RAW: u8 = 4;
 /// The object is a hash of which fields expire.
 const IS_TIMED: u8 = 8;
+
+// An object stands in the entry, at a multiple of 8.
+const _: () = assert!(align_of::<Object>() == 8 && HEADER.is_multiple_of(8));
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("an entry's tag is kept in the upper bits of a 64-bit pointer");
@@ -87,7 +92,7 @@ impl Entry {
         let header = Header::new(db, key.len(), 0, IS_OBJECT | timed);
         let entry = Self::allocate(tag, header, key);
         // SAFETY: the object's place is within the allocation, aligned to 8, and holds nothing yet.
-        unsafe { entry.at(header.object_at()).cast::<*mut Object>().write(Box::into_raw(Box::new(object))) };
+        unsafe { entry.at(header.object_at()).cast::<Object>().write(object) };
         entry
     }
 
@@ -209,7 +214,7 @@ impl Entry {
         }
     }
 
-    /// Makes room for an expiry, or takes it away. What is after it moves, the object's pointer among it.
+    /// Makes room for an expiry, or takes it away. What is after it moves, the object among it.
     fn toggle_expiry(&mut self) {
         let old = *self.header();
         let new = Header { flags: old.flags ^ HAS_EXPIRY, ..old };
@@ -239,8 +244,8 @@ impl Entry {
     pub fn value(&self) -> Value<'_> {
         let header = self.header();
         if header.flags & IS_OBJECT != 0 {
-            // SAFETY: with the flag set, the place holds a pointer from Box::into_raw that this entry owns.
-            return Value::Object(unsafe { &**self.at(header.object_at()).cast::<*mut Object>() });
+            // SAFETY: with the flag set, the place holds an object, aligned to 8.
+            return Value::Object(unsafe { &*self.at(header.object_at()).cast::<Object>() });
         }
         // SAFETY: an inline value's bytes are written before the entry is handed out.
         let bytes =
@@ -253,8 +258,7 @@ impl Entry {
     pub fn object_mut(&mut self) -> Option<&mut Object> {
         let header = *self.header();
         // SAFETY: as in value(); &mut self is exclusive.
-        (header.flags & IS_OBJECT != 0)
-            .then(|| unsafe { &mut **self.at(header.object_at()).cast::<*mut Object>() })
+        (header.flags & IS_OBJECT != 0).then(|| unsafe { &mut *self.at(header.object_at()).cast::<Object>() })
     }
 
     /// The string that is the value, if it is one, short or long.
@@ -443,8 +447,8 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let header = *self.header();
         if header.flags & IS_OBJECT != 0 {
-            // SAFETY: the entry owns the box that this pointer came from, and is not used after this.
-            drop(unsafe { Box::from_raw(self.at(header.object_at()).cast::<*mut Object>().read()) });
+            // SAFETY: with the flag set, the place holds an object, which is not used after this.
+            unsafe { self.at(header.object_at()).cast::<Object>().drop_in_place() };
         }
         // SAFETY: the allocation has the layout that its header says.
         unsafe { dealloc(self.memory(), header.layout()) };
@@ -477,7 +481,7 @@ impl Header {
 
     #[inline]
     fn key_at(&self) -> usize {
-        self.object_at() + if self.flags & IS_OBJECT != 0 { 8 } else { 0 }
+        self.object_at() + if self.flags & IS_OBJECT != 0 { size_of::<Object>() } else { 0 }
     }
 
     #[inline]

@@ -135,10 +135,9 @@ impl Object {
         }
     }
 
-    /// Bytes that it holds, exactly or, for what has many parts, by a sample.
+    /// Bytes that it holds outside itself, exactly or, for what has many parts, by a sample.
     pub fn size_estimate(&self) -> usize {
-        let own = class_size(size_of::<Self>());
-        own + match self {
+        match self {
             Self::Bytes(bytes) => class_size(bytes.capacity()),
             Self::List(list) => list.size(),
             Self::Hash(fields) => fields.size_estimate(),
