@@ -2,6 +2,7 @@
 
 use super::arguments::{index, is, within};
 use super::{Call, Done};
+use crate::store::GROUPS;
 use ringtail_protocol::errors::{self, Error};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -29,16 +30,15 @@ pub(super) fn flush_db(c: &mut Call<'_, '_>) -> Done {
 fn flush(c: &mut Call<'_, '_>, db: Option<u8>) -> Done {
     let here = frees_here(c)?;
     let (store, hasher) = (c.view.store(), c.view.hasher());
-    for group in 0..crate::store::GROUPS {
-        let dropped = c.view.with_group(group, |slots| {
-            slots.all_change(db, hasher);
-            slots.clear(db, hasher)
-        });
-        if here {
-            drop(dropped);
-        } else {
-            store.lazy.dicts(dropped, &store.memory);
-        }
+    let mut dropped = Vec::with_capacity(GROUPS);
+    c.view.each_group(|_, slots| {
+        slots.all_change(db, hasher);
+        dropped.extend(slots.clear(db, hasher));
+    });
+    if here {
+        drop(dropped);
+    } else {
+        store.lazy.slots(dropped, &store.memory);
     }
     invalidate_copies(c);
     // Who waits to read for a group is told that it is gone.
@@ -75,7 +75,7 @@ pub(super) fn swap_db(c: &mut Call<'_, '_>) -> Done {
         c.view.each_group(|_, slots| {
             slots.all_change(Some(a), hasher);
             slots.all_change(Some(b), hasher);
-            slots.swap(a, b, hasher);
+            slots.swap(a, b);
             // What was missing before may be there now.
             slots.all_change(Some(a), hasher);
             slots.all_change(Some(b), hasher);

@@ -48,23 +48,25 @@ fn in_db(group: usize, slots: &Slots, db: u8) -> impl Iterator<Item = &Entry> {
     let all = (first..first + SLOTS_PER_GROUP)
         .filter(move |_| some)
         .flat_map(|slot| slots.dict(slot as u16).iter());
-    all.filter(move |entry| entry.db() == db)
+    all.filter(move |entry| slots.is_in(entry, db))
 }
 
 /// RANDOMKEY: from a random place of a random slot; in a store that is almost empty, the first key found.
 pub(super) fn random_key(c: &mut Call<'_, '_>) -> Done {
     let (db, now) = (c.view.db, c.view.now);
-    let live = |e: &&Entry| e.db() == db && is_live(e, now);
     let at_random = (0..RANDOM_TRIES).find_map(|_| {
         let (slot, random) = (fastrand::usize(..GROUPS * SLOTS_PER_GROUP), fastrand::u64(..));
         c.view.with_group(slot / SLOTS_PER_GROUP, |slots| {
-            slots.dict(slot as u16).sample(random, RANDOM_LOOK).find(live).map(|e| e.key().to_vec())
+            let mut some = slots.dict(slot as u16).sample(random, RANDOM_LOOK);
+            some.find(|e| slots.is_in(e, db) && is_live(e, now)).map(|e| e.key().to_vec())
         })
     });
     let start = fastrand::usize(..GROUPS);
     let key = at_random.or_else(|| {
         (start..GROUPS).chain(0..start).find_map(|group| {
-            c.view.with_group(group, |slots| in_db(group, slots, db).find(live).map(|e| e.key().to_vec()))
+            c.view.with_group(group, |slots| {
+                in_db(group, slots, db).find(|e| is_live(e, now)).map(|e| e.key().to_vec())
+            })
         })
     });
     c.reply.bulk_or_null(key.as_deref());
@@ -88,9 +90,9 @@ pub(super) fn scan(c: &mut Call<'_, '_>) -> Done {
     let mut items = Vec::new();
     let mut found = 0;
     let mut take = Reply::new(&mut items, c.reply.resp());
-    let (db, now) = (c.view.db, c.view.now);
+    let now = c.view.now;
     let next = walk(c, cursor, wanted.count, |entry| {
-        if entry.db() == db && is_live(entry, now) && wanted.matches(entry) {
+        if is_live(entry, now) && wanted.matches(entry) {
             take.bulk(entry.key());
             found += 1;
         }
@@ -102,8 +104,8 @@ pub(super) fn scan(c: &mut Call<'_, '_>) -> Done {
     Ok(())
 }
 
-/// Visits at least `count` entries from `cursor` on, if there are that many, each group under its lock. Where to go on; 0 at the
-/// end. What it costs is bounded by `count` and the number of groups, since groups without a key of the database are passed over.
+/// Looks at `count` entries or more from `cursor` on, if there are that many, each group under its lock, and visits those of the
+/// database. Where to go on; 0 at the end. What it costs is bounded by `count` and the number of groups, since groups without a key of the database are passed over.
 fn walk(c: &mut Call<'_, '_>, cursor: u64, count: usize, mut visit: impl FnMut(&Entry)) -> u64 {
     let (db, mut left) = (c.view.db, count);
     let (mut slot, mut tag) = ((cursor >> 16) as usize, cursor as u16);
@@ -115,7 +117,7 @@ fn walk(c: &mut Call<'_, '_>, cursor: u64, count: usize, mut visit: impl FnMut(&
             }
             let mut at = (slot, tag);
             while at.0 < end && left > 0 {
-                at = walk_slot(slots, at, &mut left, &mut visit);
+                at = walk_slot(slots, db, at, &mut left, &mut visit);
             }
             at
         });
@@ -129,13 +131,16 @@ fn walk(c: &mut Call<'_, '_>, cursor: u64, count: usize, mut visit: impl FnMut(&
 /// Visits entries of one slot; where to go on.
 fn walk_slot(
     slots: &Slots,
+    db: u8,
     (slot, tag): (usize, u16),
     left: &mut usize,
     visit: &mut impl FnMut(&Entry),
 ) -> (usize, u16) {
     let next = slots.dict(slot as u16).walk(tag, *left, |entry| {
         *left = left.saturating_sub(1);
-        visit(entry);
+        if slots.is_in(entry, db) {
+            visit(entry);
+        }
     });
     next.map_or((slot + 1, 0), |tag| (slot, tag))
 }

@@ -203,15 +203,6 @@ impl<E: Tagged> Dict<E> {
         self.tables().iter().flat_map(Table::iter)
     }
 
-    /// Changes all entries; their keys must stay the same.
-    pub fn for_each_mut(&mut self, change: impl FnMut(&mut E)) {
-        let tables = match self {
-            Self::One(table) => std::slice::from_mut(table),
-            Self::Split(parts) => &mut parts.tables[..],
-        };
-        tables.iter_mut().flat_map(Table::iter_mut).for_each(change);
-    }
-
     /// Takes all entries out.
     pub fn drain(self) -> impl Iterator<Item = E> {
         let tables = match self {
@@ -226,7 +217,7 @@ impl<E: Tagged> Dict<E> {
     ///
     /// An entry that is there throughout a walk from tag 0 to the end is visited, however the dictionary grows or
     /// shrinks in between, since its tag never changes.
-    pub fn walk(&self, from: u16, count: usize, mut visit: impl FnMut(&E)) -> Option<u16> {
+    pub fn walk<'d>(&'d self, from: u16, count: usize, mut visit: impl FnMut(&'d E)) -> Option<u16> {
         // As many tags at once as should hold `count` entries.
         let step = (65_536 * count.max(1)).div_ceil(self.len().max(1)).min(65_536);
         let (mut at, mut seen) = (usize::from(from), 0);

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod check;
+mod databases;
 mod fields;
 
 use super::dict::{Dict, Hash, Place};
@@ -10,6 +11,7 @@ use super::hasher::Hasher;
 use super::hold::Holds;
 use super::interest::Interest;
 use super::{DATABASES, Key, SLOTS_PER_GROUP};
+use databases::Databases;
 use ringtail_cluster::slot_of;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -35,7 +37,7 @@ impl Group {
         let start = (&raw const self.0).cast::<u8>();
         prefetch(start);
         // Tables stand near the start of Slots; a line more or less is only a lost hint.
-        prefetch(start.wrapping_add(16 + 2 * size_of::<usize>() + slot * size_of::<Dict>()));
+        prefetch(start.wrapping_add(16 + std::mem::offset_of!(Slots, dicts) + slot * size_of::<Dict>()));
     }
 }
 
@@ -47,6 +49,8 @@ pub struct Slots {
     interest: Option<Box<Interest>>,
     /// Slots that are held beyond the lock.
     holds: Option<Box<Holds>>,
+    /// Which databases entries, counts and lists of expiries mean by their numbers.
+    databases: Databases,
     dicts: [Dict; SLOTS_PER_GROUP],
     /// Every entry that expires: when (shifted, with the slot in the lower bits), and its hash, see [`item`].
     expiries: BTreeSet<(u64, u64)>,
@@ -109,11 +113,24 @@ impl Slots {
     #[inline]
     pub fn look_up(&self, key: &Key<'_>, db: u8, now: u64) -> Found {
         let dict = &self.dicts[index(key.slot)];
-        let Some(place) = dict.place(key.hash, db, key.bytes) else { return Found::Missing };
+        let Some(place) = dict.place(key.hash, self.databases.inner(db), key.bytes) else {
+            return Found::Missing;
+        };
         match dict.at(place) {
             Some(entry) if entry.may_expire() => over(entry, place, now),
             _ => Found::Live(place),
         }
+    }
+
+    /// Whether an entry of this group is of a database.
+    #[inline]
+    pub fn is_in(&self, entry: &Entry, db: u8) -> bool {
+        entry.db() == self.databases.inner(db)
+    }
+
+    /// The database of an entry of this group.
+    pub fn db_of(&self, entry: &Entry) -> u8 {
+        self.databases.outer(entry.db())
     }
 
     /// The entry at a place of the key's slot.
@@ -130,6 +147,12 @@ impl Slots {
 
     /// Adds an entry whose key is not there.
     pub fn insert(&mut self, key: &Key<'_>, mut entry: Entry, hasher: Hasher) -> &mut Entry {
+        entry.set_db(self.databases.inner(entry.db()));
+        self.put(key, entry, hasher)
+    }
+
+    /// The same for one that has its number of the database already.
+    fn put(&mut self, key: &Key<'_>, mut entry: Entry, hasher: Hasher) -> &mut Entry {
         let db = usize::from(entry.db());
         if entry.is_timed() {
             self.schedule_new(key.slot, key.hash, &mut entry);
@@ -143,8 +166,9 @@ impl Slots {
 
     /// Takes an entry out.
     pub fn remove(&mut self, key: &Key<'_>, db: u8) -> Option<Entry> {
-        let entry = self.dicts[index(key.slot)].remove(key.hash, db, key.bytes)?;
+        let mut entry = self.dicts[index(key.slot)].remove(key.hash, self.databases.inner(db), key.bytes)?;
         self.removed(key.slot, key.hash, &entry);
+        entry.set_db(db);
         Some(entry)
     }
 
@@ -200,26 +224,29 @@ impl Slots {
 
     fn remove_expired(&mut self, when: u64, hash: Hash) -> Option<Entry> {
         let slot = when as usize % SLOTS_PER_GROUP;
-        let entry = self.dicts[slot].remove_by(hash, |e| e.expiry() == Some(when >> SLOT_BITS))?;
+        let mut entry = self.dicts[slot].remove_by(hash, |e| e.expiry() == Some(when >> SLOT_BITS))?;
         let db = usize::from(entry.db());
         self.keys[db] -= 1;
         self.expiring[db] -= 1;
         if entry.is_timed() {
             self.forget_fields(slot as u16, hash, &entry);
         }
+        entry.set_db(self.db_of(&entry));
         Some(entry)
     }
 
     /// Takes out the entry of a slot that `is` accepts, found by its hash's tag and part.
     pub fn remove_by(&mut self, slot: u16, hash: Hash, is: impl Fn(&Entry) -> bool) -> Option<Entry> {
-        let entry = self.dicts[index(slot)].remove_by(hash, is)?;
+        let mut entry = self.dicts[index(slot)].remove_by(hash, is)?;
         self.removed(slot, hash, &entry);
+        entry.set_db(self.db_of(&entry));
         Some(entry)
     }
 
     /// Keys of a database, and how many of them expire.
     pub fn counts(&self, db: u8) -> (u64, u64) {
-        (self.keys[usize::from(db)].into(), self.expiring[usize::from(db)].into())
+        let inner = usize::from(self.databases.inner(db));
+        (self.keys[inner].into(), self.expiring[inner].into())
     }
 
     /// The dictionary of one slot.
@@ -249,73 +276,54 @@ impl Slots {
         self.expiries.first().map(|&(when, hash)| (when as u16 % SLOTS_PER_GROUP as u16, Hash(hash)))
     }
 
-    /// Takes all entries of a database (or of all) out.
-    pub fn clear(&mut self, db: Option<u8>, hasher: Hasher) -> Vec<Dict> {
-        let Some(db) = db else {
-            let all = self.take();
-            return all.dicts.into_iter().filter(|dict| !dict.is_empty()).collect();
-        };
-        if self.keys[usize::from(db)] == 0 {
-            return Vec::new();
+    /// Keys of all databases.
+    pub fn len(&self) -> u64 {
+        self.keys.iter().map(|&n| u64::from(n)).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its dictionaries.
+    pub fn dicts(&self) -> &[Dict] {
+        &self.dicts
+    }
+
+    /// Takes all entries of a database (or of all) out, with all that is noted of them. To drop that takes long.
+    pub fn clear(&mut self, db: Option<u8>, hasher: Hasher) -> Option<Self> {
+        let dropped = db.map_or(self.len(), |db| self.counts(db).0);
+        match dropped {
+            0 => None,
+            _ if dropped == self.len() => Some(self.take()),
+            _ => db.map(|db| self.clear_one(db, hasher)),
         }
-        if self.keys.iter().map(|&n| u64::from(n)).sum::<u64>() == u64::from(self.keys[usize::from(db)]) {
-            return self.clear(None, hasher);
-        }
-        self.clear_one(db, hasher)
     }
 
     /// All entries; who wants to know of changes, and who holds slots, stays.
     fn take(&mut self) -> Self {
-        let (interest, holds) = (self.interest.take(), self.holds.take());
-        std::mem::replace(self, Self { interest, holds, ..Self::default() })
+        let (interest, holds, databases) = (self.interest.take(), self.holds.take(), self.databases);
+        std::mem::replace(self, Self { interest, holds, databases, ..Self::default() })
     }
 
     /// The rare case: other databases have keys in this group, so the database's entries are picked out.
-    fn clear_one(&mut self, db: u8, hasher: Hasher) -> Vec<Dict> {
-        let all = self.take();
-        let mut dropped = Dict::default();
+    fn clear_one(&mut self, db: u8, hasher: Hasher) -> Self {
+        let (all, mut dropped) = (self.take(), Self { databases: self.databases, ..Self::default() });
         for (slot, dict) in all.dicts.into_iter().enumerate() {
             for entry in dict.drain() {
                 let bytes = entry.key().to_vec();
                 let key = Key { bytes: &bytes, hash: hasher.hash(&bytes), slot: slot as u16 };
-                if entry.db() == db {
-                    dropped.insert(key.hash, entry, |k| hasher.hash(k));
-                } else {
-                    self.insert(&key, entry, hasher);
-                }
+                let to = if self.is_in(&entry, db) { &mut dropped } else { &mut *self };
+                to.put(&key, entry, hasher);
             }
         }
-        vec![dropped]
+        dropped
     }
 
     /// Exchanges two databases.
-    pub fn swap(&mut self, a: u8, b: u8, hasher: Hasher) {
-        let exchange = |db: u8| match db {
-            _ if db == a => b,
-            _ if db == b => a,
-            other => other,
-        };
-        if self.keys[usize::from(a)] + self.keys[usize::from(b)] > 0 {
-            self.dicts.iter_mut().for_each(|dict| dict.for_each_mut(|e| e.set_db(exchange(e.db()))));
-            if self.expiring[usize::from(a)] + self.expiring[usize::from(b)] > 0 {
-                self.list_expiries(hasher);
-            }
-            if !self.field_expiries.is_empty() {
-                self.list_fields(hasher);
-            }
-        }
-        self.keys.swap(a.into(), b.into());
-        self.expiring.swap(a.into(), b.into());
-    }
-
-    /// Makes the list of expiries anew.
-    fn list_expiries(&mut self, hasher: Hasher) {
-        let slots = self.dicts.iter().enumerate();
-        let entries = slots.flat_map(|(slot, dict)| dict.iter().map(move |entry| (slot as u16, entry)));
-        let items = entries.filter_map(|(slot, entry)| {
-            Some(item(entry.expiry()?, slot, hasher.hash(entry.key()), entry.db().into()))
-        });
-        self.expiries = items.collect();
+    pub fn swap(&mut self, a: u8, b: u8) {
+        self.databases.swap(a, b);
     }
 
     /// Whether anybody wants to know of changes.
@@ -361,7 +369,8 @@ impl Slots {
             .map(|(d, k)| (d, k.into()))
             .collect();
         for (db, key) in watched {
-            if self.dicts[index(slot_of(&key))].find(hasher.hash(&key), db, &key).is_some() {
+            let (dict, inner) = (&self.dicts[index(slot_of(&key))], self.databases.inner(db));
+            if dict.find(hasher.hash(&key), inner, &key).is_some() {
                 interest.changed(db, &key);
             }
         }

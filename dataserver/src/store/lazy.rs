@@ -2,6 +2,7 @@
 
 use super::dict::Dict;
 use super::entry::{Entry, Value};
+use super::group::Slots;
 use super::memory::Memory;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,13 +11,13 @@ use std::sync::mpsc::{Sender, channel};
 /// What has this many parts or more is freed lazily.
 const LARGE: usize = 64;
 
-/// Entries whose sizes stand for those of their dictionaries.
-const SAMPLED: usize = 4;
+/// At least this many groups' entries are looked at, one of each, to tell the size of all; of fewer groups some more of each.
+const SAMPLED: usize = 1024;
 
 /// What is to be freed.
 enum Garbage {
     Entry(Entry, i64),
-    Dicts(Vec<Dict>, i64),
+    Slots(Vec<Slots>, i64),
     /// The thread's frees are to be published here.
     Count(std::sync::Weak<super::Store>),
 }
@@ -35,29 +36,8 @@ impl Lazy {
         let freed = Arc::<AtomicU64>::default();
         let count = Arc::clone(&freed);
         let run = move || {
-            let mut store = std::sync::Weak::new();
-            for garbage in receiver {
-                let (objects, freed) = match garbage {
-                    Garbage::Count(to) => {
-                        store = to;
-                        (0, 0)
-                    }
-                    Garbage::Entry(entry, bytes) => {
-                        drop(entry);
-                        (1, bytes)
-                    }
-                    Garbage::Dicts(dicts, bytes) => {
-                        let objects = objects(&dicts);
-                        drop(dicts);
-                        (objects, bytes)
-                    }
-                };
-                count.fetch_add(objects, Relaxed);
-                if let Some(store) = store.upgrade() {
-                    store.memory.publish();
-                    store.memory.add_pending(-freed);
-                }
-            }
+            let mut thread = Thread { store: std::sync::Weak::new(), freed: count };
+            receiver.into_iter().for_each(|garbage| thread.free(garbage));
         };
         // Without the thread the receiver is gone, and what is sent is freed by the sender.
         let _ = std::thread::Builder::new().name("lazy-free".into()).spawn(run);
@@ -95,30 +75,67 @@ impl Lazy {
         }
     }
 
-    /// Frees whole dictionaries. Their bytes are about to be free, so they don't count against the limit any more.
-    pub fn dicts(&self, dicts: Vec<Dict>, memory: &Memory) {
-        if dicts.is_empty() {
-            return;
-        }
-        let bytes = size_estimate(&dicts) as i64;
+    /// Frees what whole groups had. Its bytes are about to be free, so they don't count against the limit any more.
+    pub fn slots(&self, slots: Vec<Slots>, memory: &Memory) {
+        let bytes = size_estimate(&slots) as i64;
         memory.add_pending(bytes);
-        self.sent.fetch_add(objects(&dicts), Relaxed);
-        if self.sender.send(Garbage::Dicts(dicts, bytes)).is_err() {
+        self.sent.fetch_add(objects(&slots), Relaxed);
+        if self.sender.send(Garbage::Slots(slots, bytes)).is_err() {
             memory.add_pending(-bytes);
         }
     }
 }
 
-fn objects(dicts: &[Dict]) -> u64 {
-    dicts.iter().map(|dict| dict.len() as u64).sum()
+/// What the thread knows.
+struct Thread {
+    /// Where its frees are published.
+    store: std::sync::Weak<super::Store>,
+    freed: Arc<AtomicU64>,
 }
 
-/// Bytes of dictionaries and their entries, by the size of a few entries of the largest: to look at some of each would cost
-/// FLUSHALL as many cache misses as there are slots, one by one.
-fn size_estimate(dicts: &[Dict]) -> usize {
-    let tables: usize = dicts.iter().map(Dict::table_bytes).sum();
-    let sizes = dicts.iter().max_by_key(|dict| dict.len()).into_iter();
-    let sizes = sizes.flat_map(|dict| dict.sample(0, SAMPLED)).map(Entry::full_size);
+impl Thread {
+    fn free(&mut self, garbage: Garbage) {
+        match garbage {
+            Garbage::Count(store) => self.store = store,
+            Garbage::Entry(entry, bytes) => {
+                drop(entry);
+                self.note(1, bytes);
+            }
+            Garbage::Slots(slots, bytes) => {
+                let (all, mut left) = (objects(&slots).max(1), bytes);
+                for slots in slots {
+                    let objects = slots.len();
+                    drop(slots);
+                    let share = (i128::from(bytes) * i128::from(objects) / i128::from(all)) as i64;
+                    left -= share;
+                    self.note(objects, share);
+                }
+                self.note(0, left);
+            }
+        }
+    }
+
+    /// Says that objects were freed, which were estimated to be so large.
+    fn note(&self, objects: u64, bytes: i64) {
+        self.freed.fetch_add(objects, Relaxed);
+        if let Some(store) = self.store.upgrade() {
+            store.memory.publish();
+            store.memory.add_pending(-bytes);
+        }
+    }
+}
+
+fn objects(slots: &[Slots]) -> u64 {
+    slots.iter().map(Slots::len).sum()
+}
+
+/// Bytes of groups' tables and entries, by the size of an entry or a few of each group's largest table: to look at more would
+/// cost FLUSHALL cache misses, one by one.
+fn size_estimate(slots: &[Slots]) -> usize {
+    let tables: usize = slots.iter().flat_map(Slots::dicts).map(Dict::table_bytes).sum();
+    let each = SAMPLED / slots.len().max(1);
+    let largest = slots.iter().filter_map(|slots| slots.dicts().iter().max_by_key(|dict| dict.len()));
+    let sizes = largest.flat_map(|dict| dict.sample(0, each.clamp(1, 4))).map(Entry::full_size);
     let (count, bytes) = sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
-    tables + bytes * objects(dicts) as usize / count.max(1)
+    tables + bytes * objects(slots) as usize / count.max(1)
 }

@@ -150,11 +150,6 @@ impl<E: Tagged> Table<E> {
         self.words.iter().flatten()
     }
 
-    /// All entries, to be changed. Their keys' tags must stay the same.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut E> {
-        self.words.iter_mut().flatten()
-    }
-
     /// Takes all entries out.
     pub fn drain(&mut self) -> impl Iterator<Item = E> + use<E> {
         self.len = 0;

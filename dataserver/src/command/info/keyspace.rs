@@ -34,7 +34,7 @@ fn sample_ttls(view: &mut View<'_>, totals: &mut [Total]) {
         let first = (group * SLOTS_PER_GROUP) as u16;
         for (slot, hash) in slots.sample_expiring(0, SAMPLE) {
             if let Some(entry) = slots.dict(first + slot).find_by(hash, |e| e.expiry().is_some()) {
-                let sum = &mut sums[usize::from(entry.db())];
+                let sum = &mut sums[usize::from(slots.db_of(entry))];
                 sum.0 = sum.0.saturating_add(entry.expiry().unwrap_or(now).saturating_sub(now));
                 sum.1 += 1;
             }

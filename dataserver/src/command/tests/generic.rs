@@ -2,6 +2,8 @@
 
 use super::string::check;
 use crate::command::testing::Harness;
+use crate::store::GROUPS;
+use crate::store::entry::Entry;
 
 #[test]
 fn expiry_and_its_conditions() {
@@ -162,6 +164,88 @@ fn databases_are_swapped_and_emptied() {
             ("KEYS", "[]"),
         ],
     );
+}
+
+/// A swap renames databases and leaves the entries as they are: all that names databases must follow.
+#[test]
+fn swapped_databases_are_what_commands_say() {
+    let mut t = Harness::new();
+    check(
+        &mut t,
+        &[
+            ("SET k zero EX 10", "OK"),
+            ("HSETEX h PX 5000 FIELDS 1 f v", "1"),
+            ("SWAPDB 0 3", "OK"),
+            ("SWAPDB 3 15", "OK"),
+            ("DBSIZE", "0"),
+            ("RANDOMKEY", "nil"),
+            ("KEYS *", "[]"),
+            ("SCAN 0", "['0', []]"),
+            ("SET k new", "OK"),
+            ("SELECT 15", "OK"),
+            ("DBSIZE", "2"),
+            ("SCAN 0 TYPE string", "['0', ['k']]"),
+            ("TTL k", "10"),
+            ("MOVE k 0", "0"),
+            ("MOVE k 3", "1"),
+            ("COPY h h DB 3", "1"),
+            ("SELECT 3", "OK"),
+            ("RENAME k l", "OK"),
+            ("TTL l", "10"),
+            ("DEL h", "1"),
+            ("RANDOMKEY", "'l'"),
+            ("COPY l m", "1"),
+        ],
+    );
+    let keyspace = t.run("INFO keyspace");
+    let lines = ["db0:keys=1,expires=0", "db3:keys=2,expires=2,avg_ttl=10000", "db15:keys=1,expires=0"];
+    assert!(lines.iter().all(|line| keyspace.contains(line)), "{keyspace}");
+    t.advance(10_000);
+    assert!(crate::sweep::Sweep::new(0, 1).run(&t.server, t.now, || true));
+    check(
+        &mut t,
+        &[
+            ("DBSIZE", "0"),
+            ("SELECT 15", "OK"),
+            ("DBSIZE", "0"),
+            ("SET j 1", "OK"),
+            ("FLUSHDB", "OK"),
+            ("SELECT 0", "OK"),
+            ("GET k", "'new'"),
+        ],
+    );
+}
+
+#[test]
+fn a_swap_touches_no_entry() {
+    let mut t = Harness::new();
+    t.run("SET k v EX 10");
+    let key = t.server.store.key(b"k");
+    let number = |t: &Harness| t.server.store.lock(key.group()).dict(key.slot).iter().next().map(Entry::db);
+    assert_eq!(number(&t), Some(0));
+    t.run("SWAPDB 0 1");
+    assert_eq!((number(&t), t.run("DBSIZE").as_str()), (Some(0), "0"));
+}
+
+/// Keys of one database that is emptied and of others lie in the same tables.
+#[test]
+fn what_is_emptied_goes_to_be_freed_at_once() {
+    let mut t = Harness::new();
+    for i in 0..2000 {
+        t.run(&format!("SET key:{i} v EX 10"));
+    }
+    t.run("SELECT 1");
+    t.run("MSET {key:1}a 1 {key:1}b 2");
+    let sent = |t: &Harness| t.server.store.lazy.pending() + t.server.store.lazy.freed();
+    let before = sent(&t);
+    t.run("SWAPDB 0 1");
+    t.run("FLUSHDB");
+    assert_eq!((sent(&t) - before, t.run("DBSIZE").as_str()), (2000, "0"));
+    t.run("SELECT 0");
+    assert_eq!(t.run("MGET {key:1}a {key:1}b"), "['1', '2']");
+    t.run("FLUSHALL");
+    assert_eq!((sent(&t) - before, t.run("DBSIZE").as_str()), (2002, "0"));
+    (0..GROUPS).for_each(|group| t.server.store.lock(group).check(t.server.store.hasher()));
 }
 
 #[test]

@@ -78,6 +78,21 @@ fn new_keys_misses_and_ends_are_events() {
 }
 
 #[test]
+fn events_name_the_database_that_a_key_was_swapped_into() {
+    let (mut t, mut ear) = pair("Ex");
+    t.run("MSET k v l v");
+    t.run("PEXPIRE k 10");
+    t.run("PEXPIRE l 10");
+    t.run("SWAPDB 0 3");
+    t.advance(11);
+    t.run("SELECT 3");
+    t.run("GET l");
+    assert_eq!(received(&mut ear), "['pmessage', '__key*__:*', '__keyevent@3__:expired', 'l']");
+    crate::sweep::Sweep::new(0, 1).run(&t.server, t.now, || true);
+    assert_eq!(received(&mut ear), "['pmessage', '__key*__:*', '__keyevent@3__:expired', 'k']");
+}
+
+#[test]
 fn the_events_of_a_command_keep_their_order_whatever_their_keys() {
     let (mut t, mut ear) = pair("EAn");
     assert_eq!(events(&mut t, &mut ear, "MSET c 1 a 2"), ["new c", "set c", "new a", "set a"]);

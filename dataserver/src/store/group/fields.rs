@@ -43,7 +43,7 @@ impl Slots {
         }
     }
 
-    /// Takes up to `most` fields whose time is over away from the hash at a place. How many, and whether any are left.
+    /// Takes the fields whose time is over away from the hash at a place, see [`Timed::expire`]. How many, and whether any are left.
     pub fn expire_fields(&mut self, key: &Key<'_>, place: Place, now: u64, most: usize) -> (usize, bool) {
         let Some(entry) = self.dicts[index(key.slot)].at_mut(place) else { return (0, true) };
         let db = usize::from(entry.db());
@@ -64,23 +64,12 @@ impl Slots {
                 entry.timed().and_then(|timed| timed.scheduled) == Some(when >> super::SLOT_BITS)
             };
             if let Some(entry) = self.dicts[when as usize % SLOTS_PER_GROUP].find_by(Hash(hash), is) {
-                return Some((entry.db(), entry.key().to_vec()));
+                return Some((self.db_of(entry), entry.key().to_vec()));
             }
             // What was there was replaced.
             self.field_expiries.pop_first();
         }
         None
-    }
-
-    /// Makes the list of hashes anew.
-    pub(super) fn list_fields(&mut self, hasher: super::Hasher) {
-        let slots = self.dicts.iter().enumerate();
-        let entries = slots.flat_map(|(slot, dict)| dict.iter().map(move |entry| (slot as u16, entry)));
-        let items = entries.filter_map(|(slot, entry)| {
-            let at = entry.timed()?.scheduled?;
-            Some(item(at, slot, hasher.hash(entry.key()), entry.db().into()))
-        });
-        self.field_expiries = items.collect();
     }
 }
 
