@@ -4,7 +4,7 @@ import os
 from dataclasses import asdict, dataclass
 from statistics import median
 
-from scenarios import FANOUT_BAR, MEMORY_BAR, STORE_BARS, THREADS_BAR, THREADS_P99_BAR
+from scenarios import FANOUT_BAR, MEMORY_BAR, STALL_BAR_MS, STORE_BARS, THREADS_BAR, THREADS_P99_BAR
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,12 @@ def of_fanout(pipeline, result):
         return []
     return [Bar(f"fanout, pipeline {pipeline}: deliveries/s", result["ratios"]["deliveries_per_second"], FANOUT_BAR,
                 at_least=True)]
+
+
+def of_stall(operation, result):
+    if not operation.judged or "ours" not in result:
+        return []
+    return [Bar(f"stalls, {operation.name}", result["ours"]["longest_ms"], STALL_BAR_MS, unit="ms")]
 
 
 def of_memory(result):

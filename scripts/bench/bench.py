@@ -24,11 +24,13 @@ from measure import RATIOS, LoadError, Plan, measure, medians, preload
 from processes import StartError, rss_bytes
 from quiet import Patience
 from scenarios import (
-    FANOUT_MESSAGES, FANOUT_PIPELINES, FANOUT_SUBSCRIBERS, MEMORIES, MEMORY_KEYS, MEMORY_VALUE, all_scenarios)
+    FANOUT_MESSAGES, FANOUT_PIPELINES, FANOUT_SUBSCRIBERS, MEMORIES, MEMORY_KEYS, MEMORY_VALUE, all_scenarios,
+    stall_sides)
+from stalls import StallError, longest, operations
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARIES = ("ringtail-load", "ringtail-server", "ringtail-proxy", "ringtail-certs")
-NAMES = ("server", "commands", "proxy", "tls", "threads", "fanout", "memory", "store")
+NAMES = ("server", "commands", "proxy", "tls", "threads", "fanout", "stalls", "memory", "store")
 
 
 def main():
@@ -93,6 +95,8 @@ class Bench:
             report.print_notes()
         if "fanout" in self.options.only:
             self.fanout()
+        if "stalls" in self.options.only:
+            self.stalls()
         if "memory" in self.options.only:
             self.memory()
         if "store" in self.options.only:
@@ -134,7 +138,7 @@ class Bench:
             return True
         except Missing as reason:
             self.skipped.append(f"{what}: {reason}")
-        except (StartError, LoadError, FanoutError, OSError, subprocess.CalledProcessError) as reason:
+        except (StartError, LoadError, FanoutError, StallError, OSError, subprocess.CalledProcessError) as reason:
             self.failed.append(f"{what}: {reason}")
         return False
 
@@ -157,6 +161,28 @@ class Bench:
     def deliver(self, side, pipeline, results):
         with side.start(self.lab) as target:
             results.append(deliver(target, FANOUT_SUBSCRIBERS, FANOUT_MESSAGES, pipeline))
+
+    def stalls(self):
+        """How long others wait while something large is dropped, each time by servers of their own."""
+        self.results["stalls"] = {}
+        report.print_stalls_head()
+        for operation in operations():
+            rounds = {"ours": [], "peer": []}
+            for number in range(self.options.rounds):
+                for key, side in stall_sides():
+                    progress(f"stalls: round {number + 1} of {self.options.rounds}, {operation.name}, {side.name}")
+                    self.attempt(f"stalls, {operation.name}, {side.name}", self.stall, side, operation, rounds[key])
+            progress("")
+            result = bars.of_rounds(rounds)
+            self.results["stalls"][operation.name] = result | {"rounds": rounds}
+            report.print_stall(operation.name, result)
+            self.bars += bars.of_stall(operation, result)
+
+    def stall(self, side, operation, results):
+        with side.start(self.lab) as target:
+            if not operation.is_known(target):
+                raise Missing("a command that it does not have")
+            results.append(longest(target, operation))
 
     def memory(self):
         """RSS of many small entries and of a large one, of the server scenario's two sides."""

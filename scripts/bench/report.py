@@ -78,6 +78,17 @@ def print_fanout(pipeline, result):
                   f" {side['cpu_us_per_delivery']:6.2f} µs of CPU each")
 
 
+def print_stalls_head():
+    print("\nstalls: the longest wait of other clients, in ms; and on the connection that was least disturbed")
+    print(f"  {'1 M elements or keys':<{NAME_WIDTH + 12}} {'ringtail-server':>20} {'redis-server':>20}")
+
+
+def print_stall(name, result):
+    sides = [f"{side['longest_ms']:9.2f} ({side['least_ms']:8.2f})" if side else ""
+             for side in (result.get("ours"), result.get("peer"))]
+    print(f"  {name:<{NAME_WIDTH + 12}} {sides[0]:>20} {sides[1]:>20}")
+
+
 def print_memory(result):
     print(f"\nmemory: {result['title']}")
     for name in ("ours", "peer"):

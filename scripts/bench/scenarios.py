@@ -92,6 +92,13 @@ def all_scenarios():
     )
 
 
+def stall_sides():
+    """Two workers, so that there are clients on the thread that does the work and on another one."""
+    cores = set(range(os.cpu_count() or 1))
+    return (("ours", Side("ringtail-server", lambda lab: contenders.ringtail_server(lab, 2, cores))),
+            ("peer", Side("redis-server", lambda lab: contenders.redis_server(lab, cores))))
+
+
 # Memory: 1 M keys of 12 B with 64 B values, below the peer's.
 MEMORY_KEYS = 1_000_000
 MEMORY_VALUE = 64
@@ -106,6 +113,9 @@ FANOUT_SUBSCRIBERS = 1000
 FANOUT_MESSAGES = 300
 FANOUT_PIPELINES = (1, 16)
 FANOUT_BAR = 1.0
+
+# Dropping what has 1 M parts: how long others may wait, in milliseconds.
+STALL_BAR_MS = 5.0
 
 # Two threads against one: the least ratio of ops/s, and the highest of p99.
 THREADS_BAR = 1.7
