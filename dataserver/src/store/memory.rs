@@ -268,6 +268,16 @@ pub fn class_size(size: usize) -> usize {
     }
 }
 
+/// What to allocate for `size` bytes that will grow again. Small classes are themselves an eighth apart or more, which
+/// is slack enough; what is larger gets an eighth on top.
+#[inline]
+pub fn growing_size(size: usize) -> usize {
+    class_size(if size < SMALL_GROWTH { size } else { size + size / 8 })
+}
+
+/// From here on, growing from class to class would copy too often.
+const SMALL_GROWTH: usize = 2048;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -62,7 +62,11 @@ impl Fields {
     /// Whether there are none; the key of such a hash is deleted.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        match self {
+            Self::Packed(pairs) => pairs.is_empty(),
+            Self::Table(dict) => dict.len() == 0,
+            Self::Timed(timed) => timed.len() == 0,
+        }
     }
 
     /// Redis's name of the form.
@@ -154,7 +158,7 @@ impl Fields {
         match self {
             Self::Packed(pairs) => {
                 let new = pairs.set(field, value);
-                if new && pairs.count() > limit.entries {
+                if new && pairs.is_over(limit.entries) {
                     *self = Self::Table(Box::new(spread(pairs, hasher)));
                 }
                 new

@@ -1,26 +1,26 @@
 //! The fields and values of a small hash, in one allocation and in the order in which they came.
 //!
 //! ```text
-//! | count, 4 B | pair | pair | … | spare capacity |
+//! | pair | pair | … | spare capacity |
 //! pair: | field length, 1 B | value length, 1 B | 4 B more of each that is long | field | value |
 //! ```
 //!
-//! Both lengths stand together, so that a search waits for memory once a pair.
+//! Both lengths stand together, so that a search waits for memory once a pair. How many pairs there are is counted when
+//! it is asked: that is a walk over little memory, and a count would cost every small hash four bytes.
 
-use crate::store::memory::class_size;
+use crate::store::memory::{class_size, growing_size};
 
 /// A length byte that stands for four more; smaller ones are lengths themselves.
 const LONG: u8 = 255;
+/// Bytes of a pair of empty strings.
+const LEAST: usize = 2;
 
 /// Fields with their values.
 #[derive(Default)]
 pub struct Pairs(
-    /// Nothing at all, or the count and the pairs.
+    /// The pairs.
     Vec<u8>,
 );
-
-/// Bytes of the count.
-const COUNT: usize = size_of::<u32>();
 
 /// Where a pair's parts are.
 #[derive(Clone, Copy)]
@@ -81,21 +81,21 @@ impl<'p> Iterator for Iter<'p> {
 }
 
 impl Pairs {
-    /// Pairs in it.
-    #[inline]
+    /// Pairs in it: a walk over all.
     pub fn count(&self) -> usize {
-        self.0.first_chunk().map_or(0, |&count| u32::from_le_bytes(count) as usize)
+        self.iter().count()
     }
 
+    /// Whether there are none.
     #[inline]
-    fn pairs(&self) -> &[u8] {
-        self.0.get(COUNT..).unwrap_or_default()
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    fn add_to_count(&mut self, change: i32) {
-        if let Some(count) = self.0.first_chunk_mut() {
-            *count = u32::from_le_bytes(*count).wrapping_add_signed(change).to_le_bytes();
-        }
+    /// Whether there are more than `most`. Mostly the bytes say that there can't be.
+    #[inline]
+    pub fn is_over(&self, most: usize) -> bool {
+        self.0.len() / LEAST > most && self.count() > most
     }
 
     /// Bytes of its allocation.
@@ -105,13 +105,13 @@ impl Pairs {
 
     /// All pairs.
     pub fn iter(&self) -> Iter<'_> {
-        Iter(self.pairs())
+        Iter(&self.0)
     }
 
     /// Where a field's pair begins, and its head.
     #[inline]
     fn find(&self, field: &[u8]) -> Option<(usize, Head)> {
-        let (mut rest, last) = (self.pairs(), field.last());
+        let (mut rest, last) = (&self.0[..], field.last());
         while let Some(head) = Head::read(rest) {
             // Fields of one length mostly differ at their ends: most others need no call to compare them.
             if head.field == field.len() {
@@ -154,10 +154,7 @@ impl Pairs {
                 self.resize(at, head.pair(), 0);
                 self.push(field, value);
             }
-            None => {
-                self.push(field, value);
-                self.add_to_count(1);
-            }
+            None => self.push(field, value),
         }
         found.is_none()
     }
@@ -166,10 +163,6 @@ impl Pairs {
         let short = |len: usize| u8::try_from(len).unwrap_or(LONG);
         let longs = [field.len(), value.len()].iter().filter(|&&len| len >= usize::from(LONG)).count();
         let size = 2 + 4 * longs + field.len() + value.len();
-        if self.0.is_empty() {
-            self.reserve(COUNT + size);
-            self.0.extend_from_slice(&[0; COUNT]);
-        }
         self.reserve(size);
         self.0.extend_from_slice(&[short(field.len()), short(value.len())]);
         for len in [field.len(), value.len()] {
@@ -181,13 +174,12 @@ impl Pairs {
         self.0.extend_from_slice(value);
     }
 
-    /// Room for some bytes more, and a share of what there is.
+    /// Room for some bytes more.
     #[inline]
     fn reserve(&mut self, more: usize) {
         let len = self.0.len();
         if self.0.capacity() - len < more {
-            let want = class_size(len + more + len / 8);
-            self.0.reserve_exact(want - len);
+            self.0.reserve_exact(growing_size(len + more) - len);
         }
     }
 
@@ -208,7 +200,6 @@ impl Pairs {
     pub fn remove(&mut self, field: &[u8]) -> bool {
         let Some((at, head)) = self.find(field) else { return false };
         self.resize(at, head.pair(), 0);
-        self.add_to_count(-1);
         if self.0.len() < self.0.capacity() / 4 {
             self.0.shrink_to(class_size(self.0.len()));
         }

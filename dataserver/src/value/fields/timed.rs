@@ -126,7 +126,7 @@ impl Timed {
             && field.len().max(value.len()) <= limit.value
         {
             let new = pairs.set(field, &joined(value, at));
-            if new && pairs.count() > limit.entries {
+            if new && pairs.is_over(limit.entries) {
                 self.spread(hasher);
             }
             return new;

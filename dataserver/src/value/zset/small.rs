@@ -8,7 +8,7 @@
 //! whole number, 4 or 8 of a float, whichever is the shortest that is exact. A length takes one byte below 254, five otherwise.
 
 use super::run::Key;
-use crate::store::memory::class_size;
+use crate::store::memory::{class_size, growing_size};
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -197,7 +197,7 @@ impl Small {
         let length = if member.len() < usize::from(LONG) { 1 } else { 5 };
         let (len, more) = (self.0.len(), size + length + member.len());
         if self.0.capacity() - len < more {
-            self.0.reserve_exact(class_size(len + more + len / 8) - len);
+            self.0.reserve_exact(growing_size(len + more) - len);
         }
         self.0.extend_from_slice(&text[..size]);
         match u8::try_from(member.len()) {
