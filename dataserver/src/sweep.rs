@@ -65,7 +65,7 @@ impl Sweep {
     fn expire_fields(&self, server: &Server, now: u64, db: u8, name: &[u8]) {
         let key = server.store.key(name);
         let mut view = View::lock(&server.store, &server.counters[self.worker], now, db, false, &[key]);
-        view.sweep_fields(&key, AT_ONCE);
+        view.sweep_fields(&key);
         if let Some(after) = view.take_after() {
             drop(view);
             server.tell(&after);

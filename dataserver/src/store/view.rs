@@ -60,6 +60,9 @@ pub struct View<'s> {
 /// How long who has some groups waits for another one: longer than any but a long script keeps it.
 const PATIENCE: Duration = Duration::from_millis(1);
 
+/// Fields whose time is over of which a look at their hash gives the memory back; more of them are hidden.
+pub const FIELDS_AT_ONCE: usize = 64;
+
 /// Locks these groups, given in ascending order. It never waits for long for one while it has others: then all are let
 /// go of, and it begins with that one. So who must wait while holding (a script that touches keys that it did not
 /// declare) never waits for somebody who waits for it.
@@ -130,7 +133,7 @@ impl<'s> View<'s> {
         match self.slots(key.group()).look_up(key, db, now) {
             Found::Live(place) => Some(place),
             Found::Missing => None,
-            Found::Due(place) => self.expire_fields(key, place, usize::MAX).then_some(place),
+            Found::Due(place) => self.expire_fields(key, place, FIELDS_AT_ONCE).then_some(place),
             Found::Expired => {
                 self.expire(key);
                 None
@@ -147,7 +150,8 @@ impl<'s> View<'s> {
         self.changed(key, event::EXPIRED);
     }
 
-    /// Removes fields whose time is over from a hash, and the hash with its last one. Whether it is still there.
+    /// Removes or hides the fields whose time is over of a hash, and removes the hash with its last one. Whether it is still
+    /// there.
     #[cold]
     fn expire_fields(&mut self, key: &Key<'_>, place: Place, most: usize) -> bool {
         let now = self.now;
@@ -164,11 +168,11 @@ impl<'s> View<'s> {
         left
     }
 
-    /// Removes up to `most` fields whose time is over from a hash that nobody may ask for.
-    pub fn sweep_fields(&mut self, key: &Key<'_>, most: usize) {
+    /// The same for a hash that nobody may ask for.
+    pub fn sweep_fields(&mut self, key: &Key<'_>) {
         let (db, now) = (self.db, self.now);
         if let Found::Due(place) = self.slots(key.group()).look_up(key, db, now) {
-            self.expire_fields(key, place, most);
+            self.expire_fields(key, place, FIELDS_AT_ONCE);
         }
     }
 

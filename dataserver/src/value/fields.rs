@@ -204,6 +204,12 @@ impl Fields {
         }
     }
 
+    /// Whether an entry of the dictionary is hidden, see [`Timed`].
+    #[inline]
+    fn hides(&self, entry: &Entry) -> bool {
+        if let Self::Timed(timed) = self { timed.hides(entry) } else { false }
+    }
+
     /// Visits about `count` fields from a cursor on, and returns where to go on, 0 at the end; a packed hash is visited
     /// whole. A field that is there throughout a walk from 0 to the end is visited, whatever changes in between.
     pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], &[u8])) -> u64 {
@@ -213,11 +219,21 @@ impl Fields {
         };
         // A cursor that was never given.
         let Ok(from) = u16::try_from(cursor) else { return 0 };
-        dict.walk(from, count, |entry| visit(entry.key(), value(entry))).map_or(0, u64::from)
+        let visit_seen = |entry: &Entry| {
+            if !self.hides(entry) {
+                visit(entry.key(), value(entry));
+            }
+        };
+        dict.walk(from, count, visit_seen).map_or(0, u64::from)
     }
 
     /// A field and its value, each as likely as another.
     pub fn random(&self, random: &mut fastrand::Rng) -> Option<(&[u8], &[u8])> {
+        if let Self::Timed(timed) = self
+            && timed.hides_any()
+        {
+            return timed.random_seen(random);
+        }
         if let Some(dict) = self.dict() {
             let near: Vec<&Entry> = dict.sample(random.u64(..), FAIR).collect();
             return random.choice(near).map(|entry| (entry.key(), value(entry)));

@@ -239,3 +239,57 @@ fn a_large_hash_loses_its_fields_a_few_at_a_time() {
     t.advance(1);
     assert_eq!(t.run("HLEN h"), "1");
 }
+
+/// Fields that expire at once are gone for everybody at once, though what they take is given back a few at a time.
+#[test]
+fn what_expired_is_not_seen_before_it_is_freed() {
+    let mut t = Harness::new();
+    for i in 0..1000 {
+        t.run(&format!("HSETEX h PX 10 FIELDS 1 f{i} v"));
+    }
+    t.run("HSET h stays 1 other 2");
+    t.advance(10);
+    assert_eq!(t.run("HLEN h"), "2");
+    let entries = t.run("MEMORY USAGE h").parse::<usize>().unwrap();
+    assert!(entries > 20_000, "{entries} B: the first look takes a few fields away, not all");
+    let lines = [
+        ("HGET h f999", "nil"),
+        ("HRANDFIELD h 10", "['stays', 'other']"),
+        ("HTTL h FIELDS 1 f998", "[-2]"),
+        ("HPERSIST h FIELDS 1 f998", "[-2]"),
+        ("HDEL h f997", "0"),
+        ("HINCRBY h f996 5", "5"),
+        ("HTTL h FIELDS 1 f996", "[-1]"),
+        ("HSETNX h f995 new", "1"),
+        ("HSET h f994 new", "1"),
+        ("HLEN h", "5"),
+        ("HDEL h f996 f995 f994 other", "4"),
+        ("HGETALL h", "['stays', '1']"),
+        ("HSCAN h 0 COUNT 100000", "['0', ['stays', '1']]"),
+        ("COPY h copy", "1"),
+        ("HGETALL copy", "['stays', '1']"),
+        ("HDEL h stays", "1"),
+        ("EXISTS h", "0"),
+    ];
+    for (line, reply) in lines {
+        let got = t.run(line);
+        let same = got == reply || line.starts_with("HRANDFIELD") && got == "['other', 'stays']";
+        assert!(same, "{line}: {got}");
+    }
+    sweep(&t);
+    assert_eq!(t.run("HGETALL copy"), "['stays', '1']");
+}
+
+/// A hash of which all fields expired goes as a whole.
+#[test]
+fn a_hash_that_expired_whole_is_freed_off_the_path() {
+    let mut t = Harness::new();
+    for i in 0..1000 {
+        t.run(&format!("HSETEX h PX 10 FIELDS 1 f{i} v"));
+    }
+    t.advance(10);
+    let before = t.server.store.lazy.pending() + t.server.store.lazy.freed();
+    assert_eq!(t.run("HGET h f1"), "nil");
+    assert_eq!(t.server.store.lazy.pending() + t.server.store.lazy.freed(), before + 1);
+    assert_eq!(t.run("EXISTS h"), "0");
+}

@@ -2,6 +2,9 @@
 //!
 //! In the packed form each value has the time before it, eight bytes that are 0 for a field that stays; in a table an
 //! entry has room for the time, as a key has.
+//!
+//! Many fields of a table may expire at once. Then some go, and the rest are *hidden*: nobody sees them any more, they don't
+//! count, and each look at the hash takes a few more of them away.
 
 use super::{Limit, Pairs, sampled_size};
 use crate::store::dict::{Dict, Hash};
@@ -31,6 +34,10 @@ enum Form {
 struct Table {
     dict: Dict,
     times: BTreeSet<(u64, u64)>,
+    /// Fields that expire up to this time are hidden.
+    over: u64,
+    /// How many these are.
+    hidden: usize,
 }
 
 /// A field as it is visited: its name, its value, and when it expires.
@@ -63,7 +70,7 @@ impl Timed {
 
     /// The fields of a table.
     pub fn of_dict(dict: Dict) -> Self {
-        let table = Table { dict, times: BTreeSet::new() };
+        let table = Table { dict, ..Table::default() };
         Self { next: None, scheduled: None, form: Form::Table(Box::new(table)) }
     }
 
@@ -78,7 +85,7 @@ impl Timed {
     pub fn len(&self) -> usize {
         match &self.form {
             Form::Packed(pairs) => pairs.count(),
-            Form::Table(table) => table.dict.len(),
+            Form::Table(table) => table.dict.len() - table.hidden,
         }
     }
 
@@ -92,7 +99,18 @@ impl Timed {
         matches!(self.form, Form::Packed(_))
     }
 
-    /// The dictionary of the large form.
+    /// Whether nobody sees an entry of the large form any more.
+    #[inline]
+    pub fn hides(&self, entry: &Entry) -> bool {
+        if let Form::Table(table) = &self.form { table.hides(entry) } else { false }
+    }
+
+    /// Whether nobody sees some of the entries any more.
+    pub fn hides_any(&self) -> bool {
+        if let Form::Table(table) = &self.form { table.hidden > 0 } else { false }
+    }
+
+    /// The dictionary of the large form, with the entries that are hidden.
     pub fn dict(&self) -> Option<&Dict> {
         if let Form::Table(table) = &self.form { Some(&table.dict) } else { None }
     }
@@ -114,7 +132,7 @@ impl Timed {
             Form::Packed(pairs) => pairs.get(field).map(parted),
             Form::Table(table) => {
                 let entry = table.dict.find(hasher.hash(field), 0, field)?;
-                Some((super::value(entry), entry.expiry()))
+                (!table.hides(entry)).then(|| (super::value(entry), entry.expiry()))
             }
         }
     }
@@ -163,18 +181,21 @@ impl Timed {
         }
     }
 
-    /// Takes up to `most` fields away whose time is over at `now`, and returns how many. It then knows exactly which is
-    /// the next.
+    /// Takes fields away whose time is over at `now`, and returns how many. Of a table up to `most` entries really go; the others
+    /// are hidden, and it is due until they are gone. It then knows exactly which is the next.
     pub fn expire(&mut self, now: u64, most: usize) -> usize {
-        let removed = match &mut self.form {
-            Form::Packed(pairs) => expire_packed(pairs, now, most),
-            Form::Table(table) => table.expire(now, most),
+        let before = self.len();
+        self.next = match &mut self.form {
+            Form::Packed(pairs) => {
+                expire_packed(pairs, now);
+                pairs.iter().filter_map(|(_, value)| parted(value).1).min()
+            }
+            Form::Table(table) => {
+                table.expire(now, most);
+                table.times.first().map(|&(at, _)| at)
+            }
         };
-        self.next = match &self.form {
-            Form::Packed(pairs) => pairs.iter().filter_map(|(_, value)| parted(value).1).min(),
-            Form::Table(table) => table.times.first().map(|&(at, _)| at),
-        };
-        removed
+        before - self.len()
     }
 
     /// Visits all fields.
@@ -184,8 +205,25 @@ impl Timed {
                 let (value, at) = parted(joined);
                 visit((field, value, at));
             }),
-            Form::Table(table) => table.dict.iter().map(of_entry).for_each(visit),
+            Form::Table(table) => {
+                table.dict.iter().filter(|entry| !table.hides(entry)).map(of_entry).for_each(visit);
+            }
         }
+    }
+
+    /// A field that is not hidden: of the next few by tag, since a sample of all might have none.
+    pub(super) fn random_seen(&self, random: &mut fastrand::Rng) -> Option<(&[u8], &[u8])> {
+        let (dict, mut seen) = (self.dict().filter(|_| self.len() > 0)?, Vec::new());
+        let mut from = random.u16(..);
+        while seen.is_empty() {
+            let next = dict.walk(from, super::FAIR, |entry| {
+                if !self.hides(entry) {
+                    seen.push(entry);
+                }
+            });
+            from = next.unwrap_or(0);
+        }
+        random.choice(seen).map(|entry| (entry.key(), super::value(entry)))
     }
 
     /// The field at an index of the packed form.
@@ -210,15 +248,25 @@ impl Timed {
     }
 }
 
-fn expire_packed(pairs: &mut Pairs, now: u64, most: usize) -> usize {
+fn expire_packed(pairs: &mut Pairs, now: u64) {
     let is_over = |(_, joined): &(&[u8], &[u8])| parted(joined).1.is_some_and(|at| at <= now);
-    let over: Vec<Vec<u8>> =
-        pairs.iter().filter(is_over).take(most).map(|(field, _)| field.to_vec()).collect();
-    over.iter().filter(|field| pairs.remove(field)).count()
+    let over: Vec<Vec<u8>> = pairs.iter().filter(is_over).map(|(field, _)| field.to_vec()).collect();
+    for field in over {
+        pairs.remove(&field);
+    }
 }
 
 impl Table {
+    #[inline]
+    fn hides(&self, entry: &Entry) -> bool {
+        self.hidden > 0 && entry.expiry().is_some_and(|at| at <= self.over)
+    }
+
     fn set(&mut self, field: &[u8], value: &[u8], at: Option<u64>, hasher: Hasher) -> bool {
+        let hash = hasher.hash(field);
+        if self.hidden > 0 && self.dict.find(hash, 0, field).is_some_and(|entry| self.hides(entry)) {
+            self.remove(field, hasher);
+        }
         let new = super::set_in_table(&mut self.dict, field, value, hasher);
         self.set_time(field, at, hasher);
         new
@@ -232,28 +280,56 @@ impl Table {
             return;
         }
         entry.set_expiry(at);
-        old.map(|old| self.times.remove(&(old, hash.0)));
-        at.map(|at| self.times.insert((at, hash.0)));
+        if let Some(old) = old {
+            self.forget((old, hash.0));
+        }
+        if let Some(at) = at {
+            self.times.insert((at, hash.0));
+            // The clock was put back.
+            self.hidden += usize::from(at <= self.over);
+        }
+    }
+
+    fn forget(&mut self, time: (u64, u64)) {
+        self.times.remove(&time);
+        self.hidden -= usize::from(time.0 <= self.over);
     }
 
     fn remove(&mut self, field: &[u8], hasher: Hasher) -> bool {
         let hash = hasher.hash(field);
         let Some(entry) = self.dict.remove(hash, 0, field) else { return false };
-        entry.expiry().map(|at| self.times.remove(&(at, hash.0)));
-        true
+        let was_seen = !self.hides(&entry);
+        if let Some(at) = entry.expiry() {
+            self.forget((at, hash.0));
+        }
+        was_seen
     }
 
-    fn expire(&mut self, now: u64, most: usize) -> usize {
-        let mut removed = 0;
-        while removed < most
-            && let Some(&(at, hash)) = self.times.first()
-            && at <= now
-        {
-            self.times.pop_first();
-            self.dict.remove_by(Hash(hash), |entry| entry.expiry() == Some(at));
-            removed += 1;
+    fn expire(&mut self, now: u64, most: usize) {
+        self.hide(now);
+        // With nothing left to see, all of it is about to be freed at once.
+        for _ in 0..most.min(self.hidden) {
+            if self.hidden == self.dict.len() {
+                return;
+            }
+            if let Some((at, hash)) = self.times.pop_first() {
+                self.dict.remove_by(Hash(hash), |entry| entry.expiry() == Some(at));
+                self.hidden -= 1;
+            }
         }
-        removed
+    }
+
+    /// Hides what is over at `now`. To count it costs a fiftieth of taking it away, and is done once for each field.
+    fn hide(&mut self, now: u64) {
+        if now <= self.over {
+            return;
+        }
+        let all_over = self.times.last().is_some_and(|&(at, _)| at <= now);
+        self.hidden = match all_over {
+            true => self.times.len(),
+            false => self.hidden + self.times.range((self.over + 1, 0)..=(now, u64::MAX)).count(),
+        };
+        self.over = now;
     }
 }
 
@@ -262,7 +338,8 @@ impl Clone for Timed {
         let form = match &self.form {
             Form::Packed(pairs) => Form::Packed(pairs.clone()),
             Form::Table(table) => {
-                Form::Table(Box::new(Table { dict: super::copied(&table.dict), times: table.times.clone() }))
+                let (dict, times) = (super::copied(&table.dict), table.times.clone());
+                Form::Table(Box::new(Table { dict, times, ..**table }))
             }
         };
         Self { next: self.next, scheduled: None, form }
