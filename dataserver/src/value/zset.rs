@@ -20,6 +20,11 @@ pub use run::Key;
 /// Keys that are visited at once by those who may want to stop.
 const AT_ONCE: usize = 256;
 
+/// Up to this part of the members is quicker to move than to leave where it is,
+const FEW_STAY: usize = 16;
+/// and up to this one is quicker to take out one by one than by making the tree's inner nodes anew.
+const FEW_GO: usize = 64;
+
 /// A sorted set.
 #[derive(Clone)]
 pub enum SortedSet {
@@ -160,15 +165,18 @@ impl SortedSet {
         }
     }
 
-    /// Takes away the members of these ranks. Where few of many stay, they move into a sorted set of their own, which is
-    /// quicker than to take out each of the others; what they were in is given back, to be freed off the path.
+    /// Takes away the members of these ranks. What they were in is given back where it is large, to be freed off the path.
     #[must_use = "what is given back is large"]
     pub fn remove_ranks(&mut self, ranks: Range<usize>, hasher: Hasher) -> Option<Self> {
         match self {
             Self::Small(small) => small.remove_ranks(ranks),
-            Self::Large(large) if ranks.len() > large.tree.len() / 2 => {
+            // A tree of its own for the few that stay takes no more room than they need.
+            Self::Large(large) if large.tree.len() - ranks.len() <= large.tree.len() / FEW_STAY => {
                 let kept = Box::new(large.without(ranks, hasher));
                 return Some(std::mem::replace(self, Self::Large(kept)));
+            }
+            Self::Large(large) if ranks.len() > large.tree.len() / FEW_GO => {
+                return Some(Self::Large(Box::new(large.cut(ranks, hasher))));
             }
             Self::Large(large) => {
                 for rank in ranks.rev() {

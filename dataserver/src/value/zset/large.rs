@@ -72,6 +72,27 @@ impl Large {
         kept
     }
 
+    /// Takes the members of these ranks away. What they were in is given back, to be freed.
+    pub(super) fn cut(&mut self, ranks: Range<usize>, hasher: Hasher) -> Self {
+        let Self { tree, index } = self;
+        let mut old = Index::default();
+        let most_go = ranks.len() > tree.len() / 2;
+        if most_go {
+            std::mem::swap(index, &mut old);
+        }
+        let leaves = tree.cut(ranks, |member, leaf| {
+            if !most_go {
+                index.remove(tag(hasher.hash(member)), leaf);
+            }
+        });
+        if most_go {
+            for (id, leaf) in tree.leaves() {
+                leaf.run.iter().for_each(|(_, member)| index.add(tag(hasher.hash(member)), id));
+            }
+        }
+        Self { tree: Tree::garbage(leaves), index: old }
+    }
+
     /// Gives a member that was found another score.
     pub(super) fn rescore(&mut self, hash: Hash, member: &[u8], found: Found, score: f64, hasher: Hasher) {
         if !self.tree.rescore(found.leaf, found.at, score) {

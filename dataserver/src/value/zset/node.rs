@@ -184,6 +184,17 @@ impl<T> Nodes<T> {
         self.places.iter().flatten().map(|node| &**node)
     }
 
+    /// All of them, with their numbers.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u32, &T)> {
+        let nodes = self.places.iter().enumerate();
+        nodes.filter_map(|(id, node)| node.as_ref().map(|node| (id as u32, &**node)))
+    }
+
+    /// Adds one as it is, for nothing but to be freed.
+    pub(super) fn keep(&mut self, node: Box<T>) {
+        self.places.push(Some(node));
+    }
+
     pub(super) fn add(&mut self, node: T) -> u32 {
         let node = Some(Box::new(node));
         if let Some(id) = self.free.pop() {

@@ -226,3 +226,43 @@ fn memory_is_what_members_take_and_little_more() {
     );
     assert_eq!(small.size_estimate(), 48);
 }
+
+/// What is taken away in one go leaves a tree that all else can go on with, whichever part of it went.
+#[test]
+fn large_parts_are_taken_away_at_once() {
+    let (hasher, limit) = (Hasher::default(), Limit { entries: 8, value: 64 });
+    let count = if cfg!(miri) { 400 } else { 20_000 };
+    for (from, to) in
+        [(0, count / 2), (count / 3, count / 2), (0, count * 3 / 4), (count / 50, count - 1), (5, count)]
+    {
+        let (mut set, mut model) = (SortedSet::default(), Model::new());
+        for i in 0..count {
+            let (member, score) =
+                (format!("member{:05}", i * 7919 % count).into_bytes(), f64::from(i as u32 / 100));
+            set.update(&member, hasher, limit, |_| Some(score));
+            model.insert(member, score);
+        }
+        for (_, member) in &sorted(&model)[from..to] {
+            model.remove(member);
+        }
+        let given_back = set.remove_ranks(from..to, hasher).expect("it is large");
+        assert!(given_back.parts() > (to - from) / run::MOST, "whole leaves are freed off the path");
+        let SortedSet::Large(large) = &set else { panic!("it stays large") };
+        large.tree.check();
+        for i in 0..count / 10 {
+            let member = format!("member{:05}", i * 7).into_bytes();
+            match i % 3 {
+                0 => assert_eq!(set.remove(&member, hasher), model.remove(&member).is_some()),
+                _ => {
+                    set.update(&member, hasher, limit, |_| Some(f64::from(i as u32)));
+                    model.insert(member, f64::from(i as u32));
+                }
+            }
+        }
+        let want = sorted(&model);
+        let mut all = Vec::new();
+        set.each(0..set.len(), false, |(score, member)| all.push((score, member.to_vec())));
+        assert!(all == want, "{from}..{to}");
+        assert!(want.iter().step_by(7).all(|(score, member)| set.score(member, hasher) == Some(*score)));
+    }
+}

@@ -3,6 +3,8 @@
 //! Members stand in the leaves, one after the other, and nowhere else; inner nodes have only as much of one as tells two
 //! neighbours apart, and nothing of it where the scores do that.
 
+mod cut;
+
 use super::node::{Inner, Leaf, Nodes};
 use super::run::{Key, MOST, Run};
 use std::ops::Range;
