@@ -4,6 +4,7 @@ use super::dict::Dict;
 use super::entry::{Entry, Value};
 use super::group::Slots;
 use super::memory::Memory;
+use super::tracked::Forgotten;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
@@ -18,6 +19,7 @@ const SAMPLED: usize = 1024;
 enum Garbage {
     Entry(Entry, i64),
     Slots(Vec<Slots>, i64),
+    Forgotten(Vec<Forgotten>),
     /// The thread's frees are to be published here.
     Count(std::sync::Weak<super::Store>),
 }
@@ -75,6 +77,11 @@ impl Lazy {
         }
     }
 
+    /// Frees the notes of who has copies of which keys.
+    pub fn forgotten(&self, notes: Vec<Forgotten>) {
+        let _ = self.sender.send(Garbage::Forgotten(notes));
+    }
+
     /// Frees what whole groups had. Its bytes are about to be free, so they don't count against the limit any more.
     pub fn slots(&self, slots: Vec<Slots>, memory: &Memory) {
         let bytes = size_estimate(&slots) as i64;
@@ -100,6 +107,10 @@ impl Thread {
             Garbage::Entry(entry, bytes) => {
                 drop(entry);
                 self.note(1, bytes);
+            }
+            Garbage::Forgotten(notes) => {
+                drop(notes);
+                self.note(0, 0);
             }
             Garbage::Slots(slots, bytes) => {
                 let (all, mut left) = (objects(&slots).max(1), bytes);

@@ -54,7 +54,13 @@ impl Counts {
 #[derive(Default)]
 pub struct Tracked {
     keys: HashMap<Box<[u8]>, Trackers>,
+    /// Clients of these keys.
+    items: usize,
 }
+
+/// What groups tracked, to be freed: that takes long when it was much.
+#[must_use = "it is freed off the path of requests"]
+pub struct Forgotten(#[expect(dead_code, reason = "it is only dropped")] HashMap<Box<[u8]>, Trackers>);
 
 impl Tracked {
     /// Whether no key is tracked.
@@ -69,6 +75,7 @@ impl Tracked {
             self.keys.insert(key.into(), vec![(client, Arc::clone(tracker))]);
             counts.keys.fetch_add(1, Relaxed);
             counts.items.fetch_add(1, Relaxed);
+            self.items += 1;
             return;
         };
         match trackers.binary_search_by_key(&client, |(client, _)| *client) {
@@ -77,6 +84,7 @@ impl Tracked {
             Err(at) => {
                 trackers.insert(at, (client, Arc::clone(tracker)));
                 counts.items.fetch_add(1, Relaxed);
+                self.items += 1;
             }
         }
     }
@@ -90,6 +98,7 @@ impl Tracked {
         if left == 0 {
             self.keys.remove(key);
         }
+        self.items -= before - left;
         counts.removed(usize::from(left == 0), before - left);
     }
 
@@ -101,6 +110,7 @@ impl Tracked {
                 trackers.iter().for_each(|(_, tracker)| {
                     tracker.invalidate(key, 0);
                 });
+                self.items -= trackers.len();
                 counts.removed(1, trackers.len());
             }
         }
@@ -108,9 +118,10 @@ impl Tracked {
     }
 
     /// Forgets all keys, without a word: for when the clients are told to forget them all.
-    pub fn clear(&mut self, counts: &Counts) {
-        let all = std::mem::take(&mut self.keys);
-        counts.removed(all.len(), all.values().map(Vec::len).sum());
+    pub fn clear(&mut self, counts: &Counts) -> Forgotten {
+        let all = std::mem::take(self);
+        counts.removed(all.keys.len(), all.items);
+        Forgotten(all.keys)
     }
 }
 
@@ -166,7 +177,7 @@ mod tests {
         counts.most_keys.store(7, Relaxed);
         assert_eq!(tracked.evict(counts.excess(), &counts), 3);
         assert_eq!((counts.excess(), counted(&counts), told.1.lock().unwrap().len()), (0, (7, 7), 3));
-        tracked.clear(&counts);
+        drop(tracked.clear(&counts));
         assert_eq!((tracked.is_empty(), counted(&counts)), (true, (0, 0)));
     }
 }

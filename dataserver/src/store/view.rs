@@ -294,13 +294,14 @@ impl<'s> View<'s> {
 
     /// Forgets who has copies of which keys: before all are told to forget them.
     pub fn forget_tracked(&mut self) {
-        let counts = &self.store.tracked;
+        let (counts, mut forgotten) = (&self.store.tracked, Vec::new());
         self.each_group(|_, slots| {
             if let Some(interest) = slots.interest_if_any() {
-                interest.tracked.clear(counts);
+                forgotten.push(interest.tracked.clear(counts));
                 slots.drop_empty_interest();
             }
         });
+        self.store.lazy.forgotten(forgotten);
     }
 
     /// Has an event published that is no change by itself.
