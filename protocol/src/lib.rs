@@ -16,6 +16,7 @@ pub mod command;
 pub mod errors;
 pub mod frame;
 pub mod glob;
+mod hexadecimal;
 pub mod limits;
 pub mod long_double;
 pub mod number;

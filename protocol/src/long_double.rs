@@ -1,6 +1,8 @@
 //! Long doubles as x86-64 has them, with 64 bits of mantissa: what INCRBYFLOAT and HINCRBYFLOAT count in, so that their
 //! replies have Redis's digits to the last one, on every platform.
 
+use crate::hexadecimal::Hexadecimal;
+
 /// A number, infinite ones among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LongDouble {
@@ -20,25 +22,26 @@ enum Size {
 const MAX_EXPONENT: i32 = 16_383 - 63;
 /// Powers of ten beyond which no number of this kind is.
 const TENS: std::ops::RangeInclusive<i64> = -4951..=4933;
+/// The same for powers of two.
+const TWOS: std::ops::RangeInclusive<i64> = -16_445..=16_383;
 /// Longer texts are no numbers for Redis (its `MAX_LONG_DOUBLE_CHARS`).
 const MAX_TEXT: usize = 5 * 1024;
 /// Digits after the point that are written (`%.17Lf`).
 const SCALE: u32 = 17;
 
 impl LongDouble {
-    /// Reads a decimal as C's `strtold` does, without spaces around it; what is no number, too long, or too large or too
+    /// Reads a number as C's `strtold` does, without spaces around it; what is no number, too long, or too large or too
     /// small for a long double is `None`.
     pub fn parse(text: &[u8]) -> Option<Self> {
         if text.len() >= MAX_TEXT {
             return None;
         }
-        let (negative, rest) = match text.split_first()? {
-            (b'-', rest) => (true, rest),
-            (b'+', rest) => (false, rest),
-            _ => (false, text),
-        };
+        let (negative, rest) = signed(text)?;
         if rest.eq_ignore_ascii_case(b"inf") || rest.eq_ignore_ascii_case(b"infinity") {
             return Some(Self { negative, size: Size::Infinite });
+        }
+        if let Some(number) = Hexadecimal::parse(text) {
+            return Some(Self { negative, size: binary(&number)? });
         }
         let (digits, tens) = decimal(rest)?;
         Some(Self { negative, size: nearest(&digits, tens)? })
@@ -110,18 +113,37 @@ fn decimal(text: &[u8]) -> Option<(Vec<u8>, i64)> {
     plain.then_some((digits, exponent? - places as i64))
 }
 
-/// An exponent; what is beyond all numbers is cut.
-fn power(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text.split_first()? {
+/// Whether there is a minus, and what follows the sign, if there is one.
+pub(crate) fn signed(text: &[u8]) -> Option<(bool, &[u8])> {
+    Some(match text.split_first()? {
         (b'-', rest) => (true, rest),
         (b'+', rest) => (false, rest),
         _ => (false, text),
-    };
+    })
+}
+
+/// An exponent; what is beyond all numbers is cut.
+pub(crate) fn power(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = signed(text)?;
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
     let size = digits.iter().fold(0, |sum: i64, digit| (sum * 10 + i64::from(digit - b'0')).min(1_000_000));
     Some(if negative { -size } else { size })
+}
+
+/// The nearest number to a hexadecimal one; `None` when there is none.
+fn binary(number: &Hexadecimal) -> Option<Size> {
+    let big = Big::from_wide(number.mantissa);
+    let highest = i64::from(big.bits()) - 1 + number.exponent;
+    if big.bits() == 0 {
+        return Some(Size::Zero);
+    }
+    if !TWOS.contains(&highest) {
+        return None;
+    }
+    let size = rounded(&big, number.exponent as i32, number.more);
+    (size != Size::Infinite).then_some(size)
 }
 
 /// The nearest number to `digits` × 10^`tens`; `None` when there is none.
@@ -341,7 +363,7 @@ mod tests {
     fn what_is_no_number() {
         for text in [
             "", "-", "+", ".", "e5", "1e", "1e+", "1.2.3", " 1", "1 ", "abc", "nan", "1e5000", "1e-5000",
-            "0x10", "1_0",
+            "1_0",
         ] {
             assert_eq!(LongDouble::parse(text.as_bytes()), None, "{text:?}");
         }

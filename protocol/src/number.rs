@@ -1,5 +1,7 @@
 //! Numbers as Redis reads and writes them.
 
+use crate::hexadecimal::Hexadecimal;
+
 /// A whole number by Redis's strict rules: no `+`, no spaces, no leading zeros, within `i64`.
 #[inline]
 pub fn parse_i64(text: &[u8]) -> Option<i64> {
@@ -33,9 +35,11 @@ pub fn parse_u64(text: &[u8]) -> Option<u64> {
 
 /// A floating point number as C's `strtod` reads it, without spaces around it and without `nan`.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
-    let text = std::str::from_utf8(text).ok()?;
-    // Rust's grammar is strtod's but for hexadecimal forms, which no client sends.
-    text.parse::<f64>().ok().filter(|n| !n.is_nan())
+    // Rust's grammar is strtod's but for hexadecimal forms.
+    match std::str::from_utf8(text).ok()?.parse::<f64>() {
+        Ok(n) => Some(n).filter(|n| !n.is_nan()),
+        Err(_) => Hexadecimal::parse(text)?.double(),
+    }
 }
 
 /// The same for what is to be kept: not beyond the numbers that there are, and not so small that nothing is left.
@@ -48,7 +52,7 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
         return Some(n as f64);
     }
     let n = parse_f64(text)?;
-    let mut digits = text.iter().take_while(|b| !matches!(b, b'e' | b'E'));
+    let mut digits = text.iter().take_while(|b| !matches!(b, b'e' | b'E' | b'p' | b'P'));
     let is_lost = if n.is_infinite() {
         digits.any(u8::is_ascii_digit)
     } else {

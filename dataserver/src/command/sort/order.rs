@@ -1,5 +1,6 @@
 //! Elements, and putting them in order.
 
+use ringtail_protocol::number::parse_f64;
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -80,9 +81,9 @@ pub(super) fn number(text: &[u8]) -> Option<f64> {
     if text.is_empty() {
         return Some(0.0);
     }
-    let number = text.parse::<f64>().ok().filter(|n| !n.is_nan())?;
+    let number = parse_f64(text.as_bytes())?;
     // Beyond what a double holds.
-    let digits = text.split(['e', 'E']).next().unwrap_or_default();
+    let digits = text.split(['e', 'E', 'p', 'P']).next().unwrap_or_default();
     let overflows = number.is_infinite() && digits.contains(|c: char| c.is_ascii_digit());
     let underflows = number == 0.0 && digits.contains(|c: char| ('1'..='9').contains(&c));
     (!overflows && !underflows).then_some(number)
