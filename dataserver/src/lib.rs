@@ -8,6 +8,8 @@ pub mod connection;
 pub mod counters;
 pub mod event;
 pub mod execute;
+#[cfg(any(test, fuzzing))]
+pub mod exercise;
 pub mod hub;
 pub mod latency;
 pub mod monitor;

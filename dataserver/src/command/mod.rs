@@ -36,7 +36,8 @@ mod slowlog;
 mod sort;
 mod stream;
 mod string;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code))]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

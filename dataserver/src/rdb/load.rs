@@ -22,6 +22,9 @@ const PLAIN: u64 = 1;
 /// A node of a list that is a listpack.
 const PACKED: u64 = 2;
 
+/// The last time that a field of a hash can have, in milliseconds since 1970, as Redis reads them.
+const LAST_TIME: u64 = (1 << 48) - 2;
+
 /// A value that was read.
 pub enum Loaded {
     /// A string.
@@ -205,6 +208,9 @@ fn hash(kind: u8, reader: &mut Reader<'_>, shape: &Shape) -> Read<Fields> {
 fn timed_hash(kind: u8, reader: &mut Reader<'_>, shape: &Shape) -> Read<Fields> {
     let mut hash = Fields::default();
     let mut add = |field: &[u8], value: &[u8], at: Option<u64>| {
+        if at.is_some_and(|at| at > LAST_TIME) {
+            return Err(Corrupt);
+        }
         if hash.timed().set(field, value, at, shape.hasher, shape.hash) { Ok(()) } else { Err(Corrupt) }
     };
     let has_first = kind == kind::HASH_TIMES || kind == kind::HASH_LISTPACK_TIMES;

@@ -19,6 +19,8 @@ mod ziplist;
 
 pub use libraries::{dump_libraries, restore_libraries};
 pub use load::{Loaded, Shape};
+#[cfg(any(test, fuzzing))]
+pub(crate) use payload::{FOOTER, sealed};
 pub use payload::{Refusal, dump, restore};
 
 /// The bytes are no value.

@@ -41,6 +41,18 @@ pub(super) fn closed(mut writer: Writer, version: u16) -> Vec<u8> {
     writer.0
 }
 
+/// Bytes of the footer.
+#[cfg(any(test, fuzzing))]
+pub(crate) const FOOTER: usize = VERSION + CHECKSUM;
+
+/// Any bytes, with the footer that belongs to them.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn sealed(body: &[u8]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.raw(body);
+    closed(writer, NEWEST)
+}
+
 /// What stands before the footer, which is right.
 pub(super) fn opened(payload: &[u8]) -> Result<&[u8], Refusal> {
     let refused = Refusal::VersionOrChecksum;

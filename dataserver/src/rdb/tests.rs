@@ -323,3 +323,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn times_that_no_clock_reaches_are_refused() {
+    let hash = |first: u64| [&first.to_le_bytes()[..], b"\x01\x02\x01f\x01v"].concat();
+    let last = (1_u64 << 48) - 3;
+    assert!(object_of(kind::HASH_TIMES, &hash(last)).is_ok());
+    for first in [last + 1, i64::MAX as u64, i64::MAX as u64 - 1] {
+        assert_eq!(object_of(kind::HASH_TIMES, &hash(first)).map(|object| shown(&object)), Err(Corrupt));
+    }
+}

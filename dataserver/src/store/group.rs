@@ -1,6 +1,6 @@
 //! One group of slots: what one lock guards.
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod check;
 mod databases;
 mod fields;
