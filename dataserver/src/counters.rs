@@ -47,6 +47,17 @@ macro_rules! counters {
     };
 }
 
+/// Counts a panic that passes through where this lives.
+pub struct PanicCount<'c>(pub &'c Counters);
+
+impl Drop for PanicCount<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.panics.add(1);
+        }
+    }
+}
+
 counters! {
     /// Commands run.
     commands,

@@ -382,7 +382,7 @@ impl Executor {
         });
         match obstacle {
             None => Ok(false),
-            Some(Obstacle::Busy) => Err(errors::BUSY_SCRIPT),
+            Some(Obstacle::Busy { is_function }) => Err(errors::busy(is_function)),
             Some(Obstacle::Until(until)) => {
                 self.server.blocked.fetch_add(1, Relaxed);
                 session.wait = Wait::Parked(Some(until));

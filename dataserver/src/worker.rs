@@ -1,6 +1,7 @@
 //! One worker thread: its connections, and its share of what is to be done besides requests.
 
 use crate::connection::{Connection, Scratch};
+use crate::counters::PanicCount;
 use crate::execute::Executor;
 use crate::latency;
 use crate::server::{Server, unix_millis};
@@ -32,7 +33,7 @@ const DRAIN: Duration = Duration::from_secs(2);
 pub async fn work(context: WorkerContext, server: Arc<Server>, tls: Option<TlsServer>) {
     let worker = context.index;
     let scratch = Rc::new(Scratch::new(Executor::new(Arc::clone(&server), worker)));
-    let ticking = tokio::task::spawn_local(tick(Arc::clone(&server), worker, Rc::clone(&scratch)));
+    let ticking = tokio::task::spawn_local(keep_ticking(Arc::clone(&server), worker, Rc::clone(&scratch)));
     let waking = tokio::task::spawn_local(Home::settle().serve());
     let serve = |accepted: Accepted| {
         let (server, tls, scratch) = (Arc::clone(&server), tls.clone(), Rc::clone(&scratch));
@@ -67,6 +68,7 @@ async fn admit(
     let local = stream.local_addr().unwrap_or(server.address);
     let registered = Registered { server, client: server.clients.register(peer, local, stream.raw_fd()) };
     let session = Session::new(Arc::clone(&registered.client), &server.access);
+    let _count = PanicCount(&server.counters[worker]);
     Connection::new(stream, session).serve(server, worker, scratch).await;
 }
 
@@ -85,6 +87,18 @@ struct Registered<'s> {
     client: Arc<Client>,
 }
 
+/// Ticks until the server stops. A panic is counted, and logged by what logs all; what it kept from being done is done by the next one.
+async fn keep_ticking(server: Arc<Server>, worker: usize, scratch: Rc<RefCell<Scratch>>) {
+    loop {
+        let mut ticking = tokio::task::JoinSet::new();
+        ticking.spawn_local(tick(Arc::clone(&server), worker, Rc::clone(&scratch)));
+        if ticking.join_next().await.is_none_or(|ended| ended.is_ok()) {
+            return;
+        }
+        tokio::time::sleep(TICK).await;
+    }
+}
+
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
         self.server.clients.remove(self.client.id);
@@ -96,6 +110,7 @@ async fn tick(server: Arc<Server>, worker: usize, scratch: Rc<RefCell<Scratch>>)
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut sweep = Sweep::new(worker, server.counters.len());
+    let _count = PanicCount(&server.counters[worker]);
     for turn in 0_u32.. {
         interval.tick().await;
         if server.expires.load(Relaxed) && !server.pause.keeps_expired() {

@@ -122,6 +122,11 @@ pub fn unknown_subcommand(parent: &str, name: &[u8]) -> Error {
     Error::new(format!("ERR unknown subcommand '{}'. Try {parent} HELP.", printable(name, ECHOED)))
 }
 
+/// The error while a script, or a function, runs for too long.
+pub const fn busy(is_function: bool) -> Error {
+    if is_function { BUSY_FUNCTION } else { BUSY_SCRIPT }
+}
+
 /// `ERR invalid expire time in 'set' command`.
 pub fn invalid_expire(command: &str) -> Error {
     Error::new(format!("ERR invalid expire time in '{command}' command"))

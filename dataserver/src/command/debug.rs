@@ -14,10 +14,12 @@ const NOT_ALLOWED: Error = Error::fixed(
     "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
 );
 
-const HELP: [&str; 11] = [
+const HELP: [&str; 13] = [
     "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "OBJECT <key>",
     "    Show low level info about `key` and associated value.",
+    "PANIC",
+    "    Fail as a bug would: this connection ends, INFO counts it in `panics`, the server lives.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Setting it to 0 disables expiring keys in background when they are not accessed. Setting it to 1 reenables it.",
     "SLEEP <seconds>",
@@ -40,6 +42,7 @@ pub(super) fn debug(c: &mut Call<'_, '_>) -> Done {
             c.reply.array(HELP.len());
             HELP.iter().for_each(|line| c.reply.simple(line));
         }
+        2 if is(name, "PANIC") => panic!("DEBUG PANIC"),
         3 if is(name, "OBJECT") => return object(c),
         3 if is(name, "SET-ACTIVE-EXPIRE") => {
             c.server.expires.store(&c.args[2] != b"0", Relaxed);

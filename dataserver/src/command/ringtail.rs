@@ -43,7 +43,7 @@ pub(super) fn lock(c: &mut Call<'_, '_>) -> Done {
         })
     });
     match obstacle {
-        Some(Obstacle::Busy) => return Err(errors::BUSY_SCRIPT),
+        Some(Obstacle::Busy { is_function }) => return Err(errors::busy(is_function)),
         Some(Obstacle::Until(until)) => {
             c.session.wait = Wait::Parked(Some(until));
             return Ok(());

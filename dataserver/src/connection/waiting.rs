@@ -5,6 +5,7 @@ use crate::server::{Server, unix_millis};
 use crate::session::{ReplyMode, Wait};
 use std::cell::RefCell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -16,10 +17,18 @@ pub(super) struct Ending<'s> {
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
-        // After a panic in the middle of a turn the worker's buffers may still be borrowed, but never the executor by
-        // somebody else: a turn does not wait.
-        if let Ok(mut scratch) = self.scratch.try_borrow_mut() {
-            scratch.executor.leave(&mut self.connection.session, unix_millis());
+        let Ok(mut scratch) = self.scratch.try_borrow_mut() else { return };
+        if std::thread::panicking() {
+            // What the panic left of replies must not go to the worker's next client.
+            scratch.output.clear();
+            scratch.batch.clear();
+        }
+        // What it left of the session must not end the process.
+        let session = &mut self.connection.session;
+        let leave = AssertUnwindSafe(|| scratch.executor.leave(session, unix_millis()));
+        if catch_unwind(leave).is_err() {
+            let peer = session.client.peer;
+            tracing::error!(%peer, "what a client left could not be put in order");
         }
     }
 }

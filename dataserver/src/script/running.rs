@@ -36,7 +36,7 @@ impl Flag {
 
     /// The error for those who wait for what it holds.
     pub(crate) fn busy(&self) -> Error {
-        if self.is_function { errors::BUSY_FUNCTION } else { errors::BUSY_SCRIPT }
+        errors::busy(self.is_function)
     }
 }
 

@@ -17,7 +17,19 @@ pub enum Obstacle {
     /// It may try again at this time, or when it is woken.
     Until(Instant),
     /// A script runs for too long: it is refused.
-    Busy,
+    Busy {
+        /// It is a function, which is ended by another command than scripts.
+        is_function: bool,
+    },
+}
+
+/// From when on who meets a hold is refused instead of waiting.
+#[derive(Clone, Copy, Debug)]
+pub struct Busy {
+    /// When that is.
+    pub from: Instant,
+    /// A function runs, and no script.
+    pub is_function: bool,
 }
 
 /// Slots of one group that are held.
@@ -27,8 +39,8 @@ pub struct Hold {
     slots: u16,
     /// When it ends by itself.
     until: Instant,
-    /// From when on others are refused instead of waiting.
-    busy_from: Option<Instant>,
+    /// `None`: others wait until its end.
+    busy: Option<Busy>,
     /// Who is to be woken at its end.
     parked: Vec<Arc<Client>>,
 }
@@ -49,9 +61,9 @@ impl Holds {
     }
 
     /// Holds these slots until then; the owner's older hold of this group is replaced.
-    pub fn add(&mut self, owner: Owner, slots: u16, until: Instant, busy_from: Option<Instant>) {
+    pub fn add(&mut self, owner: Owner, slots: u16, until: Instant, busy: Option<Busy>) {
         let parked = self.remove(owner);
-        self.0.push(Hold { owner, slots, until, busy_from, parked });
+        self.0.push(Hold { owner, slots, until, busy, parked });
     }
 
     /// Ends the owner's hold; who is to be woken.
@@ -71,9 +83,9 @@ impl Holds {
             hold.parked.iter().for_each(|client| client.unpark());
         }
         let hold = self.0.iter().find(|hold| hold.owner != owner && hold.slots & slots != 0)?;
-        match hold.busy_from {
-            Some(from) if from <= now => Some(Obstacle::Busy),
-            Some(from) => Some(Obstacle::Until(from.min(hold.until))),
+        match hold.busy {
+            Some(Busy { from, is_function }) if from <= now => Some(Obstacle::Busy { is_function }),
+            Some(Busy { from, .. }) => Some(Obstacle::Until(from.min(hold.until))),
             None => Some(Obstacle::Until(hold.until)),
         }
     }
@@ -110,9 +122,11 @@ mod tests {
     fn a_script_that_runs_too_long_makes_others_busy() {
         let (mut holds, now) = (Holds::default(), Instant::now());
         let (busy, until) = (now + Duration::from_secs(5), now + Duration::from_secs(1000));
-        holds.add(7, u16::MAX, until, Some(busy));
-        assert_eq!(holds.obstacle(1, 1, now), Some(Obstacle::Until(busy)));
-        assert_eq!(holds.obstacle(1, 1, busy), Some(Obstacle::Busy));
+        for is_function in [false, true] {
+            holds.add(7, u16::MAX, until, Some(Busy { from: busy, is_function }));
+            assert_eq!(holds.obstacle(1, 1, now), Some(Obstacle::Until(busy)));
+            assert_eq!(holds.obstacle(1, 1, busy), Some(Obstacle::Busy { is_function }));
+        }
         assert!(holds.remove(7).is_empty() && holds.is_empty());
     }
 }

@@ -15,6 +15,7 @@ mod hostile;
 mod linearizable;
 mod memory;
 mod model;
+mod panics;
 mod pubsub;
 mod routing;
 mod scan;

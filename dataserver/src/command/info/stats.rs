@@ -76,6 +76,7 @@ fn work(text: &mut Text, about: &mut About<'_, '_>) {
     let server = about.server;
     text.put("unexpected_error_replies", 0);
     text.put("total_error_replies", server.total(|c| &c.errors));
+    text.put("panics", server.total(|c| &c.panics));
     text.put("dump_payload_sanitizations", 0);
     text.put("total_reads_processed", server.total(|c| &c.reads));
     text.put("total_writes_processed", server.total(|c| &c.writes));

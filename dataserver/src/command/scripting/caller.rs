@@ -2,6 +2,7 @@
 
 use super::{Program, Progress, Started};
 use crate::command::{Call, Mode, run};
+use crate::counters::PanicCount;
 use crate::script::{Called, Caller};
 use crate::store::hold::Obstacle;
 use crate::store::{GROUPS, Key};
@@ -61,6 +62,7 @@ impl ScriptCaller<'_, '_, '_> {
 
     fn run(&mut self, args: Args<'_>, resp: Resp, out: &mut Vec<u8>) -> Result<(), Refusal> {
         let command = self.admit(args)?;
+        let _count = PanicCount(self.call.view.counters());
         let store = self.call.view.store();
         let range = command.range;
         if range.first == 1 && range.last == 1 && !command.flags.contains(Flags::MOVABLEKEYS) {
@@ -161,7 +163,7 @@ impl ScriptCaller<'_, '_, '_> {
         let (owner, now) = (self.call.session.client.id, Instant::now());
         match self.call.view.find_hold(keys, |holds, slots| holds.obstacle(owner, slots, now)) {
             None => Ok(()),
-            Some(Obstacle::Busy) => Err(errors::BUSY_SCRIPT.into()),
+            Some(Obstacle::Busy { is_function }) => Err(errors::busy(is_function).into()),
             Some(Obstacle::Until(_)) => Err(Refusal::Called(Called::Wait)),
         }
     }

@@ -7,7 +7,7 @@ use crate::script::{Flag, Pause, State, Vm, pool};
 use crate::session::{ReplyMode, Wait};
 use crate::store::Key;
 use crate::store::after::After;
-use crate::store::hold::bit;
+use crate::store::hold::{Busy, bit};
 use ringtail_protocol::command::Command;
 use ringtail_protocol::request::OwnedRequest;
 use std::collections::BTreeMap;
@@ -133,10 +133,12 @@ impl Long {
         if self.progress.waits_unlocked {
             return self.release_holds(c);
         }
-        let since = self.progress.flag.as_ref().map_or_else(Instant::now, |flag| flag.since);
+        let flag = self.progress.flag.as_ref();
+        let since = flag.map_or_else(Instant::now, |flag| flag.since);
+        let is_function = flag.is_some_and(|flag| flag.is_function);
         let busy = match c.server.scripts.busy_after.load(Relaxed) {
             0 => None,
-            millis => Some(since + Duration::from_millis(millis)),
+            millis => Some(Busy { from: since + Duration::from_millis(millis), is_function }),
         };
         for (group, slots) in masks(c.keys, &self.progress.slots) {
             let until = since + FOR_EVER;

@@ -181,6 +181,29 @@ fn a_long_script_holds_only_what_it_touched() {
 }
 
 #[test]
+fn who_meets_a_long_function_is_told_how_to_end_it() {
+    let [mut t, mut other] = two();
+    let library = b"#!lua name=l\nredis.register_function('f', function() while true do end end)";
+    assert_eq!(t.run_args(&[b"FUNCTION", b"LOAD", library]), "'l'");
+    t.begin(&[b"FCALL", b"f", b"1", b"a"]);
+    assert_eq!(other.run("CONFIG SET busy-reply-threshold 1"), "OK");
+    assert_eq!(t.go_on(), None);
+    let start = std::time::Instant::now();
+    while start.elapsed() < std::time::Duration::from_millis(2) {}
+    let busy = "-BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+    for line in ["GET a", "EVAL 'return redis.call(\"get\", \"a\")' 0", "SCRIPT KILL"] {
+        assert_eq!(other.run(line).split(" script:").next(), Some(busy), "{line}");
+    }
+    assert_eq!(other.run("FUNCTION KILL"), "OK");
+    assert!(
+        (0..1000)
+            .find_map(|_| t.go_on())
+            .unwrap()
+            .starts_with("-ERR Script killed by user with FUNCTION KILL")
+    );
+}
+
+#[test]
 fn a_script_that_wrote_is_not_killed() {
     let [mut t, mut other] = two();
     t.begin(&[b"EVAL", b"redis.call('set', KEYS[1], 1) local n = 0 for i = 1, 3e6 do n = n + 1 end return redis.call('incr', KEYS[1])", b"1", b"a"]);
