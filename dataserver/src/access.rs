@@ -93,8 +93,16 @@ impl Access {
     }
 
     /// Notes that a name and password were wrong; `given` is what AUTH or HELLO was called.
-    pub fn note_bad_login(&self, session: &Session, given: &[u8], user: &[u8], command: &Command, now: u64) {
-        self.note_as(session, session.context(), Reason::Auth, given, user, command, now);
+    pub fn note_bad_login(
+        &self,
+        session: &Session,
+        context: Context,
+        given: &[u8],
+        user: &[u8],
+        command: &Command,
+        now: u64,
+    ) {
+        self.note_as(session, context, Reason::Auth, given, user, command, now);
     }
 
     #[expect(clippy::too_many_arguments, reason = "an entry has so many fields")]

@@ -43,6 +43,8 @@ pub struct Waiter {
     pub even_missing: bool,
     /// Redis's name of the type that its key must have.
     pub wanted: &'static str,
+    /// It does not wait for ever.
+    pub has_timeout: bool,
     /// Who is to be told when what it reads changes.
     pub tracker: Option<Arc<dyn Tracker>>,
     request: OwnedRequest,
@@ -69,6 +71,8 @@ pub struct Waiting {
     pub even_missing: bool,
     /// See [`Waiter::wanted`].
     pub wanted: &'static str,
+    /// See [`Waiter::has_timeout`].
+    pub has_timeout: bool,
     /// See [`Waiter::tracker`].
     pub tracker: Option<Arc<dyn Tracker>>,
 }
@@ -91,6 +95,7 @@ impl Waiter {
             users_seen,
             even_missing: waiting.even_missing,
             wanted: waiting.wanted,
+            has_timeout: waiting.has_timeout,
             tracker: waiting.tracker,
             request: waiting.request,
             timed_out: waiting.timed_out,
@@ -191,6 +196,7 @@ mod tests {
             timed_out: b"*-1\r\n".to_vec(),
             even_missing: false,
             wanted: "list",
+            has_timeout: false,
             tracker: None,
         };
         Waiter::new(&client, lookup(b"lpop").unwrap(), 0, false, 0, waiting)

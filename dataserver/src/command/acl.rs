@@ -1,8 +1,8 @@
 //! AUTH and ACL: who the client is, and what users may do.
 
-use super::{Call, Done};
+use super::{Call, Done, Mode};
 use crate::hub::Kind;
-use ringtail_protocol::acl::{self, DEFAULT_USER, GENPASS_BYTES};
+use ringtail_protocol::acl::{self, Context, DEFAULT_USER, GENPASS_BYTES};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::number::parse_i64;
 use std::path::PathBuf;
@@ -41,7 +41,9 @@ pub(super) fn log_in(c: &mut Call<'_, '_>, user: &[u8], password: &[u8]) -> Done
     if c.session.log_in(access, user, password) {
         return Ok(());
     }
-    access.note_bad_login(c.session, &c.args[0], user, c.command, c.view.now);
+    // No script may log in: it is a transaction that this is a part of.
+    let context = if c.mode == Mode::Nested { Context::Multi } else { Context::Toplevel };
+    access.note_bad_login(c.session, context, &c.args[0], user, c.command, c.view.now);
     Err(errors::WRONG_PASSWORD)
 }
 

@@ -89,6 +89,7 @@ impl Call<'_, '_> {
             timed_out: reply,
             even_missing: waits.even_missing,
             wanted: waits.wanted,
+            has_timeout: waits.timeout.0.is_some(),
             tracker: self.session.tracker(self.command),
         };
         let (client, db) = (&self.session.client, self.view.db);

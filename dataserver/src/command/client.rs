@@ -67,6 +67,7 @@ pub(super) fn set_info(c: &mut Call<'_, '_>) -> Done {
 
 /// CLIENT INFO
 pub(super) fn info(c: &mut Call<'_, '_>) -> Done {
+    note_command(c);
     let line = line(&c.session.client, c.view.now);
     c.reply.verbatim(&format!("{line}\n"));
     Ok(())
@@ -75,6 +76,7 @@ pub(super) fn info(c: &mut Call<'_, '_>) -> Done {
 /// CLIENT LIST [TYPE normal|master|replica|pubsub] [ID id …]
 pub(super) fn list(c: &mut Call<'_, '_>) -> Done {
     let wanted = list_options(c)?;
+    note_command(c);
     let mut text = String::new();
     for client in c.server.clients.list().iter().filter(|client| wanted.includes(client)) {
         text.push_str(&line(client, c.view.now));
@@ -129,6 +131,11 @@ fn of_type(name: &[u8]) -> Result<Option<bool>, Error> {
         () if ["master", "slave", "replica"].iter().any(is) => Ok(None),
         () => Err(Error::new(format!("ERR Unknown client type '{}'", printable(name, 128)))),
     }
+}
+
+/// The command that asks is the client's last one already; to others it is so from the end of its batch on.
+fn note_command(c: &Call<'_, '_>) {
+    c.session.client.command.store(c.command.id as u16, Relaxed);
 }
 
 /// One client as CLIENT LIST shows it.

@@ -87,11 +87,10 @@ pub(super) fn restore(c: &mut Call<'_, '_>) -> Done {
         c.view.delete(key);
         return Ok(());
     }
+    // As in Redis the key is a new one, and nothing is said of the old one's end.
+    c.view.clear(key);
     match value {
-        Loaded::Bytes(bytes) => {
-            c.view.delete(key);
-            c.view.set_bytes_owned(key, bytes, at);
-        }
+        Loaded::Bytes(bytes) => c.view.set_bytes_owned(key, bytes, at),
         Loaded::Object(object) => c.view.put(key, object, at),
     }
     let memory = &c.server.store.memory;

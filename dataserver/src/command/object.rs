@@ -58,10 +58,18 @@ pub(super) fn idle_time(c: &mut Call<'_, '_>) -> Done {
     Ok(())
 }
 
-/// OBJECT REFCOUNT key: values are never shared.
+/// Redis has one object for each of the numbers from 0 up to here, and shares it among all keys.
+const SHARED: std::ops::Range<i64> = 0..10_000;
+
+/// OBJECT REFCOUNT key: values are never shared; of small numbers it is said that they are, as in Redis without a limit to its memory.
 pub(super) fn ref_count(c: &mut Call<'_, '_>) -> Done {
-    match c.view.look_quietly(&c.keys[0]) {
-        Some(_) => c.reply.int(1),
+    let is_shared = |entry: &Entry| {
+        let number = entry.bytes().filter(|_| encoding_of(entry) == "int").and_then(parse_i64);
+        number.is_some_and(|n| SHARED.contains(&n))
+    };
+    match c.view.look_quietly(&c.keys[0]).map(is_shared) {
+        Some(true) => c.reply.int(i32::MAX.into()),
+        Some(false) => c.reply.int(1),
         None => c.reply.null(),
     }
     Ok(())

@@ -96,7 +96,7 @@ impl Harness {
     fn decoded(out: &[u8]) -> Vec<Value> {
         let (mut replies, mut at) = (Vec::new(), 0);
         while at < out.len() {
-            let (value, length) = Value::decode(&out[at..]).unwrap().unwrap();
+            let (value, length) = Value::decode(&out[at..]).expect("a reply").expect("all of it");
             replies.push(value);
             at += length;
         }

@@ -76,6 +76,11 @@ impl Interest {
         self.waiting.keys().map(|(db, key)| (*db, &**key))
     }
 
+    /// Who waits, key by key.
+    pub fn queues(&self) -> impl Iterator<Item = &[Arc<Waiter>]> {
+        self.waiting.values().map(Vec::as_slice)
+    }
+
     /// The keys that somebody watches.
     pub fn watched(&self) -> impl Iterator<Item = (u8, &[u8])> {
         self.watched.keys().map(|(db, key)| (*db, &**key))

@@ -2,8 +2,11 @@
 
 use super::{About, Text};
 use crate::server::REDIS_VERSION;
+use crate::session::Client;
+use crate::store::view::View;
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// How often a second expired keys are looked for, and idle clients.
@@ -57,8 +60,7 @@ fn system() -> String {
 
 pub(super) fn clients(text: &mut Text, about: &mut About<'_, '_>) {
     let (server, clients) = (about.server, about.server.clients.list());
-    let most =
-        |bytes: fn(&crate::session::Client) -> u64| clients.iter().map(|c| bytes(c)).max().unwrap_or(0);
+    let most = |bytes: fn(&Client) -> u64| clients.iter().map(|c| bytes(c)).max().unwrap_or(0);
     text.put("connected_clients", clients.len());
     text.put("cluster_connections", 0);
     text.put("maxclients", server.settings.max_clients.load(Relaxed));
@@ -67,9 +69,22 @@ pub(super) fn clients(text: &mut Text, about: &mut About<'_, '_>) {
     text.put("blocked_clients", server.blocked.load(Relaxed));
     text.put("tracking_clients", server.listeners.count());
     text.put("pubsub_clients", clients.iter().filter(|client| client.is_subscribed()).count());
-    text.put("clients_in_timeout_table", 0);
-    text.put("total_blocking_keys", 0);
-    text.put("total_blocking_keys_on_nokey", 0);
+    let waits = |client: &&Arc<Client>| client.waiter().as_ref().is_some_and(|waiter| waiter.has_timeout);
+    text.put("clients_in_timeout_table", clients.iter().filter(waits).count());
+    blocking_keys(text, about.view);
+}
+
+/// How many keys clients wait for, and how many of those for their end too.
+fn blocking_keys(text: &mut Text, view: &mut View<'_>) {
+    let (mut keys, mut on_no_key) = (0, 0);
+    view.each_group(|_, slots| {
+        for waiters in slots.interest_if_any().into_iter().flat_map(|interest| interest.queues()) {
+            keys += 1;
+            on_no_key += usize::from(waiters.iter().any(|waiter| waiter.even_missing));
+        }
+    });
+    text.put("total_blocking_keys", keys);
+    text.put("total_blocking_keys_on_nokey", on_no_key);
 }
 
 /// This server keeps nothing on disk; clients wait for `loading:0`.

@@ -280,3 +280,15 @@ fn passwords_are_made_up() {
     assert_eq!(h.run("ACL GENPASS 5").len(), 4);
     assert!(h.run("ACL GENPASS 0").starts_with("-ERR ACL GENPASS argument must be the number of bits"));
 }
+
+#[test]
+fn a_login_that_fails_in_a_transaction_is_logged_as_part_of_it() {
+    let mut h = Harness::new();
+    h.run("ACL SETUSER u on >pw");
+    for line in ["AUTH u wrong", "MULTI", "AUTH u wrong", "EXEC"] {
+        h.run(line);
+    }
+    let log = h.run("ACL LOG");
+    let contexts: Vec<&str> = log.split("'context', '").skip(1).map(|rest| &rest[..5]).collect();
+    assert_eq!(contexts, ["multi", "tople"]);
+}

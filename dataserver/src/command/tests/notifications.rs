@@ -120,3 +120,19 @@ fn evictions_are_events() {
     let told = events(&mut t, &mut ear, &format!("SET other {}", "x".repeat(50_000)));
     assert!(told.contains(&"evicted k".to_owned()), "{told:?}");
 }
+
+#[test]
+fn restore_says_that_the_key_is_new_even_when_it_replaces() {
+    let (mut t, mut ear) = pair("EAn");
+    for value in [
+        "\\x00\\xc190\\x0a\\x00\\x9d\\x94\\xea'\\x93\\xfc\\x08\\xb9",
+        "\\x02\\x02\\x01a\\x01b\\x0a\\x00\\xfed!%\\xeb\\x03=\\x0d",
+    ] {
+        t.run("SET k v");
+        received(&mut ear);
+        let line = format!("RESTORE k 0 \"{value}\" REPLACE");
+        assert_eq!(events(&mut t, &mut ear, &line), ["new k", "restore k"]);
+        assert_eq!(events(&mut t, &mut ear, &line.replace("k 0", "k 1")), ["new k", "restore k"]);
+        assert_eq!(events(&mut t, &mut ear, &format!("{} ABSTTL", line.replace("k 0", "k 1"))), ["del k"]);
+    }
+}

@@ -314,3 +314,30 @@ fn clients_are_told_and_killed_by_what_they_are() {
     );
     assert!(other.session.client.is_killed());
 }
+
+#[test]
+fn the_asking_client_s_last_command_is_the_one_that_asks() {
+    let mut t = Harness::new();
+    t.run("PING");
+    assert!(t.run("CLIENT INFO").contains(" cmd=client|info "));
+    assert!(t.run("CLIENT LIST").contains(" cmd=client|list "));
+}
+
+#[test]
+fn info_counts_the_keys_that_are_waited_for() {
+    let mut t = Harness::new();
+    let mut waiting = [(); 3].map(|()| Harness::of(t.server.clone()));
+    t.run("XGROUP CREATE x g $ MKSTREAM");
+    waiting[0].run("BLPOP a b 0");
+    waiting[1].run("BLPOP b c 10");
+    waiting[2].run("XREADGROUP GROUP g me BLOCK 1000 STREAMS x >");
+    let info = t.run("INFO clients");
+    for field in [
+        "blocked_clients:3",
+        "clients_in_timeout_table:2",
+        "total_blocking_keys:4",
+        "total_blocking_keys_on_nokey:1",
+    ] {
+        assert!(info.contains(&format!("{field}\\r")), "{field}: {info}");
+    }
+}

@@ -166,9 +166,9 @@ Sort = row("sort", -2, flags!(WRITE DENYOOM))
     .acl(Acl::SET.union(Acl::SORTEDSET).union(Acl::LIST).union(Acl::DANGEROUS))
     .keys(&[
         KeySpec::one(1, key_flags!(RO ACCESS)),
-        KeySpec::unknown(key_flags!(RO ACCESS INCOMPLETE))
+        KeySpec::unknown(key_flags!(RO ACCESS))
             .note("For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort"),
-        KeySpec::sort_store(key_flags!(OW UPDATE INCOMPLETE))
+        KeySpec::sort_store(key_flags!(OW UPDATE))
             .note("For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array"),
     ])
     .args(&[
@@ -183,7 +183,7 @@ SortRo = row("sort_ro", -2, flags!(READONLY))
     .acl(Acl::SET.union(Acl::SORTEDSET).union(Acl::LIST).union(Acl::DANGEROUS))
     .keys(&[
         KeySpec::one(1, key_flags!(RO ACCESS)),
-        KeySpec::unknown(key_flags!(RO ACCESS INCOMPLETE))
+        KeySpec::unknown(key_flags!(RO ACCESS))
             .note("For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort"),
     ])
     .args(&[
