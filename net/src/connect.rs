@@ -8,6 +8,7 @@ use rustls_pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
+use crate::limits;
 use crate::stream::Stream;
 use crate::tls::TlsClient;
 use crate::tls_error::rustls_error;
@@ -39,16 +40,24 @@ async fn open(addr: &str, tls: Option<&TlsClient>) -> io::Result<Stream> {
     Stream::secure(socket, session)
 }
 
-/// Tries each address that the name has, in the resolver's order.
+/// Tries each address that the name has, in the resolver's order; and again from the first, if one did not say no. The caller
+/// bounds the time.
 async fn connect_any(addr: &str) -> io::Result<TcpStream> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in lookup_host(addr).await? {
-        match TcpStream::connect(address).await {
-            Ok(socket) => return Ok(socket),
-            Err(error) => last = error,
+    let addresses: Vec<_> = lookup_host(addr).await?.collect();
+    loop {
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        let mut refused = true;
+        for address in &addresses {
+            match timeout(limits::DIAL, TcpStream::connect(address)).await {
+                Ok(Ok(socket)) => return Ok(socket),
+                Ok(Err(error)) => last = error,
+                Err(_) => refused = false,
+            }
+        }
+        if refused {
+            return Err(last);
         }
     }
-    Err(last)
 }
 
 fn server_name(addr: &str) -> io::Result<ServerName<'static>> {

@@ -17,6 +17,10 @@ pub const CIPHERTEXT_READ: usize = 64 << 10;
 /// Most plaintext that a TLS session encrypts ahead of what the socket takes.
 pub const CIPHERTEXT_PENDING: usize = 64 << 10;
 
+/// Longest wait for one attempt to connect, before another is begun: the system sends a lost packet of the first again only after
+/// a second.
+pub const DIAL: Duration = Duration::from_millis(500);
+
 /// What a read asks for when the caller's buffer has no room at all.
 pub const LEAST_READ: usize = 4 << 10;
 

@@ -1,14 +1,22 @@
 //! What went wrong on the way to a member: whose fault it is, whether a retry is safe, and the one place where it becomes an error reply.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+use ringtail_net::units::Time;
+
+/// What is said where the request did not leave the proxy.
+const UNSENT: &str = "nothing was sent, a retry is safe";
+/// What is said where it may have arrived.
+const SENT: &str = "a retry is safe for what may run twice, such as a read";
 
 /// Why a member did not answer a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
     /// No connection: the request was not sent.
     Down(Arc<str>),
+    /// The member's breaker is open: the request was not sent.
+    Open(Arc<str>),
     /// No answer within the deadline.
     Late(Duration),
     /// The connection broke between the request and the answer.
@@ -20,40 +28,33 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// The error reply's line without `-` and CR LF, for the member called `member`.
-    pub(crate) fn text(&self, member: &str) -> String {
-        format!("{} member {member} {self}", self.code())
+    /// The error reply's line without `-` and CR LF, for the member of this name at this address: which member, what
+    /// happened, and whether a retry is safe.
+    pub(crate) fn text(&self, name: &str, addr: &str) -> String {
+        let at = if name == addr { String::new() } else { format!(" ({addr})") };
+        format!("{} member={name} {}", self.code(), self.said(&at))
     }
 
     const fn code(&self) -> &'static str {
         match self {
-            Self::Down(_) => "MEMBERDOWN",
+            Self::Down(_) | Self::Open(_) => "MEMBERDOWN",
             Self::Late(_) => "TIMEOUT",
             Self::Lost(_) => "MEMBERLOST",
             Self::Busy(_) => "MEMBERBUSY",
             Self::NoDatabase(_) => "ERR",
         }
     }
-}
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn said(&self, at: &str) -> String {
         match self {
-            Self::Down(why) => write!(f, "is down: {why}; nothing was sent, a retry is safe"),
-            Self::Late(time) => {
-                write!(f, "did not answer within {} ms; it may still run the command", time.as_millis())
-            }
+            Self::Down(why) => format!("is down{at}: {why}; {UNSENT}"),
+            Self::Open(why) => format!("is not asked until it answers a probe{at}: {why}; {UNSENT}"),
+            Self::Late(time) => format!("after {}{at}: it may still run the command; {SENT}", Time(*time)),
             Self::Lost(why) => {
-                write!(f, "broke off before it answered: {why}; it may have run the command or not")
+                format!("broke off before it answered{at}: {why}; it may have run the command or not; {SENT}")
             }
-            Self::Busy(time) => {
-                write!(
-                    f,
-                    "had no free connection within {} ms; nothing was sent, a retry is safe",
-                    time.as_millis()
-                )
-            }
-            Self::NoDatabase(db) => write!(f, "has no database {db}"),
+            Self::Busy(time) => format!("had no free connection within {}{at}; {UNSENT}", Time(*time)),
+            Self::NoDatabase(db) => format!("has no database {db}{at}"),
         }
     }
 }

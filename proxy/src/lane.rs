@@ -57,6 +57,8 @@ pub(crate) struct Lane {
     core: RefCell<Core>,
     /// Already among those that the turn's end writes.
     pub(crate) touched: Cell<bool>,
+    /// A pause before it is opened again is over now.
+    hurry: Cell<bool>,
     /// The lane's own task.
     task: RefCell<Waker>,
 }
@@ -82,6 +84,8 @@ struct Core {
     scanner: Scanner,
     /// Since when the oldest request that was given up for late waits; `None` once a byte came.
     owed_since: Option<Instant>,
+    /// An answer came that somebody still waited for, since this was last looked at.
+    in_time: bool,
     /// Sessions that wait for room.
     waiting: Vec<Rc<Session>>,
 }
@@ -94,6 +98,7 @@ impl Lane {
             resp,
             core: RefCell::new(Core::new()),
             touched: Cell::new(false),
+            hurry: Cell::new(false),
             task: RefCell::new(Waker::noop().clone()),
         });
         tokio::task::spawn_local(serve::supervise(Rc::clone(&lane), Rc::clone(worker)));
@@ -104,6 +109,9 @@ impl Lane {
     #[inline]
     pub(crate) fn admits(&self, db: u8) -> Result<(), Refusal> {
         let core = self.core.borrow();
+        if self.member.breaker.refuses() {
+            return Err(Refusal::Fault(Fault::Open(self.member.breaker.why())));
+        }
         if let Phase::Down(why) = &core.phase {
             return Err(Refusal::Fault(Fault::Down(Arc::clone(why))));
         }
@@ -182,6 +190,7 @@ impl Core {
             partial: Vec::new(),
             scanner: Scanner::default(),
             owed_since: None,
+            in_time: false,
             waiting: Vec::new(),
         }
     }

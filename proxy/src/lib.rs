@@ -19,13 +19,15 @@
 //!
 //! `worker` is what one thread's connections share; threads share nothing on the way of a request but a counter of their
 //! own (`shared`). `member` is one server as a worker sees it: lanes, and a pool of dedicated connections (`link`) for
-//! what may take long and must not stand before others' requests. `lane::deadline` answers what is late in its place;
+//! what may take long and must not stand before others' requests. `lane::deadline` answers what is late in its place; `breaker`
+//! has a member that hangs refused at once, until it answers a probe;
 //! `fault` says whose fault it was and whether a retry is safe. `limits` bounds everything.
 //!
 //! Measured on one core before three redis-servers (GET:SET 10:1, 256 B, 50 clients; see docs/benchmarks.md), this costs mostly what the
 //! kernel takes for two reads and writes a batch; that is why everything above is about fewer and fuller ones.
 
 mod alias;
+mod breaker;
 mod clients;
 mod fault;
 mod gather;

@@ -51,6 +51,18 @@ pub const RECONNECT_FIRST: Duration = Duration::from_millis(50);
 /// A lane that owes answers and sends no byte for this many `--timeout`s is closed and opened anew.
 pub const HUNG_TIMEOUTS: u32 = 2;
 
+/// Failures of a member in a row, with no answer in time between them, after which it is no longer asked.
+pub const BREAKER_FAILURES: u32 = 5;
+
+/// Failures that are closer together are taken for one: a server that is restarted breaks all its connections at once.
+pub const BREAKER_APART: Duration = Duration::from_millis(20);
+
+/// Pause before the second probe of a member that is not asked; it doubles up to [`PROBE_MOST`].
+pub const PROBE_FIRST: Duration = Duration::from_millis(50);
+
+/// Longest pause between two probes: with [`ringtail_net::limits::DIAL`], what keeps a recovery below a second.
+pub const PROBE_MOST: Duration = Duration::from_millis(250);
+
 /// Databases that a session can select, as Redis has them by default.
 pub const DATABASES: u8 = 16;
 

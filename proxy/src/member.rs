@@ -3,18 +3,20 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool::Runtime;
 use deadpool::managed::{Pool, PoolError, TimeoutType};
 use ringtail_protocol::reply::Resp;
-use tokio::time::timeout;
+use tokio::task::spawn_local;
+use tokio::time::{Instant, timeout};
 
+use crate::breaker::{Breaker, State};
 use crate::fault::{self, Fault};
 use crate::lane::{Lane, Refusal};
-use crate::link::Dialer;
+use crate::link::{Dialer, Link};
 use crate::shared::Shared;
 use crate::worker::Worker;
 
@@ -31,7 +33,22 @@ pub(crate) struct Sight {
     pub(crate) faults: AtomicU64,
     /// Connections that broke or could not be made.
     pub(crate) breaks: AtomicU64,
+    /// Requests that it did not answer in time.
+    pub(crate) timeouts: AtomicU64,
+    /// Requests that its breaker refused.
+    pub(crate) refused: AtomicU64,
+    /// How often the breaker opened.
+    pub(crate) opened: AtomicU64,
+    breaker: AtomicU8,
     pub(crate) last_error: Mutex<String>,
+}
+
+impl Sight {
+    /// Where its breaker stands.
+    pub(crate) fn breaker(&self) -> State {
+        let states = [State::Closed, State::Open, State::Probation];
+        states[usize::from(self.breaker.load(Relaxed)) % states.len()]
+    }
 }
 
 /// One member of the topology, in one worker.
@@ -49,11 +66,60 @@ pub(crate) struct Member {
     pub(crate) only_db_0: Cell<bool>,
     /// It has left the topology: its lanes end when nobody waits for them.
     pub(crate) retired: Cell<bool>,
+    pub(crate) breaker: Breaker,
+    /// A probe was not answered since the breaker opened.
+    unreachable: Cell<bool>,
     pub(crate) sight: Arc<Sight>,
 }
 
 impl Member {
-    pub(crate) fn new(shared: &Arc<Shared>, name: &str, addr: &str) -> Rc<Self> {
+    /// A member, and the task of its breaker.
+    pub(crate) fn start(worker: &Rc<Worker>, name: &str, addr: &str) -> Rc<Self> {
+        let member = Self::new(&worker.shared, name, addr);
+        spawn_local(Rc::clone(&member).guard(Rc::clone(worker)));
+        member
+    }
+
+    /// Runs the breaker until the member leaves.
+    async fn guard(self: Rc<Self>, worker: Rc<Worker>) {
+        let wanted = || !self.retired.get();
+        let probe = async || {
+            let asked = Link::open(&self.addr, &worker.shared, Resp::V2);
+            timeout(self.timeout, asked).await.is_ok_and(|answered| answered.is_ok())
+        };
+        self.breaker.run(wanted, probe, |state| self.entered(&worker, state)).await;
+    }
+
+    fn entered(&self, worker: &Worker, state: State) {
+        let before = self.sight.breaker();
+        self.sight.breaker.store(state as u8, Relaxed);
+        match (before, state) {
+            (State::Closed, State::Open) => self.give_up(worker),
+            (State::Probation, State::Open) => self.unreachable.set(true),
+            (State::Probation, State::Closed) => self.recover(),
+            _ => {}
+        }
+    }
+
+    /// Who waits for a lane to be opened, or for room in one, hears at once what is wrong.
+    fn give_up(&self, worker: &Worker) {
+        let why = self.breaker.why();
+        self.sight.opened.fetch_add(1, Relaxed);
+        if self.note(&why) {
+            tracing::warn!(member = self.label, "member is not asked until it answers a probe: {why}");
+        }
+        self.each_lane(|lane| lane.refuse_unsent(worker, &Fault::Open(Arc::clone(&why))));
+    }
+
+    fn recover(&self) {
+        tracing::info!(member = self.label, "member answers again");
+        self.note("");
+        if self.unreachable.take() {
+            self.each_lane(|lane| lane.renew());
+        }
+    }
+
+    fn new(shared: &Arc<Shared>, name: &str, addr: &str) -> Rc<Self> {
         let label = if name == addr { addr.to_owned() } else { format!("{name} ({addr})") };
         let sight = Sight { name: name.to_owned(), addr: addr.to_owned(), ..Sight::default() };
         Rc::new(Self {
@@ -65,6 +131,8 @@ impl Member {
             timeout: shared.settings.timeout,
             only_db_0: Cell::new(false),
             retired: Cell::new(false),
+            breaker: Breaker::default(),
+            unreachable: Cell::new(false),
             sight: Arc::new(sight),
         })
     }
@@ -108,6 +176,7 @@ impl Member {
         if let Some(links) = &self.links {
             links.close();
         }
+        self.breaker.look();
     }
 
     /// Asks on a dedicated connection: what may take long must not stand before others' requests in a lane.
@@ -137,7 +206,12 @@ impl Member {
     #[cold]
     pub(crate) fn fault(&self, fault: &Fault) -> Vec<u8> {
         self.sight.faults.fetch_add(1, Relaxed);
-        fault::line(&fault.text(&self.label))
+        match fault {
+            Fault::Late(_) => _ = self.sight.timeouts.fetch_add(1, Relaxed),
+            Fault::Open(_) => _ = self.sight.refused.fetch_add(1, Relaxed),
+            _ => {}
+        }
+        fault::line(&fault.text(&self.name, &self.addr))
     }
 
     /// An error's text without the address that the label says already.
@@ -162,15 +236,23 @@ impl Member {
             tracing::warn!(member = self.label, "a connection to the member broke: {error}");
             self.sight.breaks.fetch_add(1, Relaxed);
             self.note(&error.to_string());
+            // One that was given up by ourselves has been counted when it was late.
+            if error.kind() != io::ErrorKind::TimedOut {
+                self.breaker.failed(Instant::now(), || error.to_string());
+            }
         }
     }
 
     /// Said once, not at each retry.
     pub(crate) fn lane_down(&self, why: &str) {
         self.sight.breaks.fetch_add(1, Relaxed);
-        if !self.retired.get() && self.note(why) {
+        if self.retired.get() {
+            return;
+        }
+        if self.note(why) {
             tracing::warn!(member = self.label, "member is down: {why}");
         }
+        self.breaker.failed(Instant::now(), || why.to_owned());
     }
 
     /// Keeps the last error; whether it is another than before.

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet, spawn_local, yield_now};
 use tokio::time::timeout;
 
@@ -40,10 +41,35 @@ pub(crate) type Answering = Rc<dyn Fn(&[Vec<u8>]) -> Option<Vec<u8>>>;
 pub(crate) struct Fake {
     pub(crate) addr: String,
     pub(crate) connections: Rc<Cell<usize>>,
+    ice: Rc<Ice>,
     tasks: Rc<RefCell<Vec<AbortHandle>>>,
 }
 
+/// Holds up everything that a member does, as SIGSTOP would: the system still takes connections and bytes for it.
+#[derive(Default)]
+struct Ice {
+    frozen: Cell<bool>,
+    thawed: Notify,
+}
+
+impl Ice {
+    async fn wait(&self) {
+        while self.frozen.get() {
+            self.thawed.notified().await;
+        }
+    }
+}
+
 impl Fake {
+    pub(crate) fn freeze(&self) {
+        self.ice.frozen.set(true);
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.ice.frozen.set(false);
+        self.ice.thawed.notify_waiters();
+    }
+
     pub(crate) async fn start(answering: Answering) -> Self {
         Self::start_at("127.0.0.1:0", answering).await
     }
@@ -52,16 +78,22 @@ impl Fake {
         let listener = TcpListener::bind(addr).await.unwrap();
         let addr = listener.local_addr().unwrap().to_string();
         let (connections, tasks) = (Rc::new(Cell::new(0)), Rc::new(RefCell::new(Vec::new())));
-        let (count, all) = (Rc::clone(&connections), Rc::clone(&tasks));
+        let ice = Rc::<Ice>::default();
+        let (count, all, frost) = (Rc::clone(&connections), Rc::clone(&tasks), Rc::clone(&ice));
         let accept = spawn_local(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 count.set(count.get() + 1);
-                let task = spawn_local(answer_all(socket, Rc::clone(&answering), count.get() as u64));
+                let task = spawn_local(answer_all(
+                    socket,
+                    Rc::clone(&answering),
+                    Rc::clone(&frost),
+                    count.get() as u64,
+                ));
                 all.borrow_mut().push(task.abort_handle());
             }
         });
         tasks.borrow_mut().push(accept.abort_handle());
-        Self { addr, connections, tasks }
+        Self { addr, connections, ice, tasks }
     }
 
     /// A member that lets lanes be opened, and then reads nothing more.
@@ -79,7 +111,8 @@ impl Fake {
                 kept.push(socket);
             }
         });
-        Self { addr, connections: Rc::default(), tasks: Rc::new(RefCell::new(vec![task.abort_handle()])) }
+        let tasks = Rc::new(RefCell::new(vec![task.abort_handle()]));
+        Self { addr, connections: Rc::default(), ice: Rc::default(), tasks }
     }
 
     /// Closes its listener and its connections.
@@ -92,9 +125,10 @@ impl Fake {
     }
 }
 
-async fn answer_all(mut socket: TcpStream, answering: Answering, seed: u64) {
+async fn answer_all(mut socket: TcpStream, answering: Answering, ice: Rc<Ice>, seed: u64) {
     let (mut parser, mut buf, mut rng) = (Parser::default(), Vec::new(), fastrand::Rng::with_seed(seed));
     while socket.read_buf(&mut buf).await.is_ok_and(|read| read > 0) {
+        ice.wait().await;
         let mut batch = Batch::default();
         let consumed = parser.parse(&mut buf, RequestLimits::FULL, &mut batch).consumed;
         let mut out = Vec::new();

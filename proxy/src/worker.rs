@@ -146,7 +146,7 @@ impl Worker {
             .map(|member| {
                 let addr = member.addr.to_string();
                 let same = old.iter().position(|old| old.name == member.name && old.addr == addr);
-                same.map_or_else(|| Member::new(&self.shared, &member.name, &addr), |at| old.swap_remove(at))
+                same.map_or_else(|| Member::start(self, &member.name, &addr), |at| old.swap_remove(at))
             })
             .collect();
         self.shared.set_sights(self.index, members.iter().map(|member| Arc::clone(&member.sight)).collect());

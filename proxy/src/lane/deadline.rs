@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
+use ringtail_net::units::Time;
 use tokio::time::Instant;
 
 use super::{Core, Lane};
@@ -103,16 +104,18 @@ impl Lane {
             // Its task ends the connection, and answers all that wait.
             self.look();
         }
-        self.answer_late(worker, &expired);
+        self.answer_late(worker, now, &expired);
         next
     }
 
     #[cold]
-    fn answer_late(&self, worker: &Worker, expired: &[Target]) {
+    fn answer_late(&self, worker: &Worker, now: Instant, expired: &[Target]) {
         if expired.is_empty() {
             return;
         }
-        let error = self.member.fault(&Fault::Late(worker.timeout()));
+        let timeout = worker.timeout();
+        self.member.breaker.late(now, timeout, || format!("no answer within {}", Time(timeout)));
+        let error = self.member.fault(&Fault::Late(timeout));
         for target in expired {
             target.answer(worker, &error);
         }
@@ -135,7 +138,7 @@ impl Core {
             .filter(|_| self.stream.is_some())
             .map(|since| since + timeout * limits::HUNG_TIMEOUTS);
         if hung.is_some_and(|at| at <= now) && self.failed.is_none() {
-            self.failed = Some(io::Error::new(io::ErrorKind::TimedOut, "it does not answer"));
+            self.failed = Some(silent());
             return None;
         }
         let oldest = self.deadlines.oldest().map(|since| since + timeout);
@@ -144,6 +147,11 @@ impl Core {
             (one, other) => one.or(other),
         }
     }
+}
+
+/// Why a connection is given up that owes answers.
+pub(super) fn silent() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "it does not answer")
 }
 
 /// Leaves a place in the queue for the late answer, which nobody wants any more.

@@ -13,6 +13,7 @@ use ringtail_protocol::frame::{NotAReply, Scanner};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 
+use super::deadline::silent;
 use super::{Core, Lane, Phase, open};
 use crate::fault::Fault;
 use crate::limits;
@@ -80,7 +81,7 @@ impl Lane {
         let mut sleep = pin!(sleep(time));
         poll_fn(|cx| {
             self.keep_waker(cx);
-            if self.is_over() { Poll::Ready(()) } else { sleep.as_mut().poll(cx) }
+            if self.is_over() || self.hurry.take() { Poll::Ready(()) } else { sleep.as_mut().poll(cx) }
         })
         .await;
     }
@@ -124,6 +125,9 @@ impl Lane {
         let Some(stream) = &core.stream else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
         ready!(stream.poll_read_ready(cx))?;
         let received = core.receive(worker);
+        if std::mem::take(&mut core.in_time) {
+            self.member.breaker.answered(worker.turn.now());
+        }
         core.tell(&self.member.sight);
         Poll::Ready(received)
     }
@@ -141,6 +145,27 @@ impl Lane {
         let targets = self.reset(Phase::Down(Arc::clone(&why)));
         self.member.lane_down(&why);
         self.give_up(worker, &targets, &Fault::Down(why));
+    }
+
+    /// The breaker has opened: who waits for the lane to be opened, or for room in it, is told so instead.
+    pub(crate) fn refuse_unsent(&self, worker: &Worker, fault: &Fault) {
+        let opening = matches!(self.core.borrow().phase, Phase::Opening);
+        let unsent = if opening { self.reset(Phase::Opening) } else { Vec::new() };
+        self.core.borrow_mut().call_waiting();
+        self.give_up(worker, &unsent, fault);
+    }
+
+    /// The member answers again. A connection that owes only what nobody wants any more may have lost it for good, and
+    /// one that waits to be opened need not wait longer.
+    pub(crate) fn renew(&self) {
+        let mut core = self.core.borrow_mut();
+        let unwanted = |target: &Target| matches!(target, Target::Expired | Target::Select);
+        if core.owed_since.is_some() && core.pending.iter().all(unwanted) {
+            core.failed = Some(silent());
+        }
+        drop(core);
+        self.hurry.set(true);
+        self.look();
     }
 
     fn reset(&self, phase: Phase) -> Vec<Target> {
@@ -228,7 +253,9 @@ impl Core {
         self.deadlines.answered();
         match target {
             Target::Select if answer[0] != b'+' => Err(io::Error::other("it refused a SELECT")),
+            Target::Select | Target::Expired => Ok(()),
             target => {
+                self.in_time = true;
                 target.answer(worker, answer);
                 Ok(())
             }

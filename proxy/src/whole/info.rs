@@ -11,6 +11,7 @@ use ringtail_protocol::reply::Reply;
 
 use super::keyspace::bulk;
 use super::{Question, ask_all};
+use crate::breaker::State;
 use crate::member::Sight;
 use crate::shared::{Shared, unix_time};
 use crate::worker::Worker;
@@ -184,6 +185,10 @@ struct Seen {
     in_flight: u64,
     faults: u64,
     breaks: u64,
+    timeouts: u64,
+    refused: u64,
+    opened: u64,
+    breaker: State,
     last_error: String,
 }
 
@@ -203,6 +208,10 @@ impl Seen {
         self.in_flight = self.in_flight.wrapping_add(sight.in_flight.load(Relaxed));
         self.faults += sight.faults.load(Relaxed);
         self.breaks += sight.breaks.load(Relaxed);
+        self.timeouts += sight.timeouts.load(Relaxed);
+        self.refused += sight.refused.load(Relaxed);
+        self.opened += sight.opened.load(Relaxed);
+        self.breaker = self.breaker.max(sight.breaker());
         let error = sight.last_error.lock().unwrap_or_else(PoisonError::into_inner);
         if !error.is_empty() {
             self.last_error = one_line(&error);
@@ -218,8 +227,18 @@ fn servers(shared: &Shared, text: &mut String) {
         let state = if seen.lanes_up > 0 { "up" } else { "down" };
         let _ = write!(
             text,
-            "server{index}:name={name},addr={},state={state},slots={owned},lanes={},lanes_up={},in_flight={},faults={},breaks={},last_error={}\r\n",
-            seen.addr, seen.lanes, seen.lanes_up, seen.in_flight, seen.faults, seen.breaks, seen.last_error
+            "server{index}:name={name},addr={},state={state},breaker={},slots={owned},lanes={},lanes_up={},in_flight={},faults={},breaks={},timeouts={},refused={},breaker_opened={},last_error={}\r\n",
+            seen.addr,
+            seen.breaker.name(),
+            seen.lanes,
+            seen.lanes_up,
+            seen.in_flight,
+            seen.faults,
+            seen.breaks,
+            seen.timeouts,
+            seen.refused,
+            seen.opened,
+            seen.last_error
         );
     }
 }
