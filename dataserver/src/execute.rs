@@ -4,6 +4,7 @@ mod exec;
 mod script;
 mod serve;
 
+use crate::access;
 use crate::command::{self, Call};
 use crate::counters::Counters;
 use crate::latency;
@@ -487,8 +488,8 @@ fn may_run(
         return Err(errors::NOT_IN_MULTI);
     }
     session.may(command, args).map_err(|denied| {
-        server.access.note(session, session.context(), denied, command, args, now);
-        denied.error(&session.user, command)
+        access::note(&server.access, session, session.context(), denied, command, args, now);
+        denied.error(session.identity.user(), command)
     })?;
     command::pubsub::check_subscriber(session, command)
 }

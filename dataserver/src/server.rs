@@ -1,6 +1,5 @@
 //! What all workers share.
 
-use crate::access::Access;
 use crate::counters::{Counter, Counters};
 use crate::hub::Hub;
 use crate::latency::{self, Latency};
@@ -15,6 +14,7 @@ use crate::stats::Stats;
 use crate::store::Store;
 use crate::{secrets, ticks};
 use ringtail_net::Shutdown;
+use ringtail_protocol::acl::Access;
 use ringtail_protocol::command::{Command, Flags};
 use ringtail_protocol::request::Args;
 use std::collections::HashMap;

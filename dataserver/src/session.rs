@@ -11,7 +11,6 @@ pub use outbox::{Frame, Message, OutputLimits, Pushed};
 pub use subscriptions::Subscriptions;
 pub use tracking::{Listeners, Mode, NO_TRACKING, Tracking};
 
-use crate::access::Access;
 use crate::blocking::Blocked;
 use crate::command::scripting::long::Long;
 use crate::hub::{Hub, Kind};
@@ -20,7 +19,7 @@ use crate::store::Key;
 use crate::store::tracked::Tracker;
 use crate::store::view::View;
 use crate::transaction::{Lease, Transaction, Watches};
-use ringtail_protocol::acl::User;
+use ringtail_protocol::acl::{Access, Identity};
 use ringtail_protocol::command::{Command, CommandId, Flags, Found, Group};
 use ringtail_protocol::limits::RequestLimits;
 use ringtail_protocol::reply::Resp;
@@ -84,11 +83,7 @@ pub struct Session {
     /// What stands before its commands.
     pub gates: Gates,
     /// Whose permissions it has.
-    pub user: Arc<User>,
-    /// It showed a password, or there was none to show when it came.
-    pub(crate) logged_in: bool,
-    /// The version of all users that `user` was looked up in.
-    pub(crate) users_seen: u64,
+    pub identity: Identity,
     /// CLIENT NO-TOUCH
     pub no_touch: bool,
     /// CLIENT REPLY
@@ -119,9 +114,7 @@ impl Session {
             db: 0,
             resp: Resp::V2,
             gates: Gates::empty(),
-            user: Arc::clone(access.users().default_user()),
-            logged_in: false,
-            users_seen: 0,
+            identity: Identity::of_default(access),
             no_touch: false,
             reply_mode: ReplyMode::On,
             subscriptions: None,
@@ -133,7 +126,7 @@ impl Session {
             lease: None,
             monitoring: None,
         };
-        session.begin_as_default(access);
+        session.note_identity();
         session
     }
 

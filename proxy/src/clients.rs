@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, AtomicUsize,
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use ringtail_protocol::acl::{DEFAULT_USER, User};
+
 /// No command was sent yet.
 pub(crate) const NO_COMMAND: u16 = u16::MAX;
 
@@ -18,6 +20,8 @@ pub(crate) struct Names {
     pub(crate) library: String,
     /// `CLIENT SETINFO LIB-VER`
     pub(crate) version: String,
+    /// Whose permissions it has; `None` is the default user.
+    pub(crate) user: Option<Arc<User>>,
 }
 
 /// One client. Its session writes, others read; all loads and stores are independent of each other.
@@ -52,6 +56,11 @@ impl Client {
     /// Its names.
     pub(crate) fn names(&self) -> MutexGuard<'_, Names> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The name of its user.
+    pub(crate) fn user_name(&self) -> Box<[u8]> {
+        self.names().user.as_ref().map_or(DEFAULT_USER.into(), |user| user.name().into())
     }
 
     /// How its session's task is woken.

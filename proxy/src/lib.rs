@@ -17,6 +17,8 @@
 //! 6. `sequence`: an answer whose turn it is goes to its session's output; one that came too early waits in its place.
 //! 7. `turn` again: each touched session is written once.
 //!
+//! `access` says who a client is and what it may do; a client that may do everything is asked for nothing on the way of a request.
+//!
 //! `worker` is what one thread's connections share; threads share nothing on the way of a request but a counter of their
 //! own (`shared`). `member` is one server as a worker sees it: lanes, and a pool of dedicated connections (`link`) for
 //! what may take long and must not stand before others' requests. `lane::deadline` answers what is late in its place; `breaker`
@@ -26,6 +28,7 @@
 //! Measured on one core before three redis-servers (GET:SET 10:1, 256 B, 50 clients; see docs/benchmarks.md), this costs mostly what the
 //! kernel takes for two reads and writes a batch; that is why everything above is about fewer and fuller ones.
 
+mod access;
 mod alias;
 mod breaker;
 mod clients;

@@ -1,10 +1,13 @@
 //! Commands that the proxy answers itself, and those that the session's task is to ask the pool about.
 
+mod acl;
 mod client;
 mod config;
 mod connection;
 mod hello;
 mod server;
+
+pub(crate) use client::line as client_line;
 
 use std::rc::Rc;
 
@@ -75,13 +78,15 @@ fn dispatch(call: &mut Call<'_>) -> Done {
         CommandId::ConfigGet => config::get(call),
         CommandId::ConfigSet => config::set(call),
         CommandId::ConfigResetstat => config::reset_stat(call),
-        _ if is_client(call) => client::client(call),
+        _ if is_of(call, CommandId::Client, CommandId::ClientHelp) => client::client(call),
+        _ if is_of(call, CommandId::Acl, CommandId::AclHelp) => acl::acl(call),
         _ => introspected(call),
     }
 }
 
-fn is_client(call: &Call<'_>) -> bool {
-    call.request.command.parent == Some(CommandId::Client) && call.request.command.id != CommandId::ClientHelp
+/// A subcommand of `parent` other than its `HELP`.
+fn is_of(call: &Call<'_>, parent: CommandId, help: CommandId) -> bool {
+    call.request.command.parent == Some(parent) && call.request.command.id != help
 }
 
 /// `COMMAND` and the `HELP`s.

@@ -67,6 +67,13 @@ pub struct Options {
     /// File with the password that clients must show by AUTH
     #[arg(long, value_name = "FILE", env = "RINGTAIL_REQUIREPASS_FILE")]
     pub requirepass_file: Option<PathBuf>,
+    /// File of users and what they may do, in Redis's format; ACL LOAD reads it again, ACL SAVE writes it
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_ACL_FILE")]
+    pub acl_file: Option<PathBuf>,
+    /// Users for those who want no file of their own for them, one `user NAME RULE …` each. Only in the configuration file: what is
+    /// on a command line can be read by everybody.
+    #[arg(skip)]
+    pub users: Option<Vec<String>>,
     /// Allow plaintext, or no password, beyond this machine: only on a network that is trusted
     #[arg(long, env = "RINGTAIL_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub insecure: Option<bool>,

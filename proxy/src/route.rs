@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use ringtail_cluster::slot_of;
-use ringtail_protocol::command::{Command, Flags, Found, PoolRule, find, keys};
+use ringtail_protocol::command::{Command, Found, PoolRule, find, keys};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::write_request;
 use ringtail_protocol::request::{Args, is_http};
@@ -53,7 +53,7 @@ pub(crate) fn route(
     if !state.has_room() {
         return Err(Hold::Window);
     }
-    let command = match allowed(state, args) {
+    let command = match allowed(worker, state, args) {
         Ok(command) => command,
         Err(error) => {
             state.closing |= is_http(&args[0]);
@@ -88,7 +88,7 @@ pub(crate) fn run(
 
 /// The command that is asked for, if there is one and this session may run it.
 #[inline]
-fn allowed(state: &State, args: Args<'_>) -> Result<&'static Command, Error> {
+fn allowed(worker: &Worker, state: &mut State, args: Args<'_>) -> Result<&'static Command, Error> {
     let command = match find(&args) {
         Found::Command(command) => command,
         Found::NoCommand => return Err(errors::unknown_command(&args[0], args.from(1).iter())),
@@ -100,8 +100,8 @@ fn allowed(state: &State, args: Args<'_>) -> Result<&'static Command, Error> {
     if !command.arity_ok(args.len()) {
         return Err(errors::wrong_arity(command.full_name));
     }
-    if !state.authenticated && !command.flags.contains(Flags::NO_AUTH) {
-        return Err(errors::NO_AUTH);
+    if !state.gates.is_empty() {
+        state.pass_gates(worker, command, &args)?;
     }
     state.client.command.store(command.id as u16, Relaxed);
     Ok(command)

@@ -15,10 +15,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::Waker;
 
 use ringtail_net::Stream;
+use ringtail_protocol::acl::Identity;
 use ringtail_protocol::limits::RequestLimits;
 use ringtail_protocol::reply::{Reply, Resp};
 use ringtail_protocol::request::Parser;
 
+use crate::access::Gates;
 use crate::clients::Client;
 use crate::limits;
 use crate::sequence::{Sequence, Ticket};
@@ -88,15 +90,17 @@ pub(crate) struct State {
     pub(crate) resp: Resp,
     /// Which of each member's lanes it uses while anything is on its way: requests on one key must not overtake each other.
     pub(crate) lane: usize,
-    pub(crate) authenticated: bool,
+    /// Who its client is.
+    pub(crate) identity: Identity,
+    pub(crate) gates: Gates,
     pub(crate) reply_mode: ReplyMode,
 }
 
 impl Session {
     /// A session on a connection whose handshake is done.
-    pub(crate) fn new(stream: Option<Stream>, client: Arc<Client>, authenticated: bool) -> Rc<Self> {
+    pub(crate) fn new(stream: Option<Stream>, client: Arc<Client>, worker: &Worker) -> Rc<Self> {
         Rc::new(Self {
-            state: RefCell::new(State::new(stream, client, authenticated)),
+            state: RefCell::new(State::new(stream, client, worker)),
             touched: Cell::new(false),
             room: Cell::new(false),
             task: RefCell::new(Waker::noop().clone()),
@@ -138,8 +142,8 @@ impl Session {
 }
 
 impl State {
-    fn new(stream: Option<Stream>, client: Arc<Client>, authenticated: bool) -> Self {
-        Self {
+    fn new(stream: Option<Stream>, client: Arc<Client>, worker: &Worker) -> Self {
+        let mut state = Self {
             stream,
             client,
             sequence: Sequence::default(),
@@ -156,15 +160,18 @@ impl State {
             db: 0,
             resp: Resp::V2,
             lane: 0,
-            authenticated,
+            identity: Identity::of_default(&worker.shared.access),
+            gates: Gates::empty(),
             reply_mode: ReplyMode::On,
-        }
+        };
+        state.begin_as_default(worker);
+        state
     }
 
     /// What its requests may be.
     #[inline]
     fn limits(&self) -> RequestLimits {
-        if self.authenticated { RequestLimits::FULL } else { RequestLimits::UNAUTHENTICATED }
+        if self.is_authenticated() { RequestLimits::FULL } else { RequestLimits::UNAUTHENTICATED }
     }
 
     /// Whether the answer to the present request is not wanted.

@@ -26,8 +26,6 @@ pub(crate) struct Settings {
     /// Clients speak TLS.
     pub(crate) tls: bool,
     pub(crate) max_clients: usize,
-    /// What clients must show.
-    pub(crate) password: Option<Secret>,
     /// TLS to the servers.
     pub(crate) server_tls: Option<TlsClient>,
     /// What servers want to be shown.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ringtail_cluster::{Topologies, WatchStatus, Watcher};
+use ringtail_protocol::acl::Access;
 use tokio::time::Instant;
 
 use crate::clients::Clients;
@@ -55,6 +56,8 @@ pub(crate) struct Totals {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
+    /// Users, and what was refused to them.
+    pub(crate) access: Access,
     watcher: Option<Watcher>,
     pub(crate) topologies: Topologies,
     pub(crate) clients: Clients,
@@ -67,11 +70,17 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(settings: Settings, topologies: Topologies, watcher: Option<Watcher>) -> Arc<Self> {
+    pub(crate) fn new(
+        settings: Settings,
+        access: Access,
+        topologies: Topologies,
+        watcher: Option<Watcher>,
+    ) -> Arc<Self> {
         let counters = (0..settings.threads).map(|_| Arc::default()).collect();
         let run_id = (0..40).map(|_| char::from_digit(fastrand::u32(..16), 16).unwrap_or('0')).collect();
         Arc::new(Self {
             settings,
+            access,
             watcher,
             topologies,
             clients: Clients::default(),
@@ -126,6 +135,7 @@ impl Shared {
     /// `CONFIG RESETSTAT`
     pub(crate) fn reset_totals(&self) {
         *lock(&self.reset) = self.raw_totals();
+        self.access.log().reset_counts();
     }
 
     /// What became of servers.json.

@@ -13,7 +13,9 @@ use ringtail_net::shutdown::Hangups;
 use ringtail_net::{
     Exposure, Listener, Problem, Secret, Shutdown, TlsClient, TlsServer, Workers, exit, read_secret, workers,
 };
+use ringtail_protocol::acl::{Access, Users};
 
+use crate::access::users_of;
 use crate::options::{DEFAULT_ADDR, DEFAULT_SERVERS, Options};
 use crate::settings::{DEFAULT_CONNS, DEFAULT_MAX_CLIENTS, DEFAULT_TIMEOUT, Settings};
 use crate::shared::Shared;
@@ -25,7 +27,7 @@ pub const PROGRAM: &str = "ringtail-proxy";
 /// What the options name, read and checked.
 struct Checked {
     tls: Option<TlsServer>,
-    password: Option<Secret>,
+    users: Users,
     server_tls: Option<TlsClient>,
     server_password: Option<Secret>,
     exposure: Exposure,
@@ -74,10 +76,11 @@ fn check(options: &Options) -> Result<Checked, Problem> {
     let tls = listener_tls(options)?;
     let server_tls = server_tls(options)?;
     let password = options.requirepass_file.as_deref().map(read_secret).transpose()?;
+    let users = users_of(options, password.as_ref())?;
     let server_password = options.server_password_file.as_deref().map(read_secret).transpose()?;
     let exposure = Exposure {
         encrypted: tls.is_some(),
-        authenticated: password.is_some() || options.client_ca.is_some(),
+        authenticated: !users.default_user().is_open() || options.client_ca.is_some(),
         insecure: options.insecure.unwrap_or(false),
     };
     let timeout = options.timeout.map_or(DEFAULT_TIMEOUT, |time| time.0);
@@ -87,7 +90,7 @@ fn check(options: &Options) -> Result<Checked, Problem> {
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = options.threads.map_or_else(cores, usize::from);
     check_members(options, server_tls.is_some() || exposure.insecure)?;
-    Ok(Checked { tls, password, server_tls, server_password, exposure, timeout, threads })
+    Ok(Checked { tls, users, server_tls, server_password, exposure, timeout, threads })
 }
 
 fn listener_tls(options: &Options) -> Result<Option<TlsServer>, Problem> {
@@ -145,7 +148,7 @@ fn is_beyond(addr: &str) -> bool {
 }
 
 fn serve(options: &Options, checked: Checked, listener: Listener, watcher: Watcher) -> std::io::Result<bool> {
-    let Checked { tls, password, server_tls, server_password, exposure, timeout, threads } = checked;
+    let Checked { tls, users, server_tls, server_password, exposure, timeout, threads } = checked;
     let settings = Settings {
         addr: listener.local_addr(),
         timeout,
@@ -153,12 +156,12 @@ fn serve(options: &Options, checked: Checked, listener: Listener, watcher: Watch
         threads,
         tls: tls.is_some(),
         max_clients: options.maxclients.map_or(DEFAULT_MAX_CLIENTS, |n| n as usize),
-        password,
         server_tls,
         server_password,
         insecure: exposure.insecure,
     };
-    let shared = Shared::new(settings, watcher.topologies().clone(), Some(watcher));
+    let access = Access::new(users, options.acl_file.clone());
+    let shared = Shared::new(settings, access, watcher.topologies().clone(), Some(watcher));
     let shutdown = Shutdown::new();
     let (worker_shared, worker_tls) = (Arc::clone(&shared), tls.clone());
     let body = move |context| worker::work(context, Arc::clone(&worker_shared), worker_tls.clone());

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ringtail_cluster::{Servers, Topologies, Topology};
 use ringtail_net::Stream;
+use ringtail_protocol::acl::{Access, Users};
 use ringtail_protocol::frame::Scanner;
 use ringtail_protocol::limits::RequestLimits;
 use ringtail_protocol::reply::write_request;
@@ -162,7 +163,18 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) async fn start(members: &[&Fake], timeout: Duration) -> Self {
-        let shared = Shared::new(settings(timeout), Topologies::new(topology(members, 1)), None);
+        Self::with(settings(timeout), Access::default(), members).await
+    }
+
+    /// One whose ACL LOAD and SAVE are about this file.
+    pub(crate) async fn with_acl_file(members: &[&Fake], timeout: Duration, file: &Path) -> Self {
+        let access = Access::new(Users::default(), Some(file.to_owned()));
+        Self::with(settings(timeout), access, members).await
+    }
+
+    /// One with these settings.
+    pub(crate) async fn with(settings: Settings, access: Access, members: &[&Fake]) -> Self {
+        let shared = Shared::new(settings, access, Topologies::new(topology(members, 1)), None);
         let (worker, tasks) = Worker::start(shared, 0);
         // Its tasks begin.
         yield_now().await;
@@ -183,7 +195,7 @@ impl Proxy {
     }
 }
 
-fn settings(timeout: Duration) -> Settings {
+pub(crate) fn settings(timeout: Duration) -> Settings {
     Settings {
         addr: ([127, 0, 0, 1], 9443).into(),
         timeout,
@@ -191,7 +203,6 @@ fn settings(timeout: Duration) -> Settings {
         threads: 1,
         tls: false,
         max_clients: 100,
-        password: None,
         server_tls: None,
         server_password: None,
         insecure: false,

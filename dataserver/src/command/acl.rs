@@ -1,24 +1,12 @@
 //! AUTH and ACL: who the client is, and what users may do.
 
 use super::{Call, Done, Mode};
+use crate::access;
 use crate::hub::Kind;
+use ringtail_net::{limits, read_bounded, replace_file};
 use ringtail_protocol::acl::{self, Context, DEFAULT_USER, GENPASS_BYTES};
 use ringtail_protocol::errors::{self, Error};
-use ringtail_protocol::number::parse_i64;
 use std::path::PathBuf;
-
-/// Entries that ACL LOG answers unless told otherwise.
-const LOG_ENTRIES: i64 = 10;
-
-const DEFAULT_STAYS: Error = Error::fixed("ERR The 'default' user cannot be removed");
-const NO_FILE: Error = Error::fixed(
-    "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command \
-     and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users in the Redis \
-     configuration.",
-);
-const NOT_SAVED: Error = Error::fixed(
-    "ERR There was an error trying to save the ACLs. Please check the server logs for more information",
-);
 
 /// AUTH [username] password
 pub(super) fn auth(c: &mut Call<'_, '_>) -> Done {
@@ -43,20 +31,19 @@ pub(super) fn log_in(c: &mut Call<'_, '_>, user: &[u8], password: &[u8]) -> Done
     }
     // No script may log in: it is a transaction that this is a part of.
     let context = if c.mode == Mode::Nested { Context::Multi } else { Context::Toplevel };
-    access.note_bad_login(c.session, context, &c.args[0], user, c.command, c.view.now);
+    access::note_bad_login(access, c.session, context, &c.args[0], user, c.command, c.view.now);
     Err(errors::WRONG_PASSWORD)
 }
 
 /// ACL WHOAMI
 pub(super) fn who_am_i(c: &mut Call<'_, '_>) -> Done {
-    c.reply.bulk(c.session.user.name());
+    c.reply.bulk(c.session.identity.user().name());
     Ok(())
 }
 
-/// ACL CAT, DRYRUN, GETUSER, LIST and USERS.
+/// What needs neither a file nor a connection.
 pub(super) fn answer(c: &mut Call<'_, '_>) -> Done {
-    let users = c.server.access.users();
-    match acl::answer(c.command.id, &users, &c.args, &mut c.reply)? {
+    match acl::run(c.command.id, &c.server.access, &c.args, c.view.now, &mut c.reply)? {
         true => Ok(()),
         false => Err(errors::INTERNAL),
     }
@@ -64,25 +51,18 @@ pub(super) fn answer(c: &mut Call<'_, '_>) -> Done {
 
 /// ACL SETUSER username [rule …]
 pub(super) fn set_user(c: &mut Call<'_, '_>) -> Done {
-    let access = &c.server.access;
-    access.change(|users| users.set(&c.args[2], c.args.from(3).iter()))?;
+    answer(c)?;
     let args = c.args;
     close_subscribers(c, &args[2]);
-    c.session.look_at_users(access);
-    c.reply.ok();
+    c.session.look_at_users(&c.server.access);
     Ok(())
 }
 
 /// ACL DELUSER username [username …]
 pub(super) fn del_user(c: &mut Call<'_, '_>) -> Done {
+    answer(c)?;
     let names = c.args.from(2);
-    if names.iter().any(|name| name == DEFAULT_USER) {
-        return Err(DEFAULT_STAYS);
-    }
-    let removed = |users: &mut acl::Users| names.iter().filter(|name| users.remove(name)).count();
-    let count = c.server.access.change(removed);
     close_if(c, |user| names.iter().any(|name| name == user));
-    c.reply.count(count);
     Ok(())
 }
 
@@ -109,18 +89,13 @@ fn close_subscribers(c: &mut Call<'_, '_>, name: &[u8]) {
 }
 
 fn file(c: &Call<'_, '_>) -> Result<PathBuf, Error> {
-    c.server.access.file().cloned().ok_or(NO_FILE)
+    c.server.access.file().cloned().ok_or(acl::NO_FILE)
 }
 
 /// ACL LOAD
 pub(super) fn load(c: &mut Call<'_, '_>) -> Done {
-    let loaded = c.server.access.load(&file(c)?);
-    loaded.map_err(|errors| {
-        Error::new(format!(
-            "ERR {}. WARNING: ACL errors detected, no change to the previously active ACL rules was performed",
-            errors.join(". ")
-        ))
-    })?;
+    let path = file(c)?;
+    c.server.access.load(&path, read_bounded(&path, limits::ACL_FILE))?;
     close_if(c, |user| user != DEFAULT_USER);
     c.reply.ok();
     Ok(())
@@ -129,27 +104,11 @@ pub(super) fn load(c: &mut Call<'_, '_>) -> Done {
 /// ACL SAVE
 pub(super) fn save(c: &mut Call<'_, '_>) -> Done {
     let path = file(c)?;
-    c.server.access.save(&path).map_err(|error| {
+    replace_file(&path, &c.server.access.users().save()).map_err(|error| {
         tracing::warn!("cannot write the ACL file {}: {error}", path.display());
-        NOT_SAVED
+        acl::NOT_SAVED
     })?;
     c.reply.ok();
-    Ok(())
-}
-
-/// ACL LOG [count | RESET]
-pub(super) fn log(c: &mut Call<'_, '_>) -> Done {
-    let mut log = c.server.access.log();
-    let count = match c.args.get(2) {
-        Some(word) if word.eq_ignore_ascii_case(b"RESET") => {
-            log.clear();
-            c.reply.ok();
-            return Ok(());
-        }
-        Some(count) => parse_i64(count).ok_or(errors::NOT_AN_INTEGER)?,
-        None => LOG_ENTRIES,
-    };
-    log.write(count.max(0) as usize, c.view.now, &mut c.reply);
     Ok(())
 }
 

@@ -93,7 +93,7 @@ impl Call<'_, '_> {
             tracker: self.session.tracker(self.command),
         };
         let (client, db) = (&self.session.client, self.view.db);
-        let (no_touch, users_seen) = (self.session.no_touch, self.session.users_seen);
+        let (no_touch, users_seen) = (self.session.no_touch, self.session.identity.seen());
         let waiter = Arc::new(Waiter::new(client, self.command, db, no_touch, users_seen, waiting));
         for key in self.keys.iter().take(waits.first_keys) {
             self.view.with_interest(key, |interest| interest.wait(db, key.bytes, &waiter));

@@ -472,11 +472,11 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         | CommandId::AclDryrun
         | CommandId::AclGetuser
         | CommandId::AclList
+        | CommandId::AclLog
         | CommandId::AclUsers => acl::answer(call),
         CommandId::AclDeluser => acl::del_user(call),
         CommandId::AclGenpass => acl::gen_pass(call),
         CommandId::AclLoad => acl::load(call),
-        CommandId::AclLog => acl::log(call),
         CommandId::AclSave => acl::save(call),
         CommandId::AclSetuser => acl::set_user(call),
         CommandId::AclWhoami => acl::who_am_i(call),

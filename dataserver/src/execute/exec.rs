@@ -1,6 +1,7 @@
 //! Transactions: commands are queued after MULTI, and EXEC runs them under the locks of all their keys at once.
 
 use super::Executor;
+use crate::access;
 use crate::command::{self, Call};
 use crate::session::Session;
 use crate::store::view::View;
@@ -138,7 +139,7 @@ fn run_queued(call: &mut Call<'_, '_>, transaction: &Transaction) -> Result<(), 
         // The user may have changed since.
         if let Err(denied) = call.session.may(queued.command, &args) {
             let (session, now) = (&*call.session, call.view.now);
-            call.server.access.note(session, Context::Multi, denied, queued.command, &args, now);
+            access::note(&call.server.access, session, Context::Multi, denied, queued.command, &args, now);
             call.reply.error(&denied.error_in_exec());
             continue;
         }

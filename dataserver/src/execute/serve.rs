@@ -1,6 +1,7 @@
 //! Serving those who wait for a key, once somebody has put something there.
 
 use super::Executor;
+use crate::access;
 use crate::blocking::{Blocked, Bytes, Waiter};
 use crate::command::{self, Call};
 use crate::server::Server;
@@ -40,14 +41,15 @@ fn refusal(waiter: &Waiter, session: &mut Session, server: &Server, now: u64) ->
         return None;
     }
     let args = waiter.args();
-    match server.access.user_of(&waiter.client) {
-        Some(user) => session.user = user,
+    let known = waiter.client.names().user.clone();
+    match server.access.current(known.as_deref()) {
+        Some(user) => session.identity.set_user(user),
         // Its connection is on its way out.
         None => return Some(errors::NO_AUTH),
     }
-    let denied = session.user.may(waiter.command, &args).err()?;
-    server.access.note(session, Context::Toplevel, denied, waiter.command, &args, now);
-    Some(denied.error(&session.user, waiter.command))
+    let denied = session.identity.user().may(waiter.command, &args).err()?;
+    access::note(&server.access, session, Context::Toplevel, denied, waiter.command, &args, now);
+    Some(denied.error(session.identity.user(), waiter.command))
 }
 
 impl Executor {

@@ -1,8 +1,9 @@
-//! The subcommands of ACL that need only the table of users, so that data server and proxy share them.
+//! The subcommands of ACL that need neither a file nor a connection, so that data server and proxy share them.
 
+use super::access::Access;
 use super::selector::Selector;
 use super::user::User;
-use super::users::Users;
+use super::users::{DEFAULT_USER, Users};
 use crate::command::{Acl, Arguments, COMMANDS, CommandId, Found, find};
 use crate::errors::{Error, printable, wrong_arity};
 use crate::number::parse_i64;
@@ -15,11 +16,71 @@ const GENPASS_BITS_DEFAULT: i64 = 256;
 
 const NOT_AN_INTEGER: Error = crate::errors::NOT_AN_INTEGER;
 
-/// Answers ACL CAT, DRYRUN, GETUSER, LIST and USERS. Whether it was one of these; if not, nothing was written.
+/// Entries that ACL LOG answers unless told otherwise.
+const LOG_ENTRIES: i64 = 10;
+
+const DEFAULT_STAYS: Error = Error::fixed("ERR The 'default' user cannot be removed");
+
+/// Runs ACL CAT, DELUSER, DRYRUN, GETUSER, LIST, LOG, SETUSER and USERS, at `now` in milliseconds since 1970. Whether it was one of
+/// these; if not, nothing was done. Who is connected as a user that was changed or deleted is left to the caller.
 ///
 /// # Errors
 /// Those of the subcommands, in Redis's words; nothing was written then.
-pub fn answer<A: Arguments + ?Sized>(
+pub fn run<A: Arguments + ?Sized>(
+    id: CommandId,
+    access: &Access,
+    request: &A,
+    now: u64,
+    reply: &mut Reply<'_>,
+) -> Result<bool, Error> {
+    match id {
+        CommandId::AclDeluser => del_user(access, request, reply)?,
+        CommandId::AclLog => log(access, request.argument(2), now, reply)?,
+        CommandId::AclSetuser => set_user(access, request, reply)?,
+        _ => return answer(id, &access.users(), request, reply),
+    }
+    Ok(true)
+}
+
+/// The arguments from `from` on.
+fn rest<A: Arguments + ?Sized>(request: &A, from: usize) -> impl Iterator<Item = &[u8]> {
+    (from..request.count()).filter_map(|at| request.argument(at))
+}
+
+/// ACL SETUSER username [rule …]
+fn set_user<A: Arguments + ?Sized>(access: &Access, request: &A, reply: &mut Reply<'_>) -> Result<(), Error> {
+    let name = request.argument(2).unwrap_or_default();
+    access.change(|users| users.set(name, rest(request, 3)))?;
+    reply.ok();
+    Ok(())
+}
+
+/// ACL DELUSER username [username …]
+fn del_user<A: Arguments + ?Sized>(access: &Access, request: &A, reply: &mut Reply<'_>) -> Result<(), Error> {
+    if rest(request, 2).any(|name| name == DEFAULT_USER) {
+        return Err(DEFAULT_STAYS);
+    }
+    reply.count(access.change(|users| rest(request, 2).filter(|name| users.remove(name)).count()));
+    Ok(())
+}
+
+/// ACL LOG [count | RESET]
+fn log(access: &Access, word: Option<&[u8]>, now: u64, reply: &mut Reply<'_>) -> Result<(), Error> {
+    let mut log = access.log();
+    let count = match word {
+        Some(word) if word.eq_ignore_ascii_case(b"RESET") => {
+            log.clear();
+            reply.ok();
+            return Ok(());
+        }
+        Some(count) => parse_i64(count).ok_or(NOT_AN_INTEGER)?,
+        None => LOG_ENTRIES,
+    };
+    log.write(count.max(0) as usize, now, reply);
+    Ok(())
+}
+
+fn answer<A: Arguments + ?Sized>(
     id: CommandId,
     users: &Users,
     request: &A,

@@ -45,6 +45,7 @@ impl Reason {
     }
 }
 
+#[derive(Debug)]
 struct Entry {
     count: u64,
     reason: Reason,
@@ -91,6 +92,7 @@ impl Entry {
 }
 
 /// What was refused, the newest first.
+#[derive(Debug)]
 pub struct Log {
     entries: VecDeque<Entry>,
     next: u64,

@@ -6,9 +6,12 @@
 //!
 //! Nothing here reads a file, a clock or a random number: who needs them hands them in.
 
+mod access;
 mod answers;
 mod check;
 mod commands;
+mod file;
+mod identity;
 mod log;
 mod password;
 mod pattern;
@@ -20,8 +23,11 @@ mod users;
 #[cfg(test)]
 mod tests;
 
-pub use answers::{GENPASS_BYTES, answer, generated_password};
+pub use access::Access;
+pub use answers::{GENPASS_BYTES, generated_password, run};
 pub use check::{Denied, Reason};
+pub use file::{NO_FILE, NOT_SAVED, Origin, Refused};
+pub use identity::{Identity, Look};
 pub use log::{Context, Log};
 pub use pattern::Permission;
 pub use rule::RuleError;

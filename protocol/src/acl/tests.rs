@@ -6,6 +6,7 @@ use crate::errors::Error;
 use crate::reply::{Reply, Resp};
 use proptest::prelude::*;
 
+mod access;
 mod log;
 
 /// The hash of `secret`.
@@ -374,7 +375,8 @@ proptest! {
 fn answered(users: &Users, request: &[&str]) -> Result<String, Error> {
     let crate::command::Found::Command(command) = find(request) else { panic!("no command: {request:?}") };
     let mut out = Vec::new();
-    answer(command.id, users, request, &mut Reply::new(&mut out, Resp::V3))?;
+    let access = Access::new(users.clone(), None);
+    run(command.id, &access, request, 0, &mut Reply::new(&mut out, Resp::V3))?;
     Ok(String::from_utf8(out).unwrap().replace("\r\n", " "))
 }
 

@@ -3,6 +3,8 @@
 mod kill;
 mod list;
 
+pub(crate) use list::line;
+
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use ringtail_protocol::command::CommandId;

@@ -6,10 +6,12 @@ use ringtail_protocol::limits::MAX_BULK;
 
 use super::{Call, Done};
 use crate::limits::DATABASES;
-use crate::settings::Settings;
+use crate::shared::Shared;
 
 /// All settings, by Redis's names.
-fn settings(settings: &Settings) -> Vec<(&'static str, String)> {
+fn settings(shared: &Shared) -> Vec<(&'static str, String)> {
+    let (settings, has_password) =
+        (&shared.settings, !shared.access.users().default_user().needs_no_password());
     let tls = |port: u16, is_tls: bool| if is_tls { port } else { 0 }.to_string();
     let port = settings.addr.port();
     vec![
@@ -22,7 +24,7 @@ fn settings(settings: &Settings) -> Vec<(&'static str, String)> {
         ("port", tls(port, !settings.tls)),
         ("proto-max-bulk-len", MAX_BULK.to_string()),
         // Never the password itself.
-        ("requirepass", if settings.password.is_some() { "(set)" } else { "" }.to_owned()),
+        ("requirepass", if has_password { "(set)" } else { "" }.to_owned()),
         ("save", String::new()),
         ("timeout", "0".to_owned()),
         ("tls-port", tls(port, settings.tls)),
@@ -32,7 +34,7 @@ fn settings(settings: &Settings) -> Vec<(&'static str, String)> {
 
 pub(super) fn get(call: &mut Call<'_>) -> Done {
     let patterns: Vec<&[u8]> = call.request.args.iter().skip(2).collect();
-    let all = settings(&call.worker.shared.settings).into_iter();
+    let all = settings(&call.worker.shared).into_iter();
     let found: Vec<_> = all.filter_map(|(name, value)| Some((asked_as(&patterns, name)?, value))).collect();
     call.state.reply(call.worker, |reply| {
         reply.map(found.len());
@@ -57,7 +59,7 @@ pub(super) fn set(call: &mut Call<'_>) -> Done {
         return Err(SYNTAX);
     }
     let name = args.get(2).map(|name| String::from_utf8_lossy(name).to_lowercase()).unwrap_or_default();
-    let known = settings(&call.worker.shared.settings).iter().any(|(known, _)| *known == name);
+    let known = settings(&call.worker.shared).iter().any(|(known, _)| *known == name);
     let name = ringtail_protocol::errors::printable(name.as_bytes(), 128);
     Err(Error::new(match known {
         true => format!(

@@ -38,7 +38,7 @@ pub(super) fn reset(call: &mut Call<'_>) -> Done {
     state.select(0);
     state.set_resp(Resp::V2);
     state.reply_mode = ReplyMode::On;
-    state.authenticated = call.worker.shared.settings.password.is_none();
+    state.begin_as_default(call.worker);
     state.client.names().name.clear();
     state.client.no_evict.store(false, std::sync::atomic::Ordering::Relaxed);
     state.client.no_touch.store(false, std::sync::atomic::Ordering::Relaxed);

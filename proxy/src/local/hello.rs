@@ -1,8 +1,7 @@
 //! AUTH and HELLO: who the client is, and which version of the protocol it speaks.
 
-use ringtail_protocol::errors::{
-    BAD_PROTO, Error, HELLO_NO_AUTH, NO_PASSWORD_SET, NO_PROTO, SYNTAX, WRONG_PASSWORD,
-};
+use ringtail_protocol::acl::DEFAULT_USER;
+use ringtail_protocol::errors::{BAD_PROTO, Error, HELLO_NO_AUTH, NO_PASSWORD_SET, NO_PROTO, SYNTAX};
 use ringtail_protocol::number::parse_i64;
 use ringtail_protocol::reply::Resp;
 
@@ -10,13 +9,12 @@ use super::client::valid_name;
 use super::{Call, Done};
 use crate::whole::REDIS_VERSION;
 
-/// The one user there is.
-const DEFAULT_USER: &[u8] = b"default";
-
 pub(super) fn auth(call: &mut Call<'_>) -> Done {
     let args = call.request.args;
     match args.len() {
-        2 if call.worker.shared.settings.password.is_none() => return Err(NO_PASSWORD_SET),
+        2 if call.worker.shared.access.users().default_user().needs_no_password() => {
+            return Err(NO_PASSWORD_SET);
+        }
         2 => authenticate(call, DEFAULT_USER, &args[1])?,
         3 => authenticate(call, &args[1], &args[2])?,
         _ => return Err(SYNTAX),
@@ -25,15 +23,9 @@ pub(super) fn auth(call: &mut Call<'_>) -> Done {
     Ok(())
 }
 
-/// Without a password, the default user is let in whatever it shows, as in Redis.
 fn authenticate(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Done {
-    let wanted = &call.worker.shared.settings.password;
-    let right = wanted.as_ref().is_none_or(|wanted| wanted.matches(password));
-    if user != DEFAULT_USER || !right {
-        return Err(WRONG_PASSWORD);
-    }
-    call.state.authenticated = true;
-    Ok(())
+    let (command, args) = (call.request.command, call.request.args);
+    call.state.log_in(call.worker, command, &args[0], (user, password))
 }
 
 /// What a HELLO asks for.
@@ -51,7 +43,7 @@ pub(super) fn hello(call: &mut Call<'_>) -> Done {
     if let Some((user, password)) = wishes.auth {
         authenticate(call, user, password)?;
     }
-    if !call.state.authenticated {
+    if !call.state.is_authenticated() {
         return Err(HELLO_NO_AUTH);
     }
     if let Some(name) = wishes.name {

@@ -36,7 +36,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: Stream, peer: SocketAddr) 
     let client = shared.clients.register(peer, local, stream.raw_fd(), now);
     let registered = Registered(&worker, client.id);
     Counters::add(&worker.counters.connections, 1);
-    let session = Session::new(Some(stream), client, shared.settings.password.is_none());
+    let session = Session::new(Some(stream), client, &worker);
     session.run(&worker).await;
     drop(registered);
     let stream = session.state.borrow_mut().close();
@@ -183,6 +183,7 @@ impl Session {
         buf: &mut Vec<u8>,
         batch: &mut Batch,
     ) -> usize {
+        state.look_at_users(worker);
         if state.sequence.is_empty() {
             state.lane = worker.choose_lane(state.resp, state.db);
         }
@@ -222,7 +223,7 @@ impl Session {
         buf: &[u8],
         batch: &Batch,
     ) -> Option<usize> {
-        let was_authenticated = state.authenticated;
+        let was_authenticated = state.is_authenticated();
         Counters::add(&worker.counters.commands, batch.requests().len() as u64);
         for (index, request) in batch.requests().iter().enumerate() {
             let args = batch.args(request, buf);
@@ -236,7 +237,7 @@ impl Session {
                 return Some(index);
             }
             state.end_reply();
-            if state.closing || state.authenticated != was_authenticated {
+            if state.closing || state.is_authenticated() != was_authenticated {
                 return Some(index + 1);
             }
         }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
+use ringtail_protocol::acl::Reason;
 use ringtail_protocol::errors::Error;
 use ringtail_protocol::reply::Reply;
 
@@ -132,7 +133,17 @@ fn stats(shared: &Shared, text: &mut String) -> std::fmt::Result {
     write!(text, "total_net_input_bytes:{}\r\n", totals.bytes_in)?;
     write!(text, "total_net_output_bytes:{}\r\n", totals.bytes_out)?;
     write!(text, "rejected_connections:{}\r\n", totals.rejected)?;
-    write!(text, "failed_handshakes:{}\r\n", totals.handshakes_failed)
+    write!(text, "failed_handshakes:{}\r\n", totals.handshakes_failed)?;
+    let log = shared.access.log();
+    let reasons = [
+        ("auth", Reason::Auth),
+        ("cmd", Reason::Command),
+        ("key", Reason::Key),
+        ("channel", Reason::Channel),
+    ];
+    reasons
+        .iter()
+        .try_for_each(|(name, reason)| write!(text, "acl_access_denied_{name}:{}\r\n", log.count(*reason)))
 }
 
 fn replication(shared: &Shared, text: &mut String) -> std::fmt::Result {

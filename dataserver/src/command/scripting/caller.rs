@@ -1,6 +1,7 @@
 //! What a script's commands are checked for, and how they run.
 
 use super::{Program, Progress, Started};
+use crate::access;
 use crate::command::{Call, Mode, run};
 use crate::counters::PanicCount;
 use crate::script::{Called, Caller};
@@ -102,9 +103,9 @@ impl ScriptCaller<'_, '_, '_> {
     fn check_user(&self, command: &'static Command, args: Args<'_>) -> Result<(), Error> {
         let session = &self.call.session;
         session.may(command, &args).map_err(|denied| {
-            let error = denied.error_in_script(&session.user, command);
-            let (access, now) = (&self.call.server.access, self.call.view.now);
-            access.note(session, Context::Lua, denied, command, &args, now);
+            let error = denied.error_in_script(session.identity.user(), command);
+            let (server, now) = (&self.call.server, self.call.view.now);
+            access::note(&server.access, session, Context::Lua, denied, command, &args, now);
             error
         })
     }

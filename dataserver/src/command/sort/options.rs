@@ -107,7 +107,7 @@ impl<'a> Options<'a> {
 
 /// Keys that a pattern makes are not checked one by one: their user must be allowed all.
 fn check_every_key(c: &Call<'_, '_>, option: &str) -> Result<(), Error> {
-    let user = &c.session.user;
+    let user = c.session.identity.user();
     if user.is_unrestricted() || user.may_with_every_key(c.command, &c.args, Permission::READ) {
         return Ok(());
     }

@@ -13,6 +13,7 @@ struct Filter {
     id: Option<u64>,
     peer: Option<String>,
     local: Option<String>,
+    user: Option<Box<[u8]>>,
     /// A type that no client here is of.
     nobody: bool,
     with_self: bool,
@@ -24,6 +25,7 @@ impl Filter {
             && (self.with_self || client.id != own)
             && self.id.is_none_or(|id| id == client.id)
             && self.peer.as_ref().is_none_or(|peer| *peer == client.peer.to_string())
+            && self.user.as_ref().is_none_or(|user| *user == client.user_name())
             && self.local.as_ref().is_none_or(|local| *local == client.local.to_string())
     }
 }
@@ -67,7 +69,9 @@ fn by_options(call: &Call<'_>) -> Result<Filter, Error> {
             b"ADDR" => filter.peer = text(),
             b"LADDR" => filter.local = text(),
             b"TYPE" => filter.nobody |= !is_normal(value)?,
-            b"USER" if *value == b"default" => {}
+            b"USER" if call.worker.shared.access.users().get(value).is_some() => {
+                filter.user = Some((*value).into());
+            }
             b"USER" => return Err(Error::new(format!("ERR No such user '{}'", printable(value, 128)))),
             b"SKIPME" if value.eq_ignore_ascii_case(b"yes") => filter.with_self = false,
             b"SKIPME" if value.eq_ignore_ascii_case(b"no") => filter.with_self = true,

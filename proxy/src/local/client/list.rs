@@ -69,7 +69,7 @@ pub(super) fn is_normal(name: &[u8]) -> Result<bool, Error> {
 }
 
 /// One client in Redis's form.
-fn line(client: &Client, now: u64) -> String {
+pub(crate) fn line(client: &Client, now: u64) -> String {
     let seconds = |since: u64| now.saturating_sub(since) / 1000;
     let names = client.names().clone();
     let (unread, unsent) = (client.unread.load(Relaxed), client.unsent.load(Relaxed));
@@ -80,10 +80,11 @@ fn line(client: &Client, now: u64) -> String {
     format!(
         "id={id} addr={peer} laddr={local} fd={fd} name={} age={age} idle={idle} flags={} db={db} sub=0 psub=0 \
          ssub=0 multi=-1 qbuf={unread} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={unsent} oll=0 \
-         omem={unsent} tot-mem={} events=r cmd={command} user=default redir=-1 resp={resp} lib-name={} lib-ver={}\n",
+         omem={unsent} tot-mem={} events=r cmd={command} user={} redir=-1 resp={resp} lib-name={} lib-ver={}\n",
         names.name,
         flags(client),
         size_of::<Client>() + unread + unsent,
+        String::from_utf8_lossy(&client.user_name()),
         names.library,
         names.version,
     )
