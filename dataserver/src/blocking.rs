@@ -7,9 +7,11 @@
 
 use crate::session::Client;
 use crate::store::tracked::Tracker;
+use crate::sync::{Mutex, MutexGuard};
 use ringtail_protocol::command::Command;
 use ringtail_protocol::request::{Args, OwnedRequest};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 /// A reply as the client is to get it.
@@ -29,6 +31,8 @@ enum State {
 
 /// A command that waits.
 pub struct Waiter {
+    /// Greater than those of all who came before.
+    pub number: u64,
     /// Who waits.
     pub client: Arc<Client>,
     /// The command.
@@ -78,7 +82,7 @@ pub struct Waiting {
 }
 
 impl Waiter {
-    /// A command that begins to wait.
+    /// A command that begins to wait; made under the locks of its keys, so that numbers follow their queues' order.
     pub fn new(
         client: &Arc<Client>,
         command: &'static Command,
@@ -87,7 +91,9 @@ impl Waiter {
         users_seen: u64,
         waiting: Waiting,
     ) -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
         Self {
+            number: LAST.fetch_add(1, Relaxed) + 1,
             client: Arc::clone(client),
             command,
             db,

@@ -5,12 +5,13 @@
 //! a few words for each, since nothing waits for a receiver.
 
 use crate::session::{Client, Message};
+use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use crate::sync::{Mutex, MutexGuard, RwLock};
 use ringtail_protocol::glob;
 use ringtail_protocol::reply::Reply;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 
 /// Locks over which the channels of a kind are spread.
 const SHARDS: usize = 256;

@@ -12,6 +12,9 @@ pub mod execute;
 pub mod exercise;
 pub mod hub;
 pub mod latency;
+#[cfg(test)]
+#[cfg(feature = "shuttle")]
+mod models;
 pub mod monitor;
 pub mod notifications;
 pub mod options;
@@ -28,11 +31,12 @@ pub mod start;
 pub mod stats;
 pub mod store;
 pub mod sweep;
+mod sync;
 mod ticks;
 pub mod transaction;
 pub mod value;
 pub mod worker;
 
-#[cfg(not(miri))]
+#[cfg(not(any(miri, tsan)))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

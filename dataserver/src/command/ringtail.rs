@@ -11,6 +11,7 @@ use ringtail_cluster::SLOTS;
 use ringtail_protocol::errors::{self, Error};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 /// The longest lease, in milliseconds.
@@ -45,6 +46,7 @@ pub(super) fn lock(c: &mut Call<'_, '_>) -> Done {
     match obstacle {
         Some(Obstacle::Busy { is_function }) => return Err(errors::busy(is_function)),
         Some(Obstacle::Until(until)) => {
+            c.server.blocked.fetch_add(1, Relaxed);
             c.session.wait = Wait::Parked(Some(until));
             return Ok(());
         }

@@ -8,6 +8,7 @@ use crate::server::Server;
 use crate::session::{Gates, Session, Wait};
 use crate::store::Key;
 use crate::store::after::After;
+use crate::store::hold::Holds;
 use crate::store::view::View;
 use ringtail_protocol::acl::Context;
 use ringtail_protocol::command::keys;
@@ -16,6 +17,7 @@ use ringtail_protocol::reply::{Reply, Resp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 /// How an attempt to serve somebody ended.
 enum Attempt {
@@ -52,6 +54,13 @@ fn refusal(waiter: &Waiter, session: &mut Session, server: &Server, now: u64) ->
     Some(denied.error(session.identity.user(), waiter.command))
 }
 
+/// Whether somebody else holds a slot of the keys that the view's client works on.
+fn is_held(view: &mut View<'_>, keys: &[Key<'_>]) -> bool {
+    let client = view.client;
+    let mut obstacle = |holds: &mut Holds, slots| holds.obstacle(client, slots, Instant::now());
+    view.has_holds() && view.find_hold(keys, &mut obstacle).is_some()
+}
+
 impl Executor {
     /// Does what a command has left to be done without its locks.
     #[cold]
@@ -59,50 +68,52 @@ impl Executor {
         self.server.tell(&after);
         let mut awaited = VecDeque::from(after.awaited);
         while let Some((db, bytes)) = awaited.pop_front() {
-            // Who is passed over stays before those who are still to be looked at.
-            let mut passed = 0;
-            while let Some(waiter) = self.waiter(db, &bytes, passed) {
+            // Each is looked at once: who is passed over stays before the others, who may leave meanwhile.
+            let mut seen = 0;
+            while let Some(waiter) = self.waiter(db, &bytes, seen) {
+                seen = waiter.number;
                 match self.serve(&waiter, &bytes, now) {
                     Attempt::Served(Some(after)) => {
                         self.server.tell(&after);
                         awaited.extend(after.awaited);
                     }
-                    Attempt::Served(None) => {}
-                    Attempt::Nothing => passed += 1,
+                    Attempt::Served(None) | Attempt::Nothing => {}
                     Attempt::Gone => break,
                 }
             }
         }
     }
 
-    /// Who waits for a key behind as many others.
-    fn waiter(&self, db: u8, bytes: &[u8], others: usize) -> Option<Arc<Waiter>> {
+    /// The first who waits for a key and came later than the one of this number.
+    fn waiter(&self, db: u8, bytes: &[u8], seen: u64) -> Option<Arc<Waiter>> {
         let store = &self.server.store;
         let mut slots = store.lock(store.key(bytes).group());
-        slots.interest_if_any()?.waiters(db, bytes).nth(others).cloned()
+        slots.interest_if_any()?.waiters(db, bytes).find(|waiter| waiter.number > seen).cloned()
     }
 
     /// Runs a waiter's command for it, if `bytes` has what it waits for.
     fn serve(&mut self, waiter: &Arc<Waiter>, bytes: &[u8], now: u64) -> Attempt {
-        if !waiter.claim() {
-            return Attempt::Nothing;
-        }
         let server = Arc::clone(&self.server);
         let (args, counters) = (waiter.args(), &server.counters[self.worker]);
         let keys: Vec<Key<'_>> =
             keys(waiter.command, &args).filter_map(|i| args.get(i)).map(|k| server.store.key(k)).collect();
         let mut view = View::lock(&server.store, counters, now, waiter.db, !waiter.no_touch, &keys);
+        // From the claim until it is given back the locks are held: who puts something under one of its keys, and found it claimed,
+        // would pass it over and leave it to wait beside what it waits for.
+        if !waiter.claim() {
+            return Attempt::Nothing;
+        }
         view.client = waiter.client.id;
         let found = view.peek(&server.store.key(bytes)).map(|entry| entry.value().type_name());
         let gone = found.is_none();
         let fits = found.map_or(waiter.even_missing, |name| name == waiter.wanted || waiter.even_missing);
-        let reply =
-            if fits && !view.has_holds() { Self::run_for(waiter, &mut view, &server, &keys) } else { None };
+        let runs = fits && !is_held(&mut view, &keys);
+        let reply = if runs { Self::run_for(waiter, &mut view, &server, &keys) } else { None };
         let Some(reply) = reply else {
+            waiter.give_back();
             let after = view.take_after();
             drop(view);
             after.iter().for_each(|after| server.tell(after));
-            waiter.give_back();
             return if gone && !waiter.even_missing { Attempt::Gone } else { Attempt::Nothing };
         };
         keys.iter().for_each(|key| {

@@ -6,14 +6,15 @@ use super::wake::{self, Task};
 use crate::blocking::Waiter;
 use crate::hub::Kind;
 use crate::server::unix_millis;
+use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
+use crate::sync::{Mutex, MutexGuard};
 use ringtail_net::RateLimited;
 use ringtail_protocol::acl::User;
 use ringtail_protocol::reply::{Reply, Resp};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
 /// A client's names, as it told them.
@@ -219,12 +220,15 @@ impl Client {
     #[cold]
     fn give_up(&self) {
         static SLOW: RateLimited = RateLimited::new();
+        // Of several who push at once, one gives it up.
+        if !self.outbox.close() {
+            return;
+        }
         let (id, peer) = (self.id, self.peer);
         SLOW.log(|suppressed| {
             tracing::warn!(id, %peer, suppressed, "closed: it did not take what it subscribed to (client-output-buffer-limit)");
         });
         self.limits.count_disconnection();
-        self.outbox.close();
         self.kill();
     }
 

@@ -1,9 +1,10 @@
 //! What other threads send to a client: whole frames, in order, bounded, shared by all who get the same.
 
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 use ringtail_protocol::reply::{Reply, Resp};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Bytes that stand whole between two replies. All clients that get the same share them.
@@ -198,14 +199,16 @@ impl Outbox {
         queue.frames.drain(..count).collect()
     }
 
-    /// Drops what waits, and takes no more.
-    pub fn close(&self) {
+    /// Drops what waits, and takes no more. Whether it did take until now.
+    pub fn close(&self) -> bool {
         let mut queue = self.queue();
+        let was_open = !queue.closed;
         let dropped = std::mem::take(&mut queue.frames);
         (queue.closed, queue.bytes) = (true, 0);
         self.pending.store(false, Ordering::Release);
         drop(queue);
         drop(dropped);
+        was_open
     }
 }
 

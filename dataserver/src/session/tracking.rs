@@ -3,10 +3,11 @@
 use super::{Client, Message};
 use crate::store::Store;
 use crate::store::tracked::Tracker;
+use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use crate::sync::{Mutex, MutexGuard, RwLock};
 use ringtail_protocol::reply::Reply;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 
 /// Where RESP2 connections get invalidations, when other connections redirect theirs to them.
 const CHANNEL: &[u8] = b"__redis__:invalidate";

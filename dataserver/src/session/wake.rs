@@ -5,8 +5,9 @@
 //! them from within.
 
 use super::client::Client;
+use crate::sync::{Mutex, MutexGuard, thread_local};
 use std::cell::{Cell, RefCell};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use tokio::sync::Notify;
 
@@ -34,7 +35,7 @@ impl Home {
     /// Makes this thread a home; [`serve`](Self::serve) is to run on it.
     pub fn settle() -> Arc<Self> {
         let home = Arc::new(Self::default());
-        HOME.set(Some(Arc::clone(&home)));
+        HOME.with(|own| *own.borrow_mut() = Some(Arc::clone(&home)));
         home
     }
 
@@ -47,7 +48,7 @@ impl Home {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Client>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Client>>> {
         self.handed_over.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -59,16 +60,16 @@ impl Home {
 
 impl Task {
     pub(super) fn here(waker: &Waker) -> Self {
-        Self { waker: waker.clone(), home: HOME.with_borrow(Option::clone) }
+        Self { waker: waker.clone(), home: HOME.with(|home| home.borrow().clone()) }
     }
 }
 
 /// Wakes the client's task: at the end of the thread's turn, or at once outside of any.
 pub(super) fn wake(client: &Arc<Client>) {
-    if TURNS.get() == 0 {
+    if TURNS.with(Cell::get) == 0 {
         wake_task(client);
     } else {
-        PUT_OFF.with_borrow_mut(|clients| clients.push(Arc::clone(client)));
+        PUT_OFF.with(|clients| clients.borrow_mut().push(Arc::clone(client)));
     }
 }
 
@@ -85,7 +86,7 @@ impl Turn {
     /// Begins one; within another it ends with that.
     #[inline]
     pub fn begin() -> Self {
-        TURNS.set(TURNS.get() + 1);
+        TURNS.with(|turns| turns.set(turns.get() + 1));
         Self(())
     }
 }
@@ -93,11 +94,12 @@ impl Turn {
 impl Drop for Turn {
     #[inline]
     fn drop(&mut self) {
-        TURNS.set(TURNS.get() - 1);
-        if TURNS.get() == 0 {
-            let clients = PUT_OFF.with_borrow_mut(|clients| {
-                if clients.is_empty() { Vec::new() } else { std::mem::take(clients) }
-            });
+        let left = TURNS.with(|turns| {
+            turns.set(turns.get() - 1);
+            turns.get()
+        });
+        if left == 0 {
+            let clients = PUT_OFF.with(RefCell::take);
             if !clients.is_empty() {
                 wake_all(clients);
             }
@@ -107,7 +109,7 @@ impl Drop for Turn {
 
 /// Tasks of this thread at once, those of others by way of their homes.
 fn wake_all(clients: Vec<Arc<Client>>) {
-    let own = HOME.with_borrow(Option::clone);
+    let own = HOME.with(|home| home.borrow().clone());
     let mut away: Vec<(Arc<Home>, Vec<Arc<Client>>)> = Vec::new();
     for client in clients {
         let guard = client.task();

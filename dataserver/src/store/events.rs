@@ -5,8 +5,9 @@
 //! several lanes empties them together, in the order in which they were noted.
 
 use crate::event::Event;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{Mutex, MutexGuard};
+use std::sync::PoisonError;
 
 const LANES: usize = u64::BITS as usize;
 

@@ -11,10 +11,10 @@ use super::hasher::Hasher;
 use super::hold::Holds;
 use super::interest::Interest;
 use super::{DATABASES, Key, SLOTS_PER_GROUP};
+use crate::sync::Mutex;
 use databases::Databases;
 use ringtail_cluster::slot_of;
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 
 /// A lock and its slots, on cache lines of their own.
 #[repr(align(64))]

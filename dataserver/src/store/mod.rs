@@ -21,14 +21,15 @@ pub mod tracked;
 pub mod view;
 
 use crate::event::{BROADCAST, Class, Event};
+use crate::sync::MutexGuard;
+use crate::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use after::After;
 use dict::Hash;
 use entry::Entry;
 use group::{Group, Slots};
 use hasher::Hasher;
 use ringtail_cluster::{SLOTS, slot_of};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{MutexGuard, PoisonError, TryLockError};
+use std::sync::{PoisonError, TryLockError};
 
 /// Slots of one group, behind one lock.
 pub const SLOTS_PER_GROUP: usize = 16;

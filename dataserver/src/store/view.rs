@@ -11,10 +11,11 @@ use super::tracked::Tracker;
 use super::{GROUPS, Key, Store};
 use crate::counters::Counters;
 use crate::event::{self, Event};
+use crate::sync::atomic::Ordering::Relaxed;
+use crate::sync::{MutexGuard, yield_now};
 use crate::value::{Kind, Object};
 use ringtail_protocol::errors::{self, Error};
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The locks that a command holds.
@@ -35,7 +36,7 @@ fn lock_soon(store: &Store, group: usize) -> Option<MutexGuard<'_, Slots>> {
         if let Some(slots) = store.try_lock(group) {
             return Some(slots);
         }
-        std::thread::yield_now();
+        yield_now();
     }
     None
 }
@@ -58,7 +59,8 @@ pub struct View<'s> {
 }
 
 /// How long who has some groups waits for another one: longer than any but a long script keeps it.
-const PATIENCE: Duration = Duration::from_millis(1);
+/// The models know no time.
+const PATIENCE: Duration = Duration::from_millis(if cfg!(feature = "shuttle") { 0 } else { 1 });
 
 /// Fields whose time is over of which a look at their hash gives the memory back; more of them are hidden.
 pub const FIELDS_AT_ONCE: usize = 64;

@@ -109,3 +109,16 @@ fn timeouts_are_checked() {
     t.run("SET k v");
     assert!(t.run("BLPOP k 0").starts_with("-WRONGTYPE"));
 }
+
+#[test]
+fn slots_that_are_held_beside_the_key_keep_nobody_from_it() {
+    let [mut a, mut holder, mut pusher] = three();
+    let slot = a.server.store.key(b"k").slot;
+    assert_eq!(holder.run(&format!("RINGTAIL LOCK 60000 {}", slot ^ 1)), "1");
+    assert_eq!(a.run("BLPOP k 0"), "");
+    assert_eq!(pusher.run("RPUSH k 1"), "1");
+    assert_eq!(a.served().as_deref(), Some("['k', '1']"));
+    pusher.run(&format!("RINGTAIL LOCK 60000 {}", slot ^ 1));
+    assert!(pusher.session.is_parked());
+    assert_eq!(a.server.blocked.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
