@@ -42,7 +42,7 @@ pub(crate) fn route(
     let (id, words) = meaning(&request);
     let (buf, spans) = packed(&words);
     let meant = Request { command: id.command(), args: Args::new(&buf, &spans), raw: None };
-    route::run(worker, session, state, meant)
+    route::route_spelled(worker, session, state, meant)
 }
 
 /// The request in Redis's words.

@@ -11,6 +11,31 @@ use ringtail_protocol::acl::{DEFAULT_USER, User};
 /// No command was sent yet.
 pub(crate) const NO_COMMAND: u16 = u16::MAX;
 
+/// What CLIENT UNBLOCK has a waiting client be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unblock {
+    /// As if its time were up.
+    Timeout,
+    /// An error.
+    Error,
+}
+
+impl Unblock {
+    /// Redis's word for it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Timeout => "TIMEOUT",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// Whether a client waits in a blocking command: what [`Client::blocked`] holds.
+const FREE: u8 = 0;
+const BLOCKED: u8 = 1;
+const TIMEOUT_ASKED: u8 = 2;
+const ERROR_ASKED: u8 = 3;
+
 /// A client's names, as it told them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
@@ -47,6 +72,7 @@ pub(crate) struct Client {
     pub(crate) unread: AtomicUsize,
     /// Bytes of answers that it has not taken yet.
     pub(crate) unsent: AtomicUsize,
+    blocked: AtomicU8,
     names: Mutex<Names>,
     killed: AtomicBool,
     task: Mutex<Option<Waker>>,
@@ -80,6 +106,38 @@ impl Client {
         if let Some(task) = task {
             task.wake();
         }
+    }
+
+    /// It begins, or ends, to wait in a blocking command.
+    pub(crate) fn set_blocked(&self, blocked: bool) {
+        self.blocked.store(if blocked { BLOCKED } else { FREE }, Relaxed);
+    }
+
+    /// Whether it waits in a blocking command.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked.load(Relaxed) != FREE
+    }
+
+    /// Asks for the end of its waiting, from any thread. `false` if it does not wait.
+    pub(crate) fn unblock(&self, how: Unblock) -> bool {
+        let asked = match how {
+            Unblock::Timeout => TIMEOUT_ASKED,
+            Unblock::Error => ERROR_ASKED,
+        };
+        let waits = self.blocked.compare_exchange(BLOCKED, asked, Relaxed, Relaxed).is_ok();
+        self.wake();
+        waits
+    }
+
+    /// What was asked for since this was called last.
+    pub(crate) fn unblock_asked(&self) -> Option<Unblock> {
+        let how = match self.blocked.load(Relaxed) {
+            TIMEOUT_ASKED => Unblock::Timeout,
+            ERROR_ASKED => Unblock::Error,
+            _ => return None,
+        };
+        self.blocked.store(BLOCKED, Relaxed);
+        Some(how)
     }
 
     /// Whether it is to be closed.
@@ -118,6 +176,7 @@ impl Clients {
             no_touch: AtomicBool::new(false),
             unread: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
+            blocked: AtomicU8::new(FREE),
             names: Mutex::default(),
             killed: AtomicBool::new(false),
             task: Mutex::new(None),
@@ -134,6 +193,16 @@ impl Clients {
     /// All clients, in the order in which they came.
     pub(crate) fn list(&self) -> Vec<Arc<Client>> {
         self.all().values().cloned().collect()
+    }
+
+    /// How many wait in a blocking command.
+    pub(crate) fn blocked(&self) -> usize {
+        self.all().values().filter(|client| client.is_blocked()).count()
+    }
+
+    /// The client of that number.
+    pub(crate) fn find(&self, id: u64) -> Option<Arc<Client>> {
+        self.all().get(&id).cloned()
     }
 
     /// How many there are.

@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Lost(String),
     /// All dedicated connections to it are in use: the request was not sent.
     Busy(Duration),
+    /// Its part of a transaction could not be prepared: no member has run anything.
+    NotRun(String),
     /// The member has database 0 only.
     NoDatabase(u8),
 }
@@ -35,12 +37,18 @@ impl Fault {
         format!("{} member={name} {}", self.code(), self.said(&at))
     }
 
+    /// What happened, without the member's name.
+    pub(crate) fn why(&self) -> String {
+        self.said("")
+    }
+
     const fn code(&self) -> &'static str {
         match self {
             Self::Down(_) | Self::Open(_) => "MEMBERDOWN",
             Self::Late(_) => "TIMEOUT",
             Self::Lost(_) => "MEMBERLOST",
             Self::Busy(_) => "MEMBERBUSY",
+            Self::NotRun(_) => "EXECABORT",
             Self::NoDatabase(_) => "ERR",
         }
     }
@@ -55,8 +63,24 @@ impl Fault {
             }
             Self::Busy(time) => format!("had no free connection within {}{at}; {UNSENT}", Time(*time)),
             Self::NoDatabase(db) => format!("has no database {db}{at}"),
+            Self::NotRun(why) => {
+                format!("did not take its part{at}: {why}; nothing was run, a retry is safe")
+            }
         }
     }
+}
+
+/// A transaction over several members that is half done: which members ran their parts, and why the others did not or
+/// may not have.
+pub(crate) fn partial<S: AsRef<str>>(ran: &[S], others: &[(S, String)]) -> Vec<u8> {
+    let ran: Vec<&str> = ran.iter().map(AsRef::as_ref).collect();
+    let others: Vec<String> =
+        others.iter().map(|(member, why)| format!("member {}: {why}", member.as_ref())).collect();
+    line(&format!(
+        "EXECPARTIAL the transaction may be half done: {} ran its part; {}",
+        if ran.is_empty() { "no member".to_owned() } else { format!("member {}", ran.join(" and ")) },
+        others.join("; ")
+    ))
 }
 
 /// The error reply of `text`, with `-` and CR LF.

@@ -1,6 +1,6 @@
 //! Requests whose keys belong to several members: split into one part for each member, and the parts' answers joined.
 
-mod join;
+pub(crate) mod join;
 
 #[cfg(test)]
 mod tests;
@@ -91,6 +91,14 @@ pub(crate) fn split(
         }
     }
     Ok(())
+}
+
+impl Answers {
+    /// All answers, with the part that each key of the request went to.
+    pub(crate) fn complete(parts: Vec<(Rc<Member>, Vec<u8>)>, order: Vec<u16>) -> Self {
+        let parts = parts.into_iter().map(|(member, bytes)| Answer { member, bytes }).collect();
+        Self { waiting: 0, parts, order }
+    }
 }
 
 impl Split {

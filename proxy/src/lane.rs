@@ -133,11 +133,25 @@ impl Lane {
         target: Target,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
+        self.push_after(worker, db, 0, target, write);
+    }
+
+    /// Appends several requests, of which the answers to the first `skipped` go nowhere.
+    #[inline]
+    pub(crate) fn push_after(
+        self: &Rc<Self>,
+        worker: &Worker,
+        db: u8,
+        skipped: usize,
+        target: Target,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
         let mut core = self.core.borrow_mut();
         if core.db != db {
             core.select(db);
         }
         write(&mut core.out);
+        core.pending.extend((0..skipped).map(|_| Target::Skip));
         core.pending.push_back(target);
         let (count, now) = (core.pending.len(), worker.turn.now());
         if core.deadlines.note(count, now) {

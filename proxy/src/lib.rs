@@ -40,6 +40,7 @@ mod link;
 mod local;
 mod member;
 pub mod options;
+mod own;
 mod pending;
 mod route;
 mod sequence;
@@ -49,6 +50,7 @@ mod shared;
 pub mod start;
 #[cfg(test)]
 mod testing;
+mod transaction;
 mod turn;
 mod whole;
 mod worker;

@@ -5,6 +5,24 @@ use std::time::Duration;
 /// One read of a client's or a member's socket, into a buffer that the worker's connections share.
 pub const READ: usize = 64 << 10;
 
+/// What a client may send while it waits in a blocking command; more stays in its socket.
+pub const READ_AHEAD: usize = 64 << 10;
+
+/// A blocking command over keys of several members looks again after this long; it doubles up to [`POLL_MOST`].
+pub const POLL_FIRST: Duration = Duration::from_millis(2);
+
+/// The longest pause of such a command.
+pub const POLL_MOST: Duration = Duration::from_millis(50);
+
+/// Bytes of the commands that one client has queued in a transaction. Above it, the transaction is refused.
+pub const QUEUED: usize = 64 << 20;
+
+/// Most commands in one transaction.
+pub const QUEUED_COMMANDS: usize = 256 << 10;
+
+/// How many `--timeout`s a transaction over several members may hold its slots: all locks are had within one of them, the rest is for the commit.
+pub const LEASE_TIMEOUTS: u32 = 2;
+
 /// Most requests of one session that are on their way. At it, the rest wait in the client's socket.
 pub const SESSION_IN_FLIGHT: usize = 1024;
 

@@ -8,6 +8,7 @@ use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use ringtail_net::Stream;
 use ringtail_net::listener::is_loopback;
 use ringtail_protocol::frame::Scanner;
+use ringtail_protocol::number::parse_i64;
 use ringtail_protocol::reply::{Resp, write_request};
 
 use crate::limits;
@@ -24,6 +25,10 @@ pub(crate) struct Link {
     pub(crate) only_db_0: bool,
     /// A request was begun and its answer has not been read to its end: whoever came next would get that answer.
     in_flight: bool,
+    /// The server keeps something for whoever has this connection: keys that are watched, slots that are held.
+    pub(crate) in_use: bool,
+    /// What the server calls this connection, once asked: for CLIENT UNBLOCK.
+    id: Option<i64>,
 }
 
 impl Link {
@@ -36,7 +41,15 @@ impl Link {
                 "it would be spoken to in plaintext: give --server-ca, or --insecure",
             ));
         }
-        let mut link = Self { stream, unread: Vec::new(), db: 0, only_db_0: false, in_flight: false };
+        let mut link = Self {
+            stream,
+            unread: Vec::new(),
+            db: 0,
+            only_db_0: false,
+            in_flight: false,
+            in_use: false,
+            id: None,
+        };
         let password = settings.server_password.as_ref().map(|secret| secret.expose());
         link.greet(password, resp).await?;
         link.find_databases().await?;
@@ -69,22 +82,52 @@ impl Link {
 
     /// Asks on database `db`, and waits for the answer, as it comes.
     pub(crate) async fn ask_in(&mut self, db: u8, request: &[&[u8]]) -> io::Result<Vec<u8>> {
+        self.select(db).await?;
+        self.ask(request).await
+    }
+
+    /// Makes `db` the database of what follows.
+    pub(crate) async fn select(&mut self, db: u8) -> io::Result<()> {
         if self.db != db {
             let answer = self.ask(&[b"SELECT", db.to_string().as_bytes()]).await?;
             accepted(&answer, "it refuses a SELECT")?;
             self.db = db;
         }
-        self.ask(request).await
+        Ok(())
+    }
+
+    /// What was sent may have selected another database.
+    pub(crate) fn forget_db(&mut self) {
+        self.db = u8::MAX;
+    }
+
+    /// What the server calls this connection. `None` if it does not say.
+    pub(crate) async fn id(&mut self) -> io::Result<Option<i64>> {
+        if self.id.is_none() {
+            let answer = self.ask(&[b"CLIENT", b"ID"]).await?;
+            self.id = answer.strip_prefix(b":").and_then(|rest| parse_i64(rest.strip_suffix(b"\r\n")?));
+        }
+        Ok(self.id)
     }
 
     async fn ask(&mut self, request: &[&[u8]]) -> io::Result<Vec<u8>> {
         let mut out = Vec::new();
         write_request(&mut out, request.iter().copied());
+        let mut answers = self.exchange(&out, 1).await?;
+        Ok(answers.pop().unwrap_or_default())
+    }
+
+    /// Sends `requests`, so many of them, and waits for all answers. Who gives up in between leaves the connection
+    /// unclean.
+    pub(crate) async fn exchange(&mut self, requests: &[u8], count: usize) -> io::Result<Vec<Vec<u8>>> {
+        let mut answers = Vec::with_capacity(count);
         self.in_flight = true;
-        self.stream.write_all(&out).await?;
-        let answer = self.read_answer().await?;
+        self.stream.write_all(requests).await?;
+        while answers.len() < count {
+            answers.push(self.read_answer().await?);
+        }
         self.in_flight = false;
-        Ok(answer)
+        Ok(answers)
     }
 
     async fn read_answer(&mut self) -> io::Result<Vec<u8>> {
@@ -115,9 +158,19 @@ impl Link {
     /// Whether it can be given to the next one who asks: nothing is owed, nothing came unasked, the server has not left.
     fn is_clean(&mut self) -> bool {
         let idle = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
-        !self.in_flight
+        self.owes_nothing()
             && self.unread.is_empty()
             && self.stream.try_read(&mut self.unread, limits::READ).is_err_and(idle)
+    }
+
+    /// Whether nothing is on its way.
+    pub(crate) fn is_answered(&self) -> bool {
+        !self.in_flight
+    }
+
+    /// Whether nothing is on its way, and the server keeps nothing for it.
+    pub(crate) fn owes_nothing(&self) -> bool {
+        !self.in_flight && !self.in_use
     }
 
     /// The stream, for a lane to share.
@@ -144,6 +197,7 @@ pub(crate) fn closed() -> io::Error {
 #[derive(Debug)]
 pub(crate) struct Dialer {
     pub(crate) addr: String,
+    pub(crate) resp: Resp,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -152,7 +206,7 @@ impl Manager for Dialer {
     type Error = io::Error;
 
     async fn create(&self) -> io::Result<Link> {
-        Link::open(&self.addr, &self.shared, Resp::V2).await
+        Link::open(&self.addr, &self.shared, self.resp).await
     }
 
     async fn recycle(&self, link: &mut Link, _: &Metrics) -> RecycleResult<io::Error> {

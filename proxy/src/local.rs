@@ -14,7 +14,7 @@ use std::rc::Rc;
 use ringtail_protocol::command::{CommandId, PoolRule, introspect};
 use ringtail_protocol::errors::{self, Error};
 
-use crate::route::Request;
+use crate::route::{self, Request};
 use crate::session::{Hold, State};
 use crate::worker::Worker;
 
@@ -37,8 +37,7 @@ pub(crate) fn run(worker: &Rc<Worker>, state: &mut State, request: Request<'_>) 
             return Ok(());
         }
         // What follows must see its effect, and it those of all before.
-        _ if state.sequence.is_empty() => return Err(Hold::Pool),
-        _ => return Err(Hold::Drain),
+        _ => return Err(route::own(state)),
     }
     if must_be_alone(&request) && !state.sequence.is_empty() {
         return Err(Hold::Drain);

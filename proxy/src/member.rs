@@ -17,6 +17,7 @@ use crate::breaker::{Breaker, State};
 use crate::fault::{self, Fault};
 use crate::lane::{Lane, Refusal};
 use crate::link::{Dialer, Link};
+use crate::own::Held;
 use crate::shared::Shared;
 use crate::worker::Worker;
 
@@ -59,8 +60,10 @@ pub(crate) struct Member {
     pub(crate) label: String,
     /// By version of the protocol, because a server's answers depend on it.
     lanes: [RefCell<Vec<Rc<Lane>>>; 2],
-    /// For what a lane can't serve because it may take long.
+    /// For the proxy's own questions, which may take long.
     links: Option<Pool<Dialer>>,
+    /// For sessions that need a connection of their own, by version of the protocol.
+    dedicated: [Option<Pool<Dialer>>; 2],
     timeout: Duration,
     /// It knows no other database.
     pub(crate) only_db_0: Cell<bool>,
@@ -127,7 +130,8 @@ impl Member {
             addr: addr.to_owned(),
             label,
             lanes: Default::default(),
-            links: links(shared, addr),
+            links: links(shared, addr, Resp::V2, shared.settings.conns),
+            dedicated: [Resp::V2, Resp::V3].map(|resp| links(shared, addr, resp, shared.settings.dedicated)),
             timeout: shared.settings.timeout,
             only_db_0: Cell::new(false),
             retired: Cell::new(false),
@@ -173,23 +177,39 @@ impl Member {
     pub(crate) fn retire(&self) {
         self.retired.set(true);
         self.each_lane(|lane| lane.look());
-        if let Some(links) = &self.links {
-            links.close();
-        }
+        self.links.iter().chain(self.dedicated.iter().flatten()).for_each(|links| links.close());
         self.breaker.look();
     }
 
     /// Asks on a dedicated connection: what may take long must not stand before others' requests in a lane.
     pub(crate) async fn ask(&self, db: u8, request: &[&[u8]]) -> Result<Vec<u8>, Fault> {
-        if let Some(Err(Refusal::Fault(fault))) = self.lanes[0].borrow().first().map(|lane| lane.admits(db)) {
-            return Err(fault);
-        }
+        self.is_there(db)?;
         let links = self.links.as_ref().ok_or_else(|| Fault::Down("no pool".into()))?;
         let mut link = links.get().await.map_err(|error| self.not_connected(error))?;
         match timeout(self.timeout, link.ask_in(db, request)).await {
             Err(_) => Err(Fault::Late(self.timeout)),
             Ok(Err(error)) => Err(Fault::Lost(error.to_string())),
             Ok(Ok(answer)) => Ok(answer),
+        }
+    }
+
+    /// A connection that the caller has for itself, with `db` selected.
+    pub(crate) async fn dedicated(&self, db: u8, resp: Resp) -> Result<Held, Fault> {
+        self.is_there(db)?;
+        let links = self.dedicated[resp as usize].as_ref().ok_or_else(|| Fault::Down("no pool".into()))?;
+        let mut link = Held::new(links.get().await.map_err(|error| self.not_connected(error))?);
+        match timeout(self.timeout, link.select(db)).await {
+            Err(_) => Err(Fault::Late(self.timeout)),
+            Ok(Err(error)) => Err(Fault::Lost(error.to_string())),
+            Ok(Ok(())) => Ok(link),
+        }
+    }
+
+    /// What the lanes know: nobody waits for a member that is down.
+    fn is_there(&self, db: u8) -> Result<(), Fault> {
+        match self.lanes[0].borrow().first().map(|lane| lane.admits(db)) {
+            Some(Err(Refusal::Fault(fault))) => Err(fault),
+            _ => Ok(()),
         }
     }
 
@@ -265,9 +285,9 @@ impl Member {
 }
 
 /// None only if deadpool refuses its own defaults.
-fn links(shared: &Arc<Shared>, addr: &str) -> Option<Pool<Dialer>> {
+fn links(shared: &Arc<Shared>, addr: &str, resp: Resp, most: usize) -> Option<Pool<Dialer>> {
     let limit = Some(shared.settings.timeout);
-    let dialer = Dialer { addr: addr.to_owned(), shared: Arc::clone(shared) };
-    let builder = Pool::builder(dialer).max_size(shared.settings.conns).runtime(Runtime::Tokio1);
+    let dialer = Dialer { addr: addr.to_owned(), resp, shared: Arc::clone(shared) };
+    let builder = Pool::builder(dialer).max_size(most).runtime(Runtime::Tokio1);
     builder.wait_timeout(limit).create_timeout(limit).recycle_timeout(limit).build().ok()
 }

@@ -40,9 +40,12 @@ pub struct Options {
     /// The pool's members, JSON; watched for changes [default: cluster/servers.json]
     #[arg(long, value_name = "FILE", env = "RINGTAIL_SERVERS")]
     pub servers: Option<PathBuf>,
-    /// Most connections from each thread to each server: shared lanes (one is used until it is busy), and as many dedicated ones [default: 10]
+    /// Most connections from each thread to each server: shared lanes (one is used until it is busy), and as many for questions to all members (SCAN, KEYS) [default: 10]
     #[arg(long, value_name = "N", env = "RINGTAIL_CONNS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub conns: Option<u16>,
+    /// Most connections from each thread to each server that one client has for itself, while it waits (BLPOP), watches keys or runs a transaction over several members [default: 1000]
+    #[arg(long, value_name = "N", env = "RINGTAIL_DEDICATED", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub dedicated: Option<u32>,
     /// Speak TLS to the servers; this CA must have signed their certificates, which are verified by the name or address in --servers
     #[arg(long, value_name = "FILE", env = "RINGTAIL_SERVER_CA")]
     pub server_ca: Option<PathBuf>,

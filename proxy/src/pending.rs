@@ -13,6 +13,8 @@ pub(crate) enum Target {
     Session(Rc<Session>, Ticket),
     /// One part of a request that was split by member.
     Part(Rc<Gather>, u32),
+    /// Nobody: `+QUEUED`, and what MULTI answers. A failure shows in the answer to EXEC.
+    Skip,
     /// The lane itself: its own `SELECT` must be `+OK`.
     Select,
     /// Nobody any more: its deadline has passed, and it has been answered so.
@@ -26,7 +28,7 @@ impl Target {
         match self {
             Self::Session(session, ticket) => session.answer(worker, *ticket, answer),
             Self::Part(gather, part) => gather.answer(worker, *part as usize, answer),
-            Self::Select | Self::Expired => {}
+            Self::Skip | Self::Select | Self::Expired => {}
         }
     }
 }

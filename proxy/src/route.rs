@@ -17,6 +17,7 @@ use crate::lane::{Lane, Refusal};
 use crate::local;
 use crate::pending::Target;
 use crate::session::{Hold, Session, State};
+use crate::transaction::{self, across};
 use crate::worker::Worker;
 
 const STARTING: Error = Error::fixed("ERR the proxy is starting; try again");
@@ -57,6 +58,7 @@ pub(crate) fn route(
         Ok(command) => command,
         Err(error) => {
             state.closing |= is_http(&args[0]);
+            transaction::spoil(state);
             state.reply(worker, |reply| reply.error(&error));
             return Ok(());
         }
@@ -65,12 +67,26 @@ pub(crate) fn route(
     if alias::is_meant(&request) {
         return alias::route(worker, session, state, request);
     }
+    route_spelled(worker, session, state, request)
+}
+
+/// The same for a request that is spelled as Redis spells it.
+#[inline]
+pub(crate) fn route_spelled(
+    worker: &Rc<Worker>,
+    session: &Rc<Session>,
+    state: &mut State,
+    request: Request<'_>,
+) -> Result<(), Hold> {
+    if transaction::is_open(state) && !transaction::runs_at_once(&request) {
+        transaction::queue(worker, state, &request);
+        return Ok(());
+    }
     run(worker, session, state, request)
 }
 
-/// Runs a request that is spelled as Redis spells it.
 #[inline]
-pub(crate) fn run(
+fn run(
     worker: &Rc<Worker>,
     session: &Rc<Session>,
     state: &mut State,
@@ -78,11 +94,32 @@ pub(crate) fn run(
 ) -> Result<(), Hold> {
     match request.command.pool {
         PoolRule::Keys => to_owner(worker, session, state, request),
+        PoolRule::Options if options::waits(&request) => Err(own(state)),
         PoolRule::Options => to_owner_unless_refused(worker, session, state, request),
+        PoolRule::Waits => Err(own(state)),
+        PoolRule::Session => transaction::run(worker, session, state, &request),
         PoolRule::Split(join) => gather::split(worker, session, state, request, join),
         PoolRule::Everywhere(_) | PoolRule::Own | PoolRule::Local | PoolRule::Refused => {
             local::run(worker, state, request)
         }
+    }
+}
+
+/// For the session's task to do, when nothing of the session is on its way.
+pub(crate) fn own(state: &State) -> Hold {
+    if state.sequence.is_empty() { Hold::Pool } else { Hold::Drain }
+}
+
+/// Whether it waits by an option that it has.
+pub(crate) fn blocks(request: &Request<'_>) -> bool {
+    options::waits(request)
+}
+
+/// An error if it has an option that a pool can't serve.
+pub(crate) fn check_options(request: &Request<'_>) -> Result<(), Error> {
+    match request.command.pool {
+        PoolRule::Options => options::check(request),
+        _ => Ok(()),
     }
 }
 
@@ -115,8 +152,9 @@ fn to_owner(
     state: &mut State,
     request: Request<'_>,
 ) -> Result<(), Hold> {
-    match one_slot(&request) {
+    match one_owner(worker, &request) {
         Some(slot) => to_slot(worker, session, state, request, slot),
+        None if across::is_for(&request) => Err(own(state)),
         None => {
             state.reply(worker, |reply| reply.error(&errors::CROSS_SLOT));
             Ok(())
@@ -143,11 +181,26 @@ fn to_owner_unless_refused(
 /// The slot of all keys; any slot for a request that names none because it is malformed, since a member says best
 /// what is wrong with it. `None` for keys of several slots.
 #[inline]
-fn one_slot(request: &Request<'_>) -> Option<u16> {
+pub(crate) fn one_slot(request: &Request<'_>) -> Option<u16> {
     let mut keys = keys(request.command, &request.args);
     let Some(first) = keys.next() else { return Some(0) };
     let first = slot_of(&request.args[first]);
     keys.all(|key| slot_of(&request.args[key]) == first).then_some(first)
+}
+
+/// A slot of the one member that owns all keys, likewise. `None` for keys of several members.
+#[inline]
+pub(crate) fn one_owner(worker: &Worker, request: &Request<'_>) -> Option<u16> {
+    one_slot(request).or_else(|| one_owner_of_many(worker, request))
+}
+
+#[cold]
+fn one_owner_of_many(worker: &Worker, request: &Request<'_>) -> Option<u16> {
+    let topology = worker.topology();
+    let mut slots = keys(request.command, &request.args).map(|key| slot_of(&request.args[key]));
+    let first = slots.next()?;
+    let owner = topology.owner_index(first);
+    slots.all(|slot| topology.owner_index(slot) == owner).then_some(first)
 }
 
 /// To the owner of the slot.

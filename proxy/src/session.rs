@@ -1,5 +1,6 @@
 //! A session: one client's connection, its state, and its turn: one read, every complete request, one write.
 
+mod attend;
 mod serve;
 mod steps;
 mod window;
@@ -25,6 +26,7 @@ use crate::clients::Client;
 use crate::limits;
 use crate::sequence::{Sequence, Ticket};
 use crate::shared::Counters;
+use crate::transaction::Transaction;
 use crate::worker::Worker;
 
 pub(crate) use serve::serve;
@@ -94,6 +96,8 @@ pub(crate) struct State {
     pub(crate) identity: Identity,
     pub(crate) gates: Gates,
     pub(crate) reply_mode: ReplyMode,
+    /// What MULTI and WATCH have begun.
+    pub(crate) transaction: Option<Box<Transaction>>,
 }
 
 impl Session {
@@ -117,6 +121,26 @@ impl Session {
     /// Whether nothing of it is on its way.
     pub(crate) fn is_answered(&self) -> bool {
         self.state.borrow().sequence.is_empty()
+    }
+
+    /// Who it is, to others.
+    pub(crate) fn client(&self) -> Arc<Client> {
+        Arc::clone(&self.state.borrow().client)
+    }
+
+    /// What it has begun by MULTI or WATCH, taken out of it.
+    pub(crate) fn take_transaction(&self) -> Option<Box<Transaction>> {
+        self.state.borrow_mut().transaction.take()
+    }
+
+    /// Keeps what was begun.
+    pub(crate) fn keep_transaction(&self, transaction: Box<Transaction>) {
+        self.state.borrow_mut().transaction = Some(transaction);
+    }
+
+    /// Changes the database.
+    pub(crate) fn select(&self, db: u8) {
+        self.state.borrow_mut().select(db);
     }
 
     /// Wakes its task: what it waited for may be there.
@@ -163,6 +187,7 @@ impl State {
             identity: Identity::of_default(&worker.shared.access),
             gates: Gates::empty(),
             reply_mode: ReplyMode::On,
+            transaction: None,
         };
         state.begin_as_default(worker);
         state

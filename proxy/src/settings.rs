@@ -9,6 +9,8 @@ use ringtail_net::{Secret, TlsClient};
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Most lanes to a server, and most dedicated connections, unless told otherwise.
 pub const DEFAULT_CONNS: u16 = 10;
+/// Most connections of their own that sessions have to a server, unless told otherwise.
+pub const DEFAULT_DEDICATED: u32 = 1000;
 /// Most clients unless told otherwise.
 pub const DEFAULT_MAX_CLIENTS: usize = 10_000;
 
@@ -21,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     /// Most lanes to each server, for each worker and version of the protocol.
     pub(crate) conns: usize,
+    /// Most connections to each server that one session has for itself, for each worker and version of the protocol.
+    pub(crate) dedicated: usize,
     /// Worker threads.
     pub(crate) threads: usize,
     /// Clients speak TLS.

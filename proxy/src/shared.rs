@@ -27,6 +27,12 @@ pub(crate) struct Counters {
     pub(crate) rejected: AtomicU64,
     /// Connections that ended before a request: a failed handshake.
     pub(crate) handshakes_failed: AtomicU64,
+    /// Transactions that were run on one member.
+    pub(crate) transactions: AtomicU64,
+    /// Transactions that were run on several members.
+    pub(crate) transactions_across: AtomicU64,
+    /// Transactions that one member ran and another did not, or may not have.
+    pub(crate) transactions_partial: AtomicU64,
     /// Bytes read from clients.
     pub(crate) bytes_in: AtomicU64,
     /// Bytes written to clients.
@@ -48,6 +54,9 @@ pub(crate) struct Totals {
     pub(crate) connections: u64,
     pub(crate) rejected: u64,
     pub(crate) handshakes_failed: u64,
+    pub(crate) transactions: u64,
+    pub(crate) transactions_across: u64,
+    pub(crate) transactions_partial: u64,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
 }
@@ -114,6 +123,9 @@ impl Shared {
             connections: sum(|c| &c.connections),
             rejected: sum(|c| &c.rejected),
             handshakes_failed: sum(|c| &c.handshakes_failed),
+            transactions: sum(|c| &c.transactions),
+            transactions_across: sum(|c| &c.transactions_across),
+            transactions_partial: sum(|c| &c.transactions_partial),
             bytes_in: sum(|c| &c.bytes_in),
             bytes_out: sum(|c| &c.bytes_out),
         }
@@ -127,6 +139,9 @@ impl Shared {
             connections: all.connections.wrapping_sub(reset.connections),
             rejected: all.rejected.wrapping_sub(reset.rejected),
             handshakes_failed: all.handshakes_failed.wrapping_sub(reset.handshakes_failed),
+            transactions: all.transactions.wrapping_sub(reset.transactions),
+            transactions_across: all.transactions_across.wrapping_sub(reset.transactions_across),
+            transactions_partial: all.transactions_partial.wrapping_sub(reset.transactions_partial),
             bytes_in: all.bytes_in.wrapping_sub(reset.bytes_in),
             bytes_out: all.bytes_out.wrapping_sub(reset.bytes_out),
         }

@@ -17,7 +17,7 @@ use ringtail_protocol::acl::{Access, Users};
 
 use crate::access::users_of;
 use crate::options::{DEFAULT_ADDR, DEFAULT_SERVERS, Options};
-use crate::settings::{DEFAULT_CONNS, DEFAULT_MAX_CLIENTS, DEFAULT_TIMEOUT, Settings};
+use crate::settings::{DEFAULT_CONNS, DEFAULT_DEDICATED, DEFAULT_MAX_CLIENTS, DEFAULT_TIMEOUT, Settings};
 use crate::shared::Shared;
 use crate::worker;
 
@@ -153,6 +153,7 @@ fn serve(options: &Options, checked: Checked, listener: Listener, watcher: Watch
         addr: listener.local_addr(),
         timeout,
         conns: usize::from(options.conns.unwrap_or(DEFAULT_CONNS)),
+        dedicated: options.dedicated.unwrap_or(DEFAULT_DEDICATED) as usize,
         threads,
         tls: tls.is_some(),
         max_clients: options.maxclients.map_or(DEFAULT_MAX_CLIENTS, |n| n as usize),

@@ -200,6 +200,7 @@ pub(crate) fn settings(timeout: Duration) -> Settings {
         addr: ([127, 0, 0, 1], 9443).into(),
         timeout,
         conns: 2,
+        dedicated: 4,
         threads: 1,
         tls: false,
         max_clients: 100,

@@ -13,19 +13,22 @@ use std::rc::Rc;
 use ringtail_protocol::command::{CommandId, Found, find};
 use ringtail_protocol::errors::Error;
 use ringtail_protocol::reply::{Reply, Resp};
-use ringtail_protocol::request::{Args, Span};
+use ringtail_protocol::request::{Args, OwnedRequest, Span};
 use tokio::task::spawn_local;
 
 use crate::alias;
 use crate::fault::Fault;
 use crate::member::Member;
-use crate::route::Request;
+use crate::route::{self, Request};
 use crate::session::State;
 use crate::worker::Worker;
 
 /// A request that outlives the buffer it came in.
+#[derive(Clone)]
 pub(crate) struct Question {
     pub(crate) id: CommandId,
+    /// It has an option by which it waits.
+    pub(crate) blocks: bool,
     /// In Redis's words, the name first.
     pub(crate) words: Vec<Vec<u8>>,
     pub(crate) db: u8,
@@ -36,9 +39,17 @@ impl Question {
     /// The request with these arguments, by this session. `None` if there is no such command.
     pub(crate) fn new(state: &State, args: Args<'_>) -> Option<Self> {
         let Found::Command(command) = find(&args) else { return None };
-        let (id, words) = alias::meaning(&Request { command, args, raw: None });
+        let request = Request { command, args, raw: None };
+        let blocks = route::blocks(&request);
+        let (id, words) = alias::meaning(&request);
         let words = words.into_iter().map(<[u8]>::to_vec).collect();
-        Some(Self { id, words, db: state.db, resp: state.resp })
+        Some(Self { id, blocks, words, db: state.db, resp: state.resp })
+    }
+
+    /// A slot of the one member that owns all its keys. `None` for keys of several members.
+    pub(crate) fn slot(&self, worker: &Worker) -> Option<u16> {
+        let request = OwnedRequest::new(self.words.iter().map(Vec::as_slice));
+        route::one_owner(worker, &Request { command: self.id.command(), args: request.args(), raw: None })
     }
 
     /// As arguments, for a member to be asked the same.

@@ -164,6 +164,12 @@ impl Worker {
         Some(member.lane(self, resp, index))
     }
 
+    /// The member that owns `slot`.
+    pub(crate) fn owner(&self, slot: u16) -> Option<Rc<Member>> {
+        let pool = self.pool.borrow();
+        pool.members.get(pool.topology.owner_index(slot)).cloned()
+    }
+
     /// The topology that requests are routed by now.
     pub(crate) fn topology(&self) -> Arc<Topology> {
         Arc::clone(&self.pool.borrow().topology)

@@ -91,11 +91,15 @@ pub struct Command {
 /// What a proxy does with a command, so that a pool of servers answers as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PoolRule {
-    /// Sent as it is to the member that owns its keys; keys of different slots are refused
-    /// (`CROSSSLOT`), because it is atomic.
+    /// Sent as it is to the member that owns its keys. Keys of several members are brought together at one of them, under
+    /// locks of their slots; servers that have no such locks are spared (`CROSSSLOT`).
     Keys,
     /// As `Keys`, but for options that one lane or one member can't serve, which are refused (`BLOCK`, SORT's patterns).
     Options,
+    /// As `Keys`, on a connection that the client has for itself, because it may wait.
+    Waits,
+    /// Kept by the proxy for the client (`MULTI`, `WATCH`), until EXEC sends each member its part.
+    Session,
     /// Split by member, one part each, and the parts' answers joined. Each key (with what
     /// follows it, up to the next key) belongs to its owner's part.
     Split(Join),
@@ -178,7 +182,13 @@ impl PoolRule {
             Self::Everywhere(Join::Sum) => &["request_policy:all_shards", "response_policy:agg_sum"],
             Self::Everywhere(Join::AllOk) => &["request_policy:all_shards", "response_policy:all_succeeded"],
             Self::Everywhere(_) => &["request_policy:all_shards"],
-            Self::Keys | Self::Options | Self::Own | Self::Local | Self::Refused => &[],
+            Self::Keys
+            | Self::Options
+            | Self::Waits
+            | Self::Session
+            | Self::Own
+            | Self::Local
+            | Self::Refused => &[],
         }
     }
 }

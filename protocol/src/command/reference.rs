@@ -104,13 +104,19 @@ impl Group {
 fn pool(command: &Command) -> &'static str {
     match command.pool {
         PoolRule::Keys if command.has_one_key() => "sent to the key's owner",
-        PoolRule::Keys => "sent to the keys' owner; keys of different slots are refused with `CROSSSLOT`",
+        PoolRule::Keys => {
+            "sent to the keys' owner; keys of several members are brought to one, under slot locks"
+        }
         PoolRule::Options if command.flags.contains(Flags::BLOCKING) => {
-            "sent to the keys' owner; keys of different slots are refused with `CROSSSLOT`, and so is `BLOCK`"
+            "sent to the keys' owner, with `BLOCK` on a connection of its own; keys of several members are brought to one, under slot locks"
         }
         PoolRule::Options => {
             "sent to the keys' owner; patterns that may name keys of other slots are refused"
         }
+        PoolRule::Waits => {
+            "sent to the keys' owner on a connection of its own; keys of several members are looked at again and again"
+        }
+        PoolRule::Session => "kept by the proxy until EXEC; keys may be of several members",
         PoolRule::Split(Join::Sum) => "split by owner of the keys, the counts are added",
         PoolRule::Split(Join::InOrder) => "split by owner of the keys, the values come in the keys' order",
         PoolRule::Split(_) => "split by owner of the keys, not atomic across members",

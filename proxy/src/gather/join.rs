@@ -9,7 +9,7 @@ use ringtail_protocol::reply::{Reply, Resp};
 use super::{Answer, Answers};
 use crate::fault;
 
-pub(super) fn join(answers: &Answers, join: Join) -> Vec<u8> {
+pub(crate) fn join(answers: &Answers, join: Join) -> Vec<u8> {
     let joined = match first_failure(answers) {
         Some(failed) => {
             Err(String::from_utf8_lossy(error_text(&failed.bytes).unwrap_or_default()).into_owned())

@@ -16,8 +16,6 @@ fn parts_are_joined_in_the_order_of_the_request() {
         assert_eq!(client.ask(&format!("DEL {a} {b} {c} {a}")).await, ":4\r\n");
         assert_eq!(client.ask(&format!("MSET {a} 1 {b} 2 {c} 3")).await, "+OK\r\n");
         assert_eq!(client.ask(&format!("MGET {a}")).await, format!("*1\r\n{}", bulk(a)));
-        assert!(client.ask(&format!("MSETNX {a} 1 {b} 2")).await.starts_with("-CROSSSLOT"));
-        assert!(client.ask(&format!("RENAME {a} {b}")).await.starts_with("-CROSSSLOT"));
     });
 }
 

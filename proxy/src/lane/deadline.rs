@@ -157,7 +157,7 @@ pub(super) fn silent() -> io::Error {
 /// Leaves a place in the queue for the late answer, which nobody wants any more.
 fn expired(target: &mut Target) -> Option<Target> {
     match target {
-        Target::Select | Target::Expired => None,
+        Target::Skip | Target::Select | Target::Expired => None,
         Target::Session(..) | Target::Part(..) => Some(std::mem::replace(target, Target::Expired)),
     }
 }

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use ringtail_protocol::command::CommandId;
 use ringtail_protocol::errors::{self, Error, printable};
+use ringtail_protocol::number::parse_i64;
 
 use super::{Call, Done};
-use crate::clients::Client;
+use crate::clients::{Client, Unblock};
 use crate::session::ReplyMode;
 
 pub(super) fn client(call: &mut Call<'_>) -> Done {
@@ -24,6 +25,7 @@ pub(super) fn client(call: &mut Call<'_>) -> Done {
         CommandId::ClientList => list::list(call),
         CommandId::ClientKill => kill::kill(call),
         CommandId::ClientReply => reply(call),
+        CommandId::ClientUnblock => unblock(call),
         CommandId::ClientNoEvict => switch(call, |client| &client.no_evict),
         // Noted for CLIENT LIST: lanes are shared, so that the servers count its look-ups as use all the same.
         CommandId::ClientNoTouch => switch(call, |client| &client.no_touch),
@@ -88,6 +90,25 @@ fn reply(call: &mut Call<'_>) -> Done {
         b"SKIP" => ReplyMode::SkipNext,
         _ => return Err(errors::SYNTAX),
     };
+    Ok(())
+}
+
+/// The one that waits may be answered by its member in this very moment: then the number says 1 all the same, as the member has
+/// the last word.
+fn unblock(call: &mut Call<'_>) -> Done {
+    let args = call.request.args;
+    let id = parse_i64(&args[2]).ok_or(errors::NOT_AN_INTEGER)?;
+    let how = match args.get(3).map(<[u8]>::to_ascii_uppercase).as_deref() {
+        None | Some(b"TIMEOUT") => Unblock::Timeout,
+        Some(b"ERROR") => Unblock::Error,
+        Some(_) => return Err(Error::fixed("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+    };
+    if args.len() > 4 {
+        return Err(errors::SYNTAX);
+    }
+    let client = u64::try_from(id).ok().and_then(|id| call.worker.shared.clients.find(id));
+    let waits = client.is_some_and(|client| client.unblock(how));
+    call.state.reply(call.worker, |reply| reply.int(i64::from(waits)));
     Ok(())
 }
 

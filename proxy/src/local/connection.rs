@@ -36,6 +36,7 @@ pub(super) fn quit(call: &mut Call<'_>) -> Done {
 pub(super) fn reset(call: &mut Call<'_>) -> Done {
     let state = &mut *call.state;
     state.select(0);
+    state.transaction = None;
     state.set_resp(Resp::V2);
     state.reply_mode = ReplyMode::On;
     state.begin_as_default(call.worker);

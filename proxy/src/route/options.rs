@@ -11,30 +11,27 @@ use super::Request;
 #[cold]
 pub(super) fn check(request: &Request<'_>) -> Result<(), Error> {
     match request.command.executes() {
-        CommandId::Xread | CommandId::Xreadgroup => never_waits(request),
         CommandId::Sort | CommandId::SortRo => patterns_stay_in_the_slot(request.args),
         _ => Ok(()),
     }
 }
 
-/// Who waits on a lane lets all others of the lane wait.
-fn never_waits(request: &Request<'_>) -> Result<(), Error> {
+/// Whether it has an option by which it waits: who waits on a lane would let all others of the lane wait.
+pub(super) fn waits(request: &Request<'_>) -> bool {
+    if !matches!(request.command.executes(), CommandId::Xread | CommandId::Xreadgroup) {
+        return false;
+    }
     let mut at = 1;
     while let Some(option) = request.args.get(at) {
         at += match () {
-            () if is(option, "BLOCK") => {
-                let name = request.command.full_name.to_uppercase();
-                return Err(Error::new(format!(
-                    "ERR BLOCK of {name} does not work through a proxy: ask again, or send it to the streams' server"
-                )));
-            }
+            () if is(option, "BLOCK") => return true,
             () if is(option, "NOACK") => 1,
             () if is(option, "COUNT") => 2,
             () if is(option, "GROUP") => 3,
             () => break,
         };
     }
-    Ok(())
+    false
 }
 
 /// A member looks for the patterns' keys among its own, and would take those of others for missing.

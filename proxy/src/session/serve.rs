@@ -13,9 +13,9 @@ use tokio::time::timeout;
 
 use super::{Hold, Session, State};
 use crate::limits;
+use crate::own;
 use crate::route;
 use crate::shared::Counters;
-use crate::whole;
 use crate::worker::{Desk, Worker};
 
 /// What a session's task does next.
@@ -114,7 +114,7 @@ impl Session {
         state.poll_readable(cx).map(|()| Event::Readable)
     }
 
-    fn keep_waker(&self, state: &State, cx: &Context<'_>) {
+    pub(super) fn keep_waker(&self, state: &State, cx: &Context<'_>) {
         let mut task = self.task.borrow_mut();
         if !task.will_wake(cx.waker()) {
             *task = cx.waker().clone();
@@ -158,7 +158,8 @@ impl Session {
     async fn ask(self: &Rc<Self>, worker: &Rc<Worker>) {
         let question = self.state.borrow_mut().take_question();
         if let Some(question) = question {
-            let answer = whole::answer(worker, &question).await;
+            let work = own::answer(worker, self, &question);
+            let Some(answer) = self.attend(worker, own::waits(&question), work).await else { return };
             self.state.borrow_mut().answer_question(worker, &answer);
         }
         self.go_on(worker);

@@ -110,6 +110,7 @@ impl State {
 
     /// Gives everything back; answers that still come go nowhere.
     pub(super) fn close(&mut self) -> Option<Stream> {
+        self.transaction = None;
         self.unread = Vec::new();
         self.out = Vec::new();
         self.sent = 0;

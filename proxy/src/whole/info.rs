@@ -104,7 +104,8 @@ fn server(shared: &Shared, text: &mut String) -> std::fmt::Result {
 
 fn clients(shared: &Shared, text: &mut String) -> std::fmt::Result {
     write!(text, "connected_clients:{}\r\ncluster_connections:0\r\n", shared.clients.count())?;
-    write!(text, "maxclients:{}\r\nblocked_clients:0\r\n", shared.settings.max_clients)
+    let blocked = shared.clients.blocked();
+    write!(text, "maxclients:{}\r\nblocked_clients:{blocked}\r\n", shared.settings.max_clients)
 }
 
 /// The proxy's own memory: it holds no keys.
@@ -134,6 +135,9 @@ fn stats(shared: &Shared, text: &mut String) -> std::fmt::Result {
     write!(text, "total_net_output_bytes:{}\r\n", totals.bytes_out)?;
     write!(text, "rejected_connections:{}\r\n", totals.rejected)?;
     write!(text, "failed_handshakes:{}\r\n", totals.handshakes_failed)?;
+    write!(text, "transactions_on_one_member:{}\r\n", totals.transactions)?;
+    write!(text, "transactions_over_members:{}\r\n", totals.transactions_across)?;
+    write!(text, "transactions_partial:{}\r\n", totals.transactions_partial)?;
     let log = shared.access.log();
     let reasons = [
         ("auth", Reason::Auth),

@@ -23,6 +23,9 @@ mod tests;
 /// Tags fit in 15 bits: clients that read the cursor as a signed number can.
 const TAGS: u16 = 1 << 15;
 
+/// Keys of a page unless COUNT says another number, as in Redis.
+const PAGE: usize = 10;
+
 /// Where a scan stands: the member's tag, and its server's cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cursor {
@@ -36,6 +39,9 @@ impl Cursor {
         let tag = u16::try_from(number >> 48).ok().filter(|tag| *tag < TAGS)?;
         Some(Self { tag, inner: number & MEMBER_CURSOR })
     }
+
+    /// 0, which begins a scan and ends it. No member has tag 0.
+    const END: Self = Self { tag: 0, inner: 0 };
 
     fn number(self) -> u64 {
         u64::from(self.tag) << 48 | self.inner
@@ -60,35 +66,53 @@ fn next(tags: &[u16], from: u16) -> Option<usize> {
     (0..tags.len()).filter(|at| tags[*at] >= from).min_by_key(|at| tags[*at])
 }
 
-/// One page: from one member, and the cursor of the next.
+/// One page, and the cursor of the next. Members are asked one after the other until there are as many keys as a page is
+/// to have, so that a small pool is scanned in one go, as a small server is.
 pub(super) async fn scan(worker: &Worker, question: &Question, out: &mut Vec<u8>) -> Result<(), Error> {
     let cursor = question.words.get(1).and_then(|text| Cursor::parse(text)).ok_or(INVALID_CURSOR)?;
     let (topology, members) = (worker.topology(), worker.members());
     let tags = tags(members.iter().map(|member| member.name.as_str()));
-    let Some(at) = next(&tags, cursor.tag) else {
-        page(question, 0, &[], out);
-        return Ok(());
-    };
-    // The member that the cursor was of has left: the next one is scanned from its start.
-    let inner = if tags[at] == cursor.tag { cursor.inner } else { 0 };
-    let member = &members[at];
-    let answer = ask_page(member, question, inner).await?;
-    let (told, keys) = parts(&answer).ok_or_else(|| odd(member))?;
-    if told > MEMBER_CURSOR {
-        return Err(Error::new(format!("ERR member {} answered a SCAN cursor above 2^48", member.label)));
+    let (mut cursor, mut found) = (cursor, Vec::new());
+    let wanted = page_size(question);
+    // Each member at most once, however little is found.
+    for _ in 0..members.len() {
+        let Some(at) = next(&tags, cursor.tag) else {
+            cursor = Cursor::END;
+            break;
+        };
+        // The member that the cursor was of has left: the next one is scanned from its start.
+        let inner = if tags[at] == cursor.tag { cursor.inner } else { 0 };
+        let member = &members[at];
+        let answer = ask_page(member, question, inner).await?;
+        let (told, keys) = parts(&answer).ok_or_else(|| odd(member))?;
+        if told > MEMBER_CURSOR {
+            return Err(Error::new(format!("ERR member {} answered a SCAN cursor above 2^48", member.label)));
+        }
+        let owned = keys.into_iter().filter(|key| owns(&topology, member, key));
+        found.extend(owned.map(<[u8]>::to_vec));
+        cursor = following(&tags, at, told);
+        if told > 0 || cursor == Cursor::END || found.len() >= wanted {
+            break;
+        }
     }
-    let keys: Vec<&[u8]> = keys.into_iter().filter(|key| owns(&topology, member, key)).collect();
-    page(question, following(&tags, at, told), &keys, out);
+    page(question, cursor.number(), &found, out);
     Ok(())
 }
 
+/// Keys that a page is to have at least, if there are as many.
+fn page_size(question: &Question) -> usize {
+    let at = question.words.iter().position(|word| word.eq_ignore_ascii_case(b"COUNT"));
+    let count = at.and_then(|at| parse_u64(question.words.get(at + 1)?));
+    count.map_or(PAGE, |count| count as usize)
+}
+
 /// The cursor after a page of the member at `at`, whose server told `told`.
-fn following(tags: &[u16], at: usize, told: u64) -> u64 {
+fn following(tags: &[u16], at: usize, told: u64) -> Cursor {
     if told > 0 {
-        return Cursor { tag: tags[at], inner: told }.number();
+        return Cursor { tag: tags[at], inner: told };
     }
     let next = tags[at].checked_add(1).and_then(|from| next(tags, from));
-    next.map_or(0, |next| Cursor { tag: tags[next], inner: 0 }.number())
+    next.map_or(Cursor::END, |next| Cursor { tag: tags[next], inner: 0 })
 }
 
 async fn ask_page(member: &Rc<Member>, question: &Question, inner: u64) -> Result<Vec<u8>, Error> {
@@ -104,7 +128,7 @@ fn parts(answer: &[u8]) -> Option<(u64, Vec<&[u8]>)> {
     Some((parse_u64(cursor)?, bulks(rest)?))
 }
 
-fn page(question: &Question, cursor: u64, keys: &[&[u8]], out: &mut Vec<u8>) {
+fn page(question: &Question, cursor: u64, keys: &[Vec<u8>], out: &mut Vec<u8>) {
     let mut reply = Reply::new(out, question.resp);
     reply.array(2);
     reply.bulk(cursor.to_string().as_bytes());

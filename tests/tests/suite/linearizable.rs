@@ -181,7 +181,8 @@ fn history(endpoint: &Endpoint, seed: u64) -> Vec<Event<Operation>> {
 
 #[test]
 fn what_many_clients_see_is_linearizable() {
-    let mut fronts = vec![Front::server(&Options::args(&["--threads", "4"]))];
+    let mut fronts =
+        vec![Front::server(&Options::args(&["--threads", "4"])), Front::pool(&Options::default())];
     fronts.extend(Front::redis(&[]));
     for front in fronts {
         for seed in 0..HISTORIES {

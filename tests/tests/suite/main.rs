@@ -2,6 +2,7 @@
 
 mod acl;
 mod bad_input;
+mod bank;
 mod cli;
 mod clients;
 mod copies;

@@ -117,7 +117,7 @@ ClientUnblock = row("client|unblock", -3, flags!(ADMIN NOSCRIPT LOADING STALE))
         int("client-id"),
         one_of("unblock-type", &[word("timeout", "TIMEOUT"), word("error", "ERROR")]).opt(),
     ])
-    .pool(PoolRule::Refused);
+    .pool(PoolRule::Local);
 
 ClientUnpause = row("client|unpause", 2, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("6.2.0", "O(N), N connections", "Ends CLIENT PAUSE.")

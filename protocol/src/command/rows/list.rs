@@ -10,7 +10,7 @@ Blmove = row("blmove", 6, flags!(WRITE DENYOOM BLOCKING))
         key("source"), key("destination").spec(1), one_of("wherefrom", SIDES), one_of("whereto", SIDES),
         double("timeout"),
     ])
-    .pool(PoolRule::Refused);
+    .pool(PoolRule::Waits);
 
 Blmpop = row("blmpop", -5, flags!(WRITE BLOCKING))
     .about("7.0.0", "O(N+M), N keys, M elements returned",
@@ -19,21 +19,21 @@ Blmpop = row("blmpop", -5, flags!(WRITE BLOCKING))
     .args(&[
         double("timeout"), int("numkeys"), KEY.many(), one_of("where", SIDES), int("count").after("COUNT").opt(),
     ])
-    .pool(PoolRule::Refused);
+    .pool(PoolRule::Waits);
 
 Blpop = row("blpop", -3, flags!(WRITE BLOCKING))
     .about("2.0.0", "O(N), N keys", "Removes and returns the head of the first list that has one; waits until one has.")
     .history(&[("6.0.0", "Timeouts of parts of a second.")])
     .keys(&[KeySpec::run(1, -2, key_flags!(RW ACCESS DELETE))])
     .args(&[KEY.many(), double("timeout")])
-    .pool(PoolRule::Refused);
+    .pool(PoolRule::Waits);
 
 Brpop = row("brpop", -3, flags!(WRITE BLOCKING))
     .about("2.0.0", "O(N), N keys", "Removes and returns the tail of the first list that has one; waits until one has.")
     .history(&[("6.0.0", "Timeouts of parts of a second.")])
     .keys(&[KeySpec::run(1, -2, key_flags!(RW ACCESS DELETE))])
     .args(&[KEY.many(), double("timeout")])
-    .pool(PoolRule::Refused);
+    .pool(PoolRule::Waits);
 
 Brpoplpush = row("brpoplpush", 4, flags!(WRITE DENYOOM BLOCKING))
     .about("2.2.0", "O(1)", "Moves a list's tail to the head of another one and returns it; waits until there is one.")
@@ -41,7 +41,7 @@ Brpoplpush = row("brpoplpush", 4, flags!(WRITE DENYOOM BLOCKING))
     .keys(&[KeySpec::one(1, key_flags!(RW ACCESS DELETE)), KeySpec::one(2, key_flags!(RW INSERT))])
     .args(&[key("source"), key("destination").spec(1), double("timeout")])
     .replaced_by("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments")
-    .pool(PoolRule::Refused);
+    .pool(PoolRule::Waits);
 
 Lindex = row("lindex", 3, flags!(READONLY))
     .about("1.0.0", "O(N), N elements from the nearer end", "Returns the element at an index.")

@@ -11,7 +11,7 @@ Bzmpop = row("bzmpop", -5, flags!(WRITE BLOCKING))
         double("timeout"), int("numkeys"), KEY.many(), one_of("where", &[word("min", "MIN"), word("max", "MAX")]),
         int("count").after("COUNT").opt(),
     ])
-    .pool(PoolRule::Refused);
+    .pool(PoolRule::Waits);
 
 Bzpopmax = row("bzpopmax", -3, flags!(WRITE FAST BLOCKING))
     .about("5.0.0", "O(log(N)), N members",
@@ -19,7 +19,7 @@ Bzpopmax = row("bzpopmax", -3, flags!(WRITE FAST BLOCKING))
     .history(&[("6.0.0", "The timeout may have a fraction.")])
     .keys(&[KeySpec::run(1, -2, key_flags!(RW ACCESS DELETE))])
     .args(&[KEY.many(), double("timeout")])
-    .pool(PoolRule::Refused);
+    .pool(PoolRule::Waits);
 
 Bzpopmin = row("bzpopmin", -3, flags!(WRITE FAST BLOCKING))
     .about("5.0.0", "O(log(N)), N members",
@@ -27,7 +27,7 @@ Bzpopmin = row("bzpopmin", -3, flags!(WRITE FAST BLOCKING))
     .history(&[("6.0.0", "The timeout may have a fraction.")])
     .keys(&[KeySpec::run(1, -2, key_flags!(RW ACCESS DELETE))])
     .args(&[KEY.many(), double("timeout")])
-    .pool(PoolRule::Refused);
+    .pool(PoolRule::Waits);
 
 Zadd = row("zadd", -4, flags!(WRITE DENYOOM FAST))
     .about("1.2.0", "O(log(N)) for each member, N members in all",

@@ -4,15 +4,15 @@ macro_rules! transactions_rows {
     ($next:ident $($after:ident)*; $($rows:tt)*) => { $next! { $($after)*; $($rows)* Transactions {
 Discard = row("discard", 1, flags!(NOSCRIPT LOADING STALE FAST ALLOW_BUSY))
     .about("2.0.0", "O(N), N commands queued", "Gives up a transaction.")
-    .pool(PoolRule::Refused);
+    .pool(PoolRule::Session);
 
 Exec = row("exec", 1, flags!(NOSCRIPT LOADING STALE SKIP_SLOWLOG))
     .about("1.2.0", "As its commands", "Runs the commands since MULTI, all at once.")
-    .pool(PoolRule::Refused);
+    .pool(PoolRule::Session);
 
 Multi = row("multi", 1, flags!(NOSCRIPT LOADING STALE FAST ALLOW_BUSY))
     .about("1.2.0", "O(1)", "Begins a transaction: commands are queued until EXEC.")
-    .pool(PoolRule::Refused);
+    .pool(PoolRule::Session);
 
 Ringtail = row("ringtail", -2, flags!())
     .about("7.2.0", "By subcommand", "Commands that Redis has no word for.");
@@ -35,13 +35,13 @@ RingtailRelease = row("ringtail|release", 2, flags!(NOSCRIPT))
 
 Unwatch = row("unwatch", 1, flags!(NOSCRIPT LOADING STALE FAST ALLOW_BUSY))
     .about("2.2.0", "O(N), N keys watched", "Watches no key any more.")
-    .pool(PoolRule::Refused);
+    .pool(PoolRule::Session);
 
 Watch = row("watch", -2, flags!(NOSCRIPT LOADING STALE FAST ALLOW_BUSY))
     .about("2.2.0", "O(N), N keys", "Has the next EXEC do nothing if one of the keys is changed until then.")
     .keys(&[KeySpec::rest(1, 1, key_flags!(RO))])
     .args(&[KEY.many()])
-    .pool(PoolRule::Refused);
+    .pool(PoolRule::Session);
 
     } } };
 }

@@ -10,7 +10,7 @@ fn visited(names: &[&str], pages: u64, change: impl Fn(usize) -> Vec<String>) ->
         let inner = if tags[at] == cursor.tag { cursor.inner } else { 0 };
         seen.push((names[at].clone(), inner));
         let told = if inner + 1 < pages { inner + 1 } else { 0 };
-        let number = following(&tags, at, told);
+        let number = following(&tags, at, told).number();
         if number == 0 {
             return seen;
         }

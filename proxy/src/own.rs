@@ -1,0 +1,71 @@
+//! What one session has for itself: a connection to a member, for as long as it waits, watches, or runs a transaction.
+//!
+//! The session's task does these requests itself, with nothing else of the session on its way, and goes on watching its
+//! client meanwhile: a client that leaves while it waits must not be given an element that then is lost.
+
+mod blocking;
+
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
+
+use deadpool::managed::Object;
+use ringtail_protocol::command::{CommandId, PoolRule};
+
+use crate::link::{Dialer, Link};
+use crate::session::Session;
+use crate::transaction::{self, across};
+use crate::whole::{self, Question};
+use crate::worker::Worker;
+
+/// A dedicated connection. It goes back to its pool only if nothing is owed on it; else it is closed, so that the server
+/// knows at once that nobody waits any more.
+pub(crate) struct Held(Option<Object<Dialer>>);
+
+impl Held {
+    pub(crate) fn new(link: Object<Dialer>) -> Self {
+        Self(Some(link))
+    }
+}
+
+impl Deref for Held {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        self.0.as_ref().unwrap_or_else(|| unreachable!("it is given back in drop alone"))
+    }
+}
+
+impl DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut Link {
+        self.0.as_mut().unwrap_or_else(|| unreachable!("it is given back in drop alone"))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(link) = self.0.take()
+            && !link.owes_nothing()
+        {
+            drop(Object::take(link));
+        }
+    }
+}
+
+/// Whether the client's leaving ends the request: it waits for something that may come late or never.
+pub(crate) fn waits(question: &Question) -> bool {
+    question.id.command().pool == PoolRule::Waits || question.blocks
+}
+
+/// The answer to a request that the session's task does itself.
+pub(crate) async fn answer(worker: &Rc<Worker>, session: &Rc<Session>, question: &Question) -> Vec<u8> {
+    match question.id {
+        CommandId::Exec => transaction::exec(worker, session, question).await,
+        CommandId::Watch => transaction::watch(worker, session, question).await,
+        CommandId::Unwatch | CommandId::Discard => transaction::give_up(session).await,
+        _ if waits(question) => blocking::wait(worker, session, question).await,
+        _ if matches!(question.id.command().pool, PoolRule::Keys | PoolRule::Options) => {
+            across::run(worker, question).await
+        }
+        _ => whole::answer(worker, question).await,
+    }
+}

@@ -1,0 +1,145 @@
+//! A request that may wait at its member: BLPOP and its like, XREAD and XREADGROUP with BLOCK.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use ringtail_protocol::command::CommandId;
+use ringtail_protocol::errors::UNBLOCKED;
+use ringtail_protocol::number::parse_u64;
+use ringtail_protocol::reply::write_request;
+use tokio::task::spawn_local;
+use tokio::time::{Instant, sleep};
+
+use crate::clients::{Client, Unblock};
+use crate::fault::{self, Fault};
+use crate::limits;
+use crate::link::Link;
+use crate::member::Member;
+use crate::session::Session;
+use crate::transaction::{across, is_null};
+use crate::whole::Question;
+use crate::worker::Worker;
+
+/// Asks the keys' owner, and waits for as long as the request says.
+pub(super) async fn wait(worker: &Rc<Worker>, session: &Rc<Session>, question: &Question) -> Vec<u8> {
+    let Some(slot) = question.slot(worker) else { return poll(worker, session, question).await };
+    let Some(member) = worker.owner(slot) else { return fault::line("ERR the proxy is starting; try again") };
+    let client = session.client();
+    match wait_at(worker, &member, &client, question).await {
+        Ok(answer) => answer,
+        Err(fault) => member.fault(&fault),
+    }
+}
+
+/// Keys of several members: none of them could wait for the others' keys, so they are looked at again and again.
+async fn poll(worker: &Rc<Worker>, session: &Rc<Session>, question: &Question) -> Vec<u8> {
+    let client = session.client();
+    let _blocked = Blocked::begin(&client);
+    let until = patience(question).map(|time| Instant::now() + time);
+    let mut pause = limits::POLL_FIRST;
+    loop {
+        let answer = across::run(worker, question).await;
+        if !is_null(&answer) || until.is_some_and(|until| Instant::now() >= until) {
+            return answer;
+        }
+        let left = until.map_or(pause, |until| until.saturating_duration_since(Instant::now()));
+        tokio::select! {
+            () = sleep(pause.min(left)) => {}
+            how = unblock_asked(&client) => match how {
+                Unblock::Timeout => return answer,
+                Unblock::Error => return fault::line(UNBLOCKED.text()),
+            },
+        }
+        pause = (pause * 2).min(limits::POLL_MOST);
+    }
+}
+
+async fn unblock_asked(client: &Client) -> Unblock {
+    poll_fn(|_| client.unblock_asked().map_or(Poll::Pending, Poll::Ready)).await
+}
+
+async fn wait_at(
+    worker: &Rc<Worker>,
+    member: &Rc<Member>,
+    client: &Arc<Client>,
+    question: &Question,
+) -> Result<Vec<u8>, Fault> {
+    let mut link = member.dedicated(question.db, question.resp).await?;
+    let lost = |error: std::io::Error| Fault::Lost(error.to_string());
+    let id = link.id().await.map_err(lost)?;
+    let _blocked = Blocked::begin(client);
+    let mut request = Vec::new();
+    write_request(&mut request, question.words.iter().map(Vec::as_slice));
+    let late = async {
+        match patience(question) {
+            Some(time) => sleep(time.saturating_add(worker.timeout())).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        answer = ask(&mut link, &request) => answer.map_err(lost),
+        () = late => Err(Fault::Late(worker.timeout())),
+        () = pass_unblock_on(member, client, id) => unreachable!("it goes on for ever"),
+    }
+}
+
+async fn ask(link: &mut Link, request: &[u8]) -> std::io::Result<Vec<u8>> {
+    Ok(link.exchange(request, 1).await?.pop().unwrap_or_default())
+}
+
+/// CLIENT UNBLOCK is for the member to do: it alone knows whether the client is still waiting.
+async fn pass_unblock_on(member: &Rc<Member>, client: &Arc<Client>, id: Option<i64>) {
+    loop {
+        let how = unblock_asked(client).await;
+        let Some(id) = id else { continue };
+        let member = Rc::clone(member);
+        // Not awaited: the answer that the client waits for comes on the link itself.
+        spawn_local(async move {
+            let (id, how) = (id.to_string(), how.word().as_bytes());
+            let _ = member.ask(0, &[b"CLIENT", b"UNBLOCK", id.as_bytes(), how]).await;
+        });
+    }
+}
+
+/// How long the request waits at most; `None` for ever. What is not a time is answered by the member at once.
+fn patience(question: &Question) -> Option<Duration> {
+    let words = &question.words;
+    let seconds = |word: Option<&Vec<u8>>| -> Option<Duration> {
+        let seconds: f64 = std::str::from_utf8(word?).ok()?.parse().ok()?;
+        Duration::try_from_secs_f64(seconds).ok()
+    };
+    let time = match question.id {
+        CommandId::Blmpop | CommandId::Bzmpop => seconds(words.get(1)),
+        CommandId::Xread | CommandId::Xreadgroup => milliseconds_after(words, b"BLOCK"),
+        _ => seconds(words.last()),
+    };
+    match time {
+        Some(Duration::ZERO) => None,
+        Some(time) => Some(time),
+        None => Some(Duration::ZERO),
+    }
+}
+
+fn milliseconds_after(words: &[Vec<u8>], option: &[u8]) -> Option<Duration> {
+    let at = words.iter().position(|word| word.eq_ignore_ascii_case(option))?;
+    parse_u64(words.get(at + 1)?).map(Duration::from_millis)
+}
+
+/// Marks a client as waiting, for CLIENT UNBLOCK, CLIENT LIST and INFO.
+struct Blocked<'a>(&'a Client);
+
+impl<'a> Blocked<'a> {
+    fn begin(client: &'a Client) -> Self {
+        client.set_blocked(true);
+        Self(client)
+    }
+}
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        self.0.set_blocked(false);
+    }
+}

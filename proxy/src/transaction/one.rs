@@ -1,0 +1,115 @@
+//! A transaction whose keys are all one member's: MULTI, the commands and EXEC, in one piece.
+
+use std::rc::Rc;
+
+use ringtail_protocol::errors;
+
+use super::parts::{Parts, elements};
+use super::watch::{said, within};
+use crate::fault::{self, Fault};
+use crate::lane::Refusal;
+use crate::pending::Target;
+use crate::session::{Hold, Session, State};
+use crate::shared::Counters;
+use crate::worker::Worker;
+
+pub(super) const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
+
+/// A slot of the member that the whole transaction can be sent to, on the lane that all share. `None` if there is none, or it
+/// needs a connection of its own.
+pub(super) fn owner(worker: &Worker, state: &State) -> Option<u16> {
+    let transaction = state.transaction.as_ref()?;
+    let queue = transaction.queue.as_ref()?;
+    if !transaction.watches.is_empty() || !(queue.is_plain() || queue.aborted) {
+        return None;
+    }
+    let topology = worker.topology();
+    let (first, rest) = queue.slots.split_first().unwrap_or((&0, &[]));
+    let owner = topology.owner_index(*first);
+    let same = queue.aborted || rest.iter().all(|slot| topology.owner_index(*slot) == owner);
+    same.then_some(*first)
+}
+
+/// Sends it on the lane. Nobody else's commands come in between, because they are pushed at once; the answers to MULTI and the
+/// commands are not the client's, which has had them.
+pub(super) fn send(
+    worker: &Rc<Worker>,
+    session: &Rc<Session>,
+    state: &mut State,
+    slot: u16,
+) -> Result<(), Hold> {
+    let Some(lane) = worker.lane_of(slot, state.resp, state.lane) else {
+        state.reply(worker, |reply| reply.error(&errors::INTERNAL));
+        return Ok(());
+    };
+    if let Err(Refusal::Full) = lane.admits(state.db) {
+        lane.wait_for_room(session);
+        return Err(Hold::Lane);
+    }
+    let Some(queue) = state.transaction.take().and_then(|transaction| transaction.queue) else {
+        return Ok(());
+    };
+    if queue.aborted {
+        state.reply(worker, |reply| reply.error(&errors::EXEC_ABORT));
+        return Ok(());
+    }
+    if let Err(Refusal::Fault(fault)) = lane.admits(state.db) {
+        let error = lane.member.fault(&fault);
+        state.reply(worker, |reply| reply.raw(&error));
+        return Ok(());
+    }
+    Counters::add(&worker.counters.transactions, 1);
+    let ticket = state.sequence.take(state.muted());
+    let target = Target::Session(Rc::clone(session), ticket);
+    lane.push_after(worker, state.db, 1 + queue.commands.len(), target, |out| {
+        out.extend_from_slice(MULTI);
+        out.extend_from_slice(&queue.bytes);
+        out.extend_from_slice(EXEC);
+    });
+    Ok(())
+}
+
+/// Runs it where its keys are watched: the answer, `None` if a watched key was changed.
+pub(super) async fn run(worker: &Rc<Worker>, mut parts: Parts) -> Result<Option<Vec<u8>>, Vec<u8>> {
+    Counters::add(&worker.counters.transactions, 1);
+    let Some(stream) = parts.streams.first_mut() else { return Ok(parts.assemble(&[])) };
+    let bytes = [MULTI, &stream.requests.bytes, EXEC].concat();
+    let (count, db) = (stream.requests.count + 2, stream.requests.first_db.unwrap_or(0));
+    let member = Rc::clone(&stream.member);
+    let link = &mut stream.link;
+    let asked = async {
+        link.select(db).await?;
+        link.in_use = true;
+        link.exchange(&bytes, count).await
+    };
+    let answers = within(worker.timeout(), asked).await.map_err(|fault| member.fault(&fault))?;
+    link.in_use = false;
+    link.forget_db();
+    let answer = answers.last().map(Vec::as_slice).unwrap_or_default();
+    if answer.starts_with(b"-") {
+        return Err(refused(&answers));
+    }
+    if is_null(answer) {
+        return Ok(None);
+    }
+    let odd = || member.fault(&Fault::Lost(format!("EXEC was answered by {}", said(answer))));
+    let whole = elements(answer).and_then(|elements| parts.assemble(&[elements])).ok_or_else(odd)?;
+    Ok(Some(whole))
+}
+
+/// EXEC's error, with what the first command that was refused heard.
+fn refused(answers: &[Vec<u8>]) -> Vec<u8> {
+    let (Some(last), queued) = (answers.last(), &answers[..answers.len() - 1]) else { return Vec::new() };
+    match queued.iter().find(|answer| answer.starts_with(b"-")) {
+        Some(error) if last.starts_with(b"-EXECABORT") => {
+            fault::line(&format!("EXECABORT Transaction discarded because of: {}", said(error)))
+        }
+        _ => last.clone(),
+    }
+}
+
+/// Redis's nothing, in either version of the protocol.
+pub(crate) fn is_null(answer: &[u8]) -> bool {
+    matches!(answer, b"*-1\r\n" | b"_\r\n" | b"$-1\r\n")
+}

@@ -1,0 +1,134 @@
+//! The commands between MULTI and EXEC.
+
+use std::ops::Range;
+
+use ringtail_cluster::slot_of;
+use ringtail_protocol::command::{CommandId, Join, PoolRule, keys};
+use ringtail_protocol::errors::{self, Error};
+use ringtail_protocol::number::parse_i64;
+
+use crate::limits;
+use crate::route::{self, Request};
+use crate::session::State;
+use crate::worker::Worker;
+
+/// Where a command is to be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// By the owner of the slot.
+    Slot(u16),
+    /// By any member.
+    Any,
+    /// By the owners of its keys, each its part.
+    Split(Join),
+    /// Nowhere: it changes the database of those after it.
+    Select,
+}
+
+/// One command.
+pub(super) struct Queued {
+    pub(super) place: Place,
+    /// Its bytes among all.
+    pub(super) bytes: Range<usize>,
+    pub(super) db: u8,
+}
+
+/// The commands since MULTI, as the members are to get them.
+pub(super) struct Queue {
+    pub(super) commands: Vec<Queued>,
+    pub(super) bytes: Vec<u8>,
+    /// The slots of all keys, as they come.
+    pub(super) slots: Vec<u16>,
+    /// The database that is selected after the last one.
+    pub(super) db: u8,
+    /// One can't run, so none will.
+    pub(super) aborted: bool,
+}
+
+impl Queue {
+    pub(super) fn new(db: u8) -> Self {
+        Self { commands: Vec::new(), bytes: Vec::new(), slots: Vec::new(), db, aborted: false }
+    }
+
+    /// Whether all of it can be sent as it is to one member, if it owns all slots.
+    pub(super) fn is_plain(&self) -> bool {
+        self.commands.iter().all(|queued| queued.place != Place::Select)
+    }
+
+    fn add(&mut self, request: &Request<'_>) -> Result<(), Error> {
+        let place = self.place(request)?;
+        let begin = self.bytes.len();
+        if place != Place::Select {
+            request.write(&mut self.bytes);
+        }
+        self.commands.push(Queued { place, bytes: begin..self.bytes.len(), db: self.db });
+        if self.bytes.len() > limits::QUEUED || self.commands.len() > limits::QUEUED_COMMANDS {
+            self.bytes = Vec::new();
+            return Err(Error::new(format!(
+                "ERR the transaction holds more than {} MiB or {} commands: give it up with DISCARD",
+                limits::QUEUED >> 20,
+                limits::QUEUED_COMMANDS
+            )));
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, request: &Request<'_>) -> Result<Place, Error> {
+        route::check_options(request)?;
+        match (request.command.pool, request.command.executes()) {
+            (_, CommandId::Select) => self.select(request),
+            (_, CommandId::Ping | CommandId::Echo | CommandId::Time | CommandId::Unwatch) => Ok(Place::Any),
+            (_, CommandId::Publish | CommandId::Spublish) => Ok(self.at(slot_of(&request.args[1]))),
+            (PoolRule::Split(join), _) => self.split(request, join),
+            _ if has_keys(request) => {
+                let slot = route::one_slot(request).ok_or(errors::CROSS_SLOT)?;
+                Ok(self.at(slot))
+            }
+            _ => Err(Error::new(format!(
+                "ERR {} can't be in a transaction through a proxy: it is about no key",
+                request.command.full_name.replace('|', " ").to_uppercase()
+            ))),
+        }
+    }
+
+    fn at(&mut self, slot: u16) -> Place {
+        self.slots.push(slot);
+        Place::Slot(slot)
+    }
+
+    fn split(&mut self, request: &Request<'_>, join: Join) -> Result<Place, Error> {
+        let width = usize::try_from(request.command.range.step).unwrap_or(1).max(1);
+        if !(request.args.len() - 1).is_multiple_of(width) {
+            return Err(errors::wrong_arity(request.command.full_name));
+        }
+        self.slots.extend(keys(request.command, &request.args).map(|key| slot_of(&request.args[key])));
+        Ok(Place::Split(join))
+    }
+
+    fn select(&mut self, request: &Request<'_>) -> Result<Place, Error> {
+        let index = parse_i64(&request.args[1]).ok_or(errors::NOT_AN_INTEGER)?;
+        let db = u8::try_from(index).ok().filter(|db| *db < limits::DATABASES);
+        self.db = db.ok_or(errors::DB_OUT_OF_RANGE)?;
+        Ok(Place::Select)
+    }
+}
+
+/// Whether its keys say where it belongs. A command that may have keys and has none may run anywhere.
+fn has_keys(request: &Request<'_>) -> bool {
+    matches!(request.command.pool, PoolRule::Keys | PoolRule::Options | PoolRule::Waits)
+        || !keys(request.command, &request.args).is_empty()
+}
+
+/// Queues a command and answers so.
+pub(crate) fn queue(worker: &Worker, state: &mut State, request: &Request<'_>) {
+    let Some(queue) = state.transaction.as_mut().and_then(|transaction| transaction.queue.as_mut()) else {
+        return;
+    };
+    // After a command that was refused nothing will run, so nothing is kept.
+    let added = if queue.aborted { Ok(()) } else { queue.add(request) };
+    queue.aborted |= added.is_err();
+    state.reply(worker, |reply| match &added {
+        Ok(()) => reply.simple("QUEUED"),
+        Err(error) => reply.error(error),
+    });
+}
