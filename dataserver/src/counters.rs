@@ -1,28 +1,6 @@
 //! What a worker counts. Only its own thread writes, so counting is a plain add; any thread may read.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-/// A number that one thread adds to.
-#[derive(Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Adds; to be called by the owning thread alone.
-    #[inline]
-    pub fn add(&self, n: u64) {
-        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
-    }
-
-    /// What was counted.
-    pub fn get(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-
-    /// Starts again at 0 (CONFIG RESETSTAT).
-    pub fn reset(&self) {
-        self.0.store(0, Relaxed);
-    }
-}
+pub use ringtail_protocol::stats::Counter;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {

@@ -7,21 +7,21 @@ mod serve;
 use crate::access;
 use crate::command::{self, Call};
 use crate::counters::Counters;
-use crate::latency;
 use crate::server::{Server, unix_micros, unix_millis};
 use crate::session::wake::Turn;
 use crate::session::{Gates, ReplyMode, Session, Wait};
-use crate::stats::Timer;
 use crate::store::dict::Hash;
 use crate::store::evict::Evictor;
 use crate::store::hold::Obstacle;
 use crate::store::view::View;
 use crate::store::{Key, Store};
 use crate::ticks;
+use crate::timer::Timer;
 use ringtail_protocol::command::{Command, CommandId, Flags, Found, find, keys};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::Reply;
 use ringtail_protocol::request::{Args, Batch, is_http};
+use ringtail_protocol::stats;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -408,7 +408,7 @@ impl Executor {
         self.server.tell(&std::mem::take(&mut self.evictor.after));
         let micros = ticks::micros(ticks::now().saturating_sub(start));
         self.server.counters[self.worker].evict_micros.add(micros);
-        self.server.latency.note(latency::EVICTION_CYCLE, now, micros);
+        self.server.latency.note(stats::EVICTION_CYCLE, now, micros);
         if let Ok(n) = evicted {
             self.server.counters[self.worker].evicted.add(n);
         }

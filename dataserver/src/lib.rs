@@ -11,7 +11,6 @@ pub mod execute;
 #[cfg(any(test, fuzzing))]
 pub mod exercise;
 pub mod hub;
-pub mod latency;
 #[cfg(test)]
 #[cfg(feature = "shuttle")]
 mod models;
@@ -26,13 +25,12 @@ mod secrets;
 pub mod server;
 pub mod session;
 pub mod settings;
-pub mod slowlog;
 pub mod start;
-pub mod stats;
 pub mod store;
 pub mod sweep;
 mod sync;
 mod ticks;
+pub mod timer;
 pub mod transaction;
 pub mod value;
 pub mod worker;

@@ -2,21 +2,19 @@
 
 use crate::counters::{Counter, Counters};
 use crate::hub::Hub;
-use crate::latency::{self, Latency};
 use crate::monitor::Monitors;
 use crate::pause::Pause;
 use crate::rates::Rates;
 use crate::script::Scripts;
 use crate::session::{Client, Clients, Listeners};
 use crate::settings::Settings;
-use crate::slowlog::Slowlog;
-use crate::stats::Stats;
 use crate::store::Store;
 use crate::{secrets, ticks};
 use ringtail_net::Shutdown;
 use ringtail_protocol::acl::Access;
 use ringtail_protocol::command::{Command, Flags};
 use ringtail_protocol::request::Args;
+use ringtail_protocol::stats::{self, Latency, Slowlog, Stats};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -99,7 +97,7 @@ impl Server {
             settings: Settings::default(),
             access: Access::default(),
             counters: (0..workers).map(Counters::of).collect(),
-            stats: Stats::new(workers),
+            stats: Stats::new(workers, ticks::scale()),
             slowlog: Slowlog::default(),
             latency: Latency::default(),
             rates: Rates::default(),
@@ -153,13 +151,12 @@ impl Server {
     #[cold]
     pub fn report_slow(&self, client: &Client, command: &Command, args: Args<'_>, ticks: u64, now: u64) {
         let micros = ticks::micros(ticks);
-        let event =
-            if command.flags.contains(Flags::FAST) { latency::FAST_COMMAND } else { latency::COMMAND };
+        let event = if command.flags.contains(Flags::FAST) { stats::FAST_COMMAND } else { stats::COMMAND };
         self.latency.note(event, now, micros);
         let is_slow = self.slowlog.threshold().is_some_and(|least| micros >= least);
         if is_slow && !command.flags.contains(Flags::SKIP_SLOWLOG) {
             let who = (client.peer.to_string(), client.names().name.clone());
-            self.slowlog.add(now, micros, secrets::shown(command, args), who);
+            self.slowlog.add(now, micros, secrets::shown(command, args), who, None);
         }
     }
 

@@ -3,7 +3,6 @@
 use crate::connection::{Connection, Scratch};
 use crate::counters::PanicCount;
 use crate::execute::Executor;
-use crate::latency;
 use crate::server::{Server, unix_millis};
 use crate::session::wake::{Home, Turn};
 use crate::session::{Client, Session};
@@ -11,6 +10,7 @@ use crate::sweep::Sweep;
 use ringtail_net::{Accepted, RateLimited, Stream, TlsServer, WorkerContext};
 use ringtail_protocol::errors;
 use ringtail_protocol::reply::{Reply, Resp};
+use ringtail_protocol::stats;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -121,7 +121,7 @@ async fn tick(server: Arc<Server>, worker: usize, scratch: Rc<RefCell<Scratch>>)
             }
             let micros = start.elapsed().as_micros() as u64;
             server.counters[worker].expire_micros.add(micros);
-            server.latency.note(latency::EXPIRE_CYCLE, unix_millis(), micros);
+            server.latency.note(stats::EXPIRE_CYCLE, unix_millis(), micros);
         }
         if scratch.borrow_mut().executor.run_orphans() {
             interval.reset_after(EXPIRE_PAUSE);

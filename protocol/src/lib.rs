@@ -8,6 +8,7 @@
 //! * [`reply`] writes replies straight into an output buffer, in RESP2 or RESP3.
 //! * [`frame`] finds where a reply ends without decoding it, [`value`] decodes it.
 //! * [`acl`]: users and what they may do.
+//! * [`stats`]: counters, latencies and the slow log, as operators are told them.
 //! * [`number`], [`long_double`], [`glob`]: Redis's number formats and patterns.
 //! * [`limits`] and [`errors`] are the one place for every bound and every error text.
 
@@ -22,4 +23,5 @@ pub mod long_double;
 pub mod number;
 pub mod reply;
 pub mod request;
+pub mod stats;
 pub mod value;

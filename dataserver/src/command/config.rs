@@ -13,7 +13,7 @@ use crate::store::frequency::Lfu;
 use crate::store::memory::Policy;
 use ringtail_net::units::ByteSize;
 use ringtail_protocol::errors::{self, Error, printable};
-use ringtail_protocol::{glob, limits};
+use ringtail_protocol::{glob, limits, stats};
 use std::str::FromStr;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -295,16 +295,8 @@ fn percentiles(server: &Server) -> String {
     server.settings.percentiles().iter().map(f64::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// Numbers from 0 to 100 with spaces between them; none at all is right, too.
 fn set_percentiles(server: &Server, value: &str) -> Result<(), Refusal> {
-    const MOST: usize = 64;
-    let one = |word: &str| word.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
-    let parsed: Option<Vec<f64>> = value.split_whitespace().map(one).collect();
-    let parsed = parsed.ok_or("Invalid latency-tracking-info-percentiles parameters")?;
-    if parsed.len() > MOST {
-        return Err(format!("at most {MOST} percentiles"));
-    }
-    server.settings.set_percentiles(parsed);
+    server.settings.set_percentiles(stats::percentiles(value)?);
     Ok(())
 }
 

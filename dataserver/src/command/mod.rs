@@ -17,7 +17,6 @@ mod hash;
 mod hyperloglog;
 mod info;
 mod keyspace;
-mod latency;
 mod lcs;
 mod list;
 mod memory;
@@ -32,7 +31,6 @@ pub(crate) mod scripting;
 mod server;
 mod set;
 mod sets;
-mod slowlog;
 mod sort;
 mod stream;
 mod string;
@@ -525,19 +523,19 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::Monitor => monitor::monitor(call),
         CommandId::Wait => waiting::wait(call),
         CommandId::Waitaof => waiting::wait_aof(call),
-        CommandId::LatencyDoctor => latency::doctor(call),
-        CommandId::LatencyGraph => latency::graph(call),
-        CommandId::LatencyHistogram => latency::histogram(call),
-        CommandId::LatencyHistory => latency::history(call),
-        CommandId::LatencyLatest => latency::latest(call),
-        CommandId::LatencyReset => latency::reset(call),
+        CommandId::LatencyDoctor
+        | CommandId::LatencyGraph
+        | CommandId::LatencyHistogram
+        | CommandId::LatencyHistory
+        | CommandId::LatencyLatest
+        | CommandId::LatencyReset
+        | CommandId::SlowlogGet
+        | CommandId::SlowlogLen
+        | CommandId::SlowlogReset => server::observed(call),
         CommandId::MemoryDoctor => memory::doctor(call),
         CommandId::MemoryMallocStats => memory::malloc_stats(call),
         CommandId::MemoryPurge => memory::purge(call),
         CommandId::MemoryStats => memory::stats(call),
-        CommandId::SlowlogGet => slowlog::get(call),
-        CommandId::SlowlogLen => slowlog::len(call),
-        CommandId::SlowlogReset => slowlog::reset(call),
         CommandId::Time => server::time(call),
         CommandId::Role => server::role(call),
         CommandId::Lolwut => server::lolwut(call),

@@ -4,6 +4,18 @@ use super::{Call, Done};
 use crate::server::{REDIS_VERSION, unix_micros};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::number::parse_i64;
+use ringtail_protocol::stats::{self, Observed};
+
+/// SLOWLOG and LATENCY.
+pub(super) fn observed(c: &mut Call<'_, '_>) -> Done {
+    let (server, id, now) = (c.server, c.command.executes(), c.view.now);
+    let observed = Observed { stats: &server.stats, slowlog: &server.slowlog, latency: &server.latency };
+    match stats::answer(id, observed, &c.args, now, &mut c.reply) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(errors::INTERNAL),
+        Err(error) => Err(error),
+    }
+}
 
 /// TIME
 pub(super) fn time(c: &mut Call<'_, '_>) -> Done {

@@ -35,7 +35,7 @@ pub struct Event {
 }
 
 /// All events.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Latency {
     events: Mutex<BTreeMap<&'static str, Event>>,
     threshold: AtomicU64,

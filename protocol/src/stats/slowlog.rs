@@ -30,13 +30,14 @@ pub struct Entry {
     pub name: String,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Log {
     next: u64,
     entries: VecDeque<Entry>,
 }
 
 /// The slow log.
+#[derive(Debug)]
 pub struct Slowlog {
     log: Mutex<Log>,
     length: AtomicUsize,
@@ -84,15 +85,18 @@ impl Slowlog {
         self.log().entries.truncate(length);
     }
 
-    /// Logs a command that ended at `now`, in milliseconds since 1970.
+    /// Logs a command that ended at `now`, in milliseconds since 1970. What else is known of it stands behind its arguments, where
+    /// every tool shows it.
     pub fn add<'a>(
         &self,
         now: u64,
         micros: u64,
         args: impl ExactSizeIterator<Item = &'a [u8]>,
         (peer, name): (String, String),
+        note: Option<String>,
     ) {
-        let args = cut(args);
+        let mut args = cut(args);
+        args.extend(note.map(String::into_bytes));
         let mut log = self.log();
         let id = log.next;
         log.next += 1;
@@ -145,7 +149,7 @@ mod tests {
     use super::*;
 
     fn add(log: &Slowlog, args: &[&[u8]]) {
-        log.add(5000, 7, args.iter().copied(), ("peer".into(), "name".into()));
+        log.add(5000, 7, args.iter().copied(), ("peer".into(), "name".into()), None);
     }
 
     #[test]
@@ -174,5 +178,12 @@ mod tests {
         assert_eq!(entries[0].args[0], [&[b'A'; 128][..], b"... (1 more bytes)"].concat());
         assert_eq!((entries[1].args.len(), &entries[1].args[31][..]), (32, &b"x"[..]));
         assert_eq!((entries[2].args.len(), &entries[2].args[31][..]), (32, &b"... (2 more arguments)"[..]));
+    }
+
+    #[test]
+    fn a_note_stands_behind_the_arguments() {
+        let log = Slowlog::default();
+        log.add(0, 7, [&b"GET"[..], b"k"].into_iter(), Default::default(), Some("member=a".into()));
+        assert_eq!(log.newest(1)[0].args, [&b"GET"[..], b"k", b"member=a"]);
     }
 }

@@ -1,21 +1,21 @@
 //! LATENCY GRAPH: an event's samples as columns of text.
 
-use crate::command::{Call, Done};
-use crate::latency::{Event, Sample};
-use ringtail_protocol::errors::{Error, printable};
 use std::fmt::Write;
+
+use crate::errors::{Error, printable};
+use crate::reply::Reply;
+use crate::stats::{Event, Latency, Sample};
 
 const ROWS: u64 = 4;
 const RULE: usize = 80;
 
-/// LATENCY GRAPH event
-pub(in crate::command) fn graph(c: &mut Call<'_, '_>) -> Done {
-    let name = &c.args[2];
-    let event = c.server.latency.event(name).ok_or_else(|| {
+/// LATENCY GRAPH event, at `now` in seconds since 1970.
+pub(super) fn graph(latency: &Latency, name: &[u8], now: u64, reply: &mut Reply<'_>) -> Result<(), Error> {
+    let event = latency.event(name).ok_or_else(|| {
         Error::new(format!("ERR No samples available for event '{}'", printable(name, 128)))
     })?;
     let name = printable(name, 128).to_ascii_lowercase();
-    c.reply.verbatim(&drawn(&name, &event, c.view.now / 1000));
+    reply.verbatim(&drawn(&name, &event, now));
     Ok(())
 }
 

@@ -2,15 +2,8 @@
 //!
 //! Each worker counts for itself, so that counting is a plain addition; the sums are made when someone asks.
 
-mod histogram;
-mod timer;
-
-pub use histogram::{Histogram, Sum};
-pub use timer::Timer;
-
-use crate::counters::Counter;
-use crate::ticks;
-use ringtail_protocol::command::{Command, CommandId};
+use super::{Counter, Histogram, Sum};
+use crate::command::{Command, CommandId};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -26,7 +19,7 @@ const OTHER_ERRORS: &str = "OTHER";
 const EXACT: u64 = 1000;
 
 /// One worker's numbers of one command.
-#[derive(Default)]
+#[derive(Debug, Default)]
 #[repr(align(64))]
 struct One {
     /// Time in all, in ticks.
@@ -55,6 +48,7 @@ impl One {
 }
 
 /// One worker's numbers.
+#[derive(Debug)]
 pub struct Worker {
     commands: Box<[One]>,
     errors: Mutex<BTreeMap<String, u64>>,
@@ -124,8 +118,11 @@ impl Told {
 }
 
 /// The numbers of all workers.
+#[derive(Debug)]
 pub struct Stats {
     workers: Box<[Worker]>,
+    /// Nanoseconds of one tick.
+    scale: f64,
     /// From so many ticks on a command is looked at more closely; see [`set_attention`](Self::set_attention).
     attention: AtomicU64,
     exact: AtomicBool,
@@ -134,9 +131,10 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// For so many workers.
-    pub fn new(workers: usize) -> Self {
+    /// For so many workers, whose clock has ticks of so many nanoseconds.
+    pub fn new(workers: usize, scale: f64) -> Self {
         Self {
+            scale,
             workers: (0..workers).map(|_| Worker::default()).collect(),
             attention: AtomicU64::new(u64::MAX),
             exact: AtomicBool::new(false),
@@ -174,7 +172,18 @@ impl Stats {
     /// From how many microseconds on [`ran`](Self::ran) says so; `None` = never.
     pub fn set_attention(&self, micros: Option<u64>) {
         self.exact.store(micros.is_some_and(|micros| micros < EXACT), Relaxed);
-        self.attention.store(micros.map_or(u64::MAX, ticks::of_micros), Relaxed);
+        self.attention
+            .store(micros.map_or(u64::MAX, |micros| self.ticks(micros.saturating_mul(1000))), Relaxed);
+    }
+
+    /// Nanoseconds in so many ticks.
+    pub fn nanos(&self, ticks: u64) -> f64 {
+        ticks as f64 * self.scale
+    }
+
+    /// Whole ticks in so many nanoseconds.
+    pub(super) fn ticks(&self, nanos: u64) -> u64 {
+        (nanos as f64 / self.scale) as u64
     }
 
     /// What `command` did, with all workers added up.
@@ -191,7 +200,7 @@ impl Stats {
             }
         }
         told.calls += told.durations.total();
-        told.micros = ticks::micros(ticks);
+        told.micros = (self.nanos(ticks) / 1000.0) as u64;
         told
     }
 
@@ -218,11 +227,11 @@ impl Stats {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringtail_protocol::command::lookup;
+    use crate::command::lookup;
 
     #[test]
     fn what_workers_count_is_added_up() {
-        let (stats, get) = (Stats::new(2), lookup(b"get").unwrap());
+        let (stats, get) = (Stats::new(2, 0.5), lookup(b"get").unwrap());
         assert!(stats.told(get).is_empty());
         assert!(!stats.ran(0, get, 1000, 4));
         stats.tracking.store(false, Relaxed);
@@ -231,24 +240,24 @@ mod tests {
         stats.worker(1).rejected(get);
         let told = stats.told(get);
         assert_eq!((told.calls, told.rejected, told.failed, told.durations.total()), (5, 1, 1, 4));
-        assert_eq!(told.micros, ticks::micros(4000));
+        assert_eq!(told.micros, 2);
         stats.reset();
         assert!(stats.told(get).is_empty());
     }
 
     #[test]
     fn attention_starts_where_it_is_set() {
-        let (stats, get) = (Stats::new(1), lookup(b"get").unwrap());
+        let (stats, get) = (Stats::new(1, 0.5), lookup(b"get").unwrap());
         stats.set_attention(Some(100));
-        assert!(!stats.ran(0, get, ticks::of_micros(99), 1));
-        assert!(stats.ran(0, get, ticks::of_micros(101), 1));
+        assert!(!stats.ran(0, get, 199_999, 1));
+        assert!(stats.ran(0, get, 200_001, 1));
         stats.set_attention(None);
         assert!(!stats.ran(0, get, u64::MAX - 1, 1));
     }
 
     #[test]
     fn made_up_error_codes_are_bounded() {
-        let stats = Stats::new(1);
+        let stats = Stats::new(1, 0.5);
         (0..1000).for_each(|i| stats.worker(0).error(&format!("CODE{i} text")));
         stats.worker(0).error("CODE1 other text");
         stats.worker(0).error(&"é".repeat(1000));

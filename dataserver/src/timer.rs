@@ -1,8 +1,8 @@
 //! Times the commands of one worker: the end of one is the start of the next.
 
-use super::Stats;
 use crate::ticks;
 use ringtail_protocol::command::Command;
+use ringtail_protocol::stats::Stats;
 
 /// Commands that are timed as one, at most; see [`Timer`].
 const STRETCH: u32 = 4;
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_stretch_counts_each_of_its_commands() {
-        let (stats, mut timer) = (Stats::new(1), Timer::new(0));
+        let (stats, mut timer) = (Stats::new(1, ticks::scale()), Timer::new(0));
         let (get, set) = (lookup(b"get").unwrap(), lookup(b"set").unwrap());
         for _ in 0..10 {
             timer.ended(&stats, get, timer.start(), true);
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_command_inside_another_is_part_of_its_time() {
-        let (stats, mut timer) = (Stats::new(1), Timer::new(0));
+        let (stats, mut timer) = (Stats::new(1, ticks::scale()), Timer::new(0));
         let (get, exec) = (lookup(b"get").unwrap(), lookup(b"type").unwrap());
         timer.begin();
         let start = timer.start();

@@ -1,6 +1,6 @@
 //! How long a command took, every time it ran: a log-linear histogram that costs one addition to one word.
 
-use crate::counters::Counter;
+use super::Counter;
 
 /// Each doubling is divided into two to this power of buckets, so a bucket is at most 6 % wide.
 const PART_BITS: u32 = 4;
@@ -9,6 +9,7 @@ const LONGEST_BITS: u32 = 40;
 const BUCKETS: usize = ((LONGEST_BITS - PART_BITS + 1) as usize) << PART_BITS;
 
 /// Counts by duration, in ticks. One thread adds, any may read.
+#[derive(Debug)]
 pub struct Histogram(Box<[Counter]>);
 
 impl Default for Histogram {

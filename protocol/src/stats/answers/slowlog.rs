@@ -1,10 +1,10 @@
 //! SLOWLOG: commands that took long.
 
-use super::arguments::int;
-use super::{Call, Done};
-use crate::slowlog::Entry;
-use ringtail_protocol::errors::Error;
-use ringtail_protocol::reply::Reply;
+use crate::command::Arguments;
+use crate::errors::Error;
+use crate::number::parse_i64;
+use crate::reply::Reply;
+use crate::stats::{Entry, Slowlog};
 
 /// Entries that GET answers unless told otherwise.
 const DEFAULT_COUNT: usize = 10;
@@ -15,18 +15,22 @@ const TOO_MANY: Error =
     Error::fixed("ERR unknown subcommand or wrong number of arguments for 'get'. Try SLOWLOG HELP.");
 
 /// SLOWLOG GET [count]; -1 = all.
-pub(super) fn get(c: &mut Call<'_, '_>) -> Done {
-    let count = match (c.args.len(), c.args.get(2)) {
+pub(super) fn get<A: Arguments + ?Sized>(
+    log: &Slowlog,
+    request: &A,
+    reply: &mut Reply<'_>,
+) -> Result<(), Error> {
+    let count = match (request.count(), request.argument(2)) {
         (_, None) => DEFAULT_COUNT,
-        (3, Some(count)) => match int(count).map_err(|_| BAD_COUNT)? {
+        (3, Some(count)) => match parse_i64(count).ok_or(BAD_COUNT)? {
             -1 => usize::MAX,
             count => usize::try_from(count).map_err(|_| BAD_COUNT)?,
         },
         _ => return Err(TOO_MANY),
     };
-    let entries = c.server.slowlog.newest(count);
-    c.reply.array(entries.len());
-    entries.iter().for_each(|entry| write(entry, &mut c.reply));
+    let entries = log.newest(count);
+    reply.array(entries.len());
+    entries.iter().for_each(|entry| write(entry, reply));
     Ok(())
 }
 
@@ -39,17 +43,4 @@ fn write(entry: &Entry, reply: &mut Reply<'_>) {
     entry.args.iter().for_each(|arg| reply.bulk(arg));
     reply.bulk(entry.peer.as_bytes());
     reply.bulk(entry.name.as_bytes());
-}
-
-/// SLOWLOG LEN
-pub(super) fn len(c: &mut Call<'_, '_>) -> Done {
-    c.reply.count(c.server.slowlog.len());
-    Ok(())
-}
-
-/// SLOWLOG RESET
-pub(super) fn reset(c: &mut Call<'_, '_>) -> Done {
-    c.server.slowlog.reset();
-    c.reply.ok();
-    Ok(())
 }

@@ -1,18 +1,18 @@
 //! LATENCY DOCTOR: the events in words, with what may help.
 
-use crate::command::{Call, Done};
-use crate::latency::{self, Event};
 use std::fmt::Write;
+
+use crate::reply::Reply;
+use crate::stats::{self, Event, Latency};
 
 const OFF: &str = "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this Redis instance. You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order to enable it.\n";
 const NOTHING: &str = "Dave, no latency spike was observed during the lifetime of this Redis instance, not in the slightest bit. I honestly think you ought to sit down calmly, take a stress pill, and think things over.\n";
 
 /// LATENCY DOCTOR
-pub(in crate::command) fn doctor(c: &mut Call<'_, '_>) -> Done {
-    let (threshold, events) = (c.server.latency.threshold(), c.server.latency.all());
+pub(super) fn doctor(latency: &Latency, reply: &mut Reply<'_>) {
+    let (threshold, events) = (latency.threshold(), latency.all());
     if events.is_empty() {
-        c.reply.verbatim(if threshold == 0 { OFF } else { NOTHING });
-        return Ok(());
+        return reply.verbatim(if threshold == 0 { OFF } else { NOTHING });
     }
     let mut text = "Dave, I have observed latency spikes in this Redis instance.\n\n".to_owned();
     for (number, (name, event)) in events.iter().enumerate() {
@@ -22,8 +22,7 @@ pub(in crate::command) fn doctor(c: &mut Call<'_, '_>) -> Done {
     for advice in events.keys().flat_map(|name| advice(name)) {
         let _ = writeln!(text, "- {advice}");
     }
-    c.reply.verbatim(&text);
-    Ok(())
+    reply.verbatim(&text);
 }
 
 fn summary(event: &Event) -> String {
@@ -41,15 +40,15 @@ fn summary(event: &Event) -> String {
 
 fn advice(event: &str) -> &'static [&'static str] {
     match event {
-        latency::COMMAND => &[
+        stats::COMMAND => &[
             "SLOWLOG GET shows which commands were slow (CONFIG SET slowlog-log-slower-than <microseconds> says from when on).",
             "Ask for large keys piece by piece: SCAN, HSCAN, SSCAN, ZSCAN instead of KEYS, HGETALL, SMEMBERS, ZRANGE.",
         ],
-        latency::FAST_COMMAND => &[
+        stats::FAST_COMMAND => &[
             "Commands of constant cost were slow: look for a busy machine, swapping, or a virtual machine that was paused.",
         ],
-        latency::EXPIRE_CYCLE => &["Many keys expire at once: spread their lifetimes by a random part."],
-        latency::EVICTION_CYCLE => {
+        stats::EXPIRE_CYCLE => &["Many keys expire at once: spread their lifetimes by a random part."],
+        stats::EVICTION_CYCLE => {
             &["Making room took long: give the server more memory (maxmemory), or smaller values."]
         }
         _ => &[],

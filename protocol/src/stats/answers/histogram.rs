@@ -1,48 +1,44 @@
 //! LATENCY HISTOGRAM: how many calls of a command took how long.
 
-use crate::command::{Call, Done};
-use crate::stats::Sum;
-use crate::ticks;
-use ringtail_protocol::command::{COMMANDS, Command, lookup};
-use ringtail_protocol::reply::Reply;
+use crate::command::{Arguments, COMMANDS, Command, named};
+use crate::reply::Reply;
+use crate::stats::{Stats, Sum};
 
 /// LATENCY HISTOGRAM [command …]; a container stands for its subcommands too.
-pub(in crate::command) fn histogram(c: &mut Call<'_, '_>) -> Done {
-    let wanted: Vec<&'static Command> = match c.args.len() {
+pub(super) fn histogram<A: Arguments + ?Sized>(stats: &Stats, request: &A, reply: &mut Reply<'_>) {
+    let wanted: Vec<&'static Command> = match request.count() {
         2 => COMMANDS.iter().collect(),
-        _ => c.args.from(2).iter().flat_map(named).collect(),
+        count => (2..count).filter_map(|at| request.argument(at)).flat_map(with_subcommands).collect(),
     };
     let sums: Vec<_> = wanted
         .into_iter()
-        .map(|command| (command, c.server.stats.told(command).durations))
+        .map(|command| (command, stats.told(command).durations))
         .filter(|(_, durations)| durations.total() > 0)
         .collect();
-    c.reply.map(sums.len());
+    reply.map(sums.len());
     for (command, durations) in sums {
-        c.reply.bulk(command.full_name.as_bytes());
-        write(&durations, &mut c.reply);
+        reply.bulk(command.full_name.as_bytes());
+        write(stats, &durations, reply);
     }
-    Ok(())
 }
 
 /// The commands of a name: itself, and its subcommands.
-fn named(name: &[u8]) -> Vec<&'static Command> {
-    let command = match name.iter().position(|&byte| byte == b'|') {
-        Some(bar) => lookup(&name[..bar]).and_then(|parent| parent.subcommand(&name[bar + 1..])),
-        None => lookup(name),
-    };
-    command.map(|command| std::iter::once(command).chain(command.subcommands()).collect()).unwrap_or_default()
+fn with_subcommands(name: &[u8]) -> Vec<&'static Command> {
+    named(name)
+        .into_iter()
+        .flat_map(|command| std::iter::once(command).chain(command.subcommands()))
+        .collect()
 }
 
 /// The number of calls, and for doubling bounds in microseconds how many took no longer. Bounds that add nothing are left out.
-fn write(durations: &Sum, reply: &mut Reply<'_>) {
+fn write(stats: &Stats, durations: &Sum, reply: &mut Reply<'_>) {
     reply.map(2);
     reply.bulk(b"calls");
     reply.int(durations.total() as i64);
     reply.bulk(b"histogram_usec");
     let (mut points, mut before) = (Vec::new(), 0);
     for (micros, nanos) in bounds() {
-        let within = durations.within((nanos as f64 / ticks::scale()) as u64);
+        let within = durations.within(stats.ticks(nanos));
         if within > before {
             points.push((micros, within));
         }
