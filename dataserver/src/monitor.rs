@@ -1,7 +1,8 @@
 //! MONITOR: clients who are shown every command that runs.
 
 use crate::secrets;
-use crate::session::{Client, Frame};
+use crate::session::Client;
+use ringtail_net::outbox::Frame;
 use ringtail_protocol::command::{Command, Flags};
 use ringtail_protocol::request::Args;
 use std::io::Write;

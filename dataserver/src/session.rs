@@ -1,13 +1,13 @@
 //! One connection's state, and beside it what every thread may ask of its client and send to it.
 
 mod client;
-mod outbox;
+mod message;
 mod subscriptions;
 mod tracking;
 pub mod wake;
 
 pub use client::{Client, Clients, NO_COMMAND, Names};
-pub use outbox::{Frame, Message, OutputLimits, Pushed};
+pub use message::Message;
 pub use subscriptions::Subscriptions;
 pub use tracking::{Listeners, Mode, NO_TRACKING, Tracking};
 

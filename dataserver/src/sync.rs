@@ -1,15 +1,3 @@
-//! What threads share state by. It is the standard library's, but for the models of `models.rs`: they are built with the feature
-//! `shuttle`, whose threads run one at a time and change places at each use of these, in an order that it chooses.
+//! What threads share state by; the models exchange it.
 
-#[cfg(feature = "shuttle")]
-pub(crate) use shuttle::{
-    sync::{Mutex, MutexGuard, RwLock, atomic},
-    thread::yield_now,
-    thread_local,
-};
-#[cfg(not(feature = "shuttle"))]
-pub(crate) use std::{
-    sync::{Mutex, MutexGuard, RwLock, atomic},
-    thread::yield_now,
-    thread_local,
-};
+pub(crate) use ringtail_net::sync::{Mutex, MutexGuard, RwLock, atomic, thread_local, yield_now};

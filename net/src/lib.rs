@@ -11,6 +11,7 @@ pub mod exit;
 pub mod limits;
 pub mod listener;
 pub mod logging;
+pub mod outbox;
 mod problem;
 mod rate_limited;
 mod read;
@@ -19,6 +20,7 @@ pub mod secret;
 mod session;
 pub mod shutdown;
 pub mod stream;
+pub mod sync;
 #[cfg(test)]
 mod testing;
 pub mod tls;

@@ -127,6 +127,21 @@ pub const fn busy(is_function: bool) -> Error {
     if is_function { BUSY_FUNCTION } else { BUSY_SCRIPT }
 }
 
+/// What a client with subscriptions hears in RESP2, where replies and messages look alike. `name` as in [`wrong_arity`].
+pub fn subscribers_only(name: &str) -> Error {
+    Error::new(format!(
+        "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+    ))
+}
+
+/// Redis's answer to arguments that no form of the subcommand takes. `parent` is upper case.
+pub fn unknown_form(parent: &str, name: &[u8]) -> Error {
+    let name = printable(name, ECHOED);
+    Error::new(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try {parent} HELP."
+    ))
+}
+
 /// `ERR invalid expire time in 'set' command`.
 pub fn invalid_expire(command: &str) -> Error {
     Error::new(format!("ERR invalid expire time in '{command}' command"))

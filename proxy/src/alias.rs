@@ -48,7 +48,9 @@ pub(crate) fn route(
 /// The request in Redis's words.
 pub(crate) fn meaning<'a>(request: &Request<'a>) -> (CommandId, Vec<&'a [u8]>) {
     let (id, args) = (request.command.executes(), request.args);
-    let mut words: Vec<&[u8]> = vec![id.command().full_name.as_bytes()];
+    // Of a subcommand the first argument says which.
+    let name = id.command().full_name.split('|').next().unwrap_or_default();
+    let mut words: Vec<&[u8]> = vec![name.as_bytes()];
     words.extend(args.from(1).iter());
     match (id, args.len()) {
         (CommandId::Set, 4) if is_seconds(&args[3]) => words.insert(3, b"EX"),

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use ringtail_net::RateLimited;
+use ringtail_net::outbox::{Frame, Outbox, OutputLimits, Pushed};
 use ringtail_protocol::acl::{DEFAULT_USER, User};
 
 /// No command was sent yet.
@@ -73,6 +77,10 @@ pub(crate) struct Client {
     /// Bytes of answers that it has not taken yet.
     pub(crate) unsent: AtomicUsize,
     blocked: AtomicU8,
+    /// How many channels, patterns and shard channels it is subscribed to, by [`Kind`](crate::pubsub::Kind).
+    pub(crate) subscriptions: [AtomicU32; 3],
+    /// Messages that it has not been sent yet.
+    pub(crate) outbox: Outbox,
     names: Mutex<Names>,
     killed: AtomicBool,
     task: Mutex<Option<Waker>>,
@@ -98,6 +106,42 @@ impl Client {
     pub(crate) fn kill(&self) {
         self.killed.store(true, Relaxed);
         self.wake();
+    }
+
+    /// Whether it speaks RESP3.
+    #[inline]
+    pub(crate) fn speaks_resp3(&self) -> bool {
+        self.resp.load(Relaxed) == 3
+    }
+
+    /// Whether it is subscribed to anything.
+    pub(crate) fn is_subscribed(&self) -> bool {
+        self.subscriptions.iter().any(|count| count.load(Relaxed) > 0)
+    }
+
+    /// Queues a message; one that is too far behind is closed. Whether its session is to be told, since nothing waited before.
+    pub(crate) fn push(&self, frame: &Frame, limits: &OutputLimits) -> bool {
+        match self.outbox.push(frame, limits) {
+            Pushed::First => true,
+            Pushed::Behind => false,
+            Pushed::TooMuch => {
+                self.cut(limits);
+                false
+            }
+        }
+    }
+
+    #[cold]
+    fn cut(&self, limits: &OutputLimits) {
+        static SLOW: RateLimited = RateLimited::new();
+        let (id, peer) = (self.id, self.peer);
+        SLOW.log(|suppressed| {
+            tracing::warn!(id, %peer, suppressed, "closed: it did not take its messages (--client-output-buffer-limit)");
+        });
+        if self.outbox.close() {
+            limits.count_disconnection();
+        }
+        self.kill();
     }
 
     /// Has its session look about.
@@ -177,6 +221,8 @@ impl Clients {
             unread: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
             blocked: AtomicU8::new(FREE),
+            subscriptions: Default::default(),
+            outbox: Outbox::default(),
             names: Mutex::default(),
             killed: AtomicBool::new(false),
             task: Mutex::new(None),
@@ -187,7 +233,9 @@ impl Clients {
 
     /// Takes a client off.
     pub(crate) fn remove(&self, id: u64) {
-        self.all().remove(&id);
+        if let Some(client) = self.all().remove(&id) {
+            client.outbox.close();
+        }
     }
 
     /// All clients, in the order in which they came.

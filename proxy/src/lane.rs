@@ -31,6 +31,8 @@ use crate::shared::Counters;
 use crate::worker::Worker;
 
 pub(crate) use deadline::Deadlines;
+pub(crate) use open::open;
+pub(crate) use serve::backoff;
 
 /// Why a lane does not take a request now.
 #[derive(Debug)]

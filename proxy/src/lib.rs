@@ -18,6 +18,7 @@
 //! 7. `turn` again: each touched session is written once.
 //!
 //! `access` says who a client is and what it may do; a client that may do everything is asked for nothing on the way of a request.
+//! `pubsub` has a worker's subscriptions: one subscriber link to each member, whose messages go into the outboxes of sessions.
 //!
 //! `worker` is what one thread's connections share; threads share nothing on the way of a request but a counter of their
 //! own (`shared`). `member` is one server as a worker sees it: lanes, and a pool of dedicated connections (`link`) for
@@ -42,6 +43,7 @@ mod member;
 pub mod options;
 mod own;
 mod pending;
+mod pubsub;
 mod route;
 mod sequence;
 mod session;

@@ -81,6 +81,18 @@ pub const PROBE_FIRST: Duration = Duration::from_millis(50);
 /// Longest pause between two probes: with [`ringtail_net::limits::DIAL`], what keeps a recovery below a second.
 pub const PROBE_MOST: Duration = Duration::from_millis(250);
 
+/// Channels and patterns that one session may be subscribed to; more are refused.
+pub const SUBSCRIPTIONS: usize = 100_000;
+
+/// Subscriptions that are asked of a member and not confirmed yet; more are asked for as these are.
+pub const SUBSCRIBING: usize = 512;
+
+/// Bytes of messages that are moved to a session's output at once.
+pub const MESSAGES: usize = 64 << 10;
+
+/// How long a channel whose slot has moved is still listened to at its old owner, for those who learn of the move later.
+pub const LINGER: Duration = Duration::from_secs(2);
+
 /// Databases that a session can select, as Redis has them by default.
 pub const DATABASES: u8 = 16;
 

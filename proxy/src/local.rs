@@ -31,7 +31,8 @@ type Done = Result<(), Error>;
 /// Runs a command that is not sent anywhere by itself.
 pub(crate) fn run(worker: &Rc<Worker>, state: &mut State, request: Request<'_>) -> Result<(), Hold> {
     match request.command.pool {
-        PoolRule::Local if request.command.executes() != CommandId::Info => {}
+        PoolRule::Local
+            if request.command.executes() != CommandId::Info && !config::is_of_members(&request) => {}
         PoolRule::Refused => {
             refuse(worker, state, &request);
             return Ok(());

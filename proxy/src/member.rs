@@ -18,6 +18,7 @@ use crate::fault::{self, Fault};
 use crate::lane::{Lane, Refusal};
 use crate::link::{Dialer, Link};
 use crate::own::Held;
+use crate::pubsub::{Audience, Feed};
 use crate::shared::Shared;
 use crate::worker::Worker;
 
@@ -64,6 +65,10 @@ pub(crate) struct Member {
     links: Option<Pool<Dialer>>,
     /// For sessions that need a connection of their own, by version of the protocol.
     dedicated: [Option<Pool<Dialer>>; 2],
+    /// The worker's subscriptions at this member, once there was one.
+    feed: RefCell<Option<Rc<Feed>>>,
+    /// How many more get a message than this member counts.
+    pub(crate) audience: Arc<Audience>,
     timeout: Duration,
     /// It knows no other database.
     pub(crate) only_db_0: Cell<bool>,
@@ -128,10 +133,12 @@ impl Member {
         Rc::new(Self {
             name: name.to_owned(),
             addr: addr.to_owned(),
+            audience: shared.audience(&label),
             label,
             lanes: Default::default(),
             links: links(shared, addr, Resp::V2, shared.settings.conns),
             dedicated: [Resp::V2, Resp::V3].map(|resp| links(shared, addr, resp, shared.settings.dedicated)),
+            feed: RefCell::default(),
             timeout: shared.settings.timeout,
             only_db_0: Cell::new(false),
             retired: Cell::new(false),
@@ -160,6 +167,17 @@ impl Member {
         Rc::clone(&lanes[index])
     }
 
+    /// The worker's subscriptions at this member.
+    pub(crate) fn feed(self: &Rc<Self>, worker: &Rc<Worker>) -> Rc<Feed> {
+        let mut feed = self.feed.borrow_mut();
+        Rc::clone(feed.get_or_insert_with(|| Feed::start(worker, self)))
+    }
+
+    /// The feed has ended.
+    pub(crate) fn forget_feed(&self) {
+        self.feed.take();
+    }
+
     /// Whether a session that is free to choose should rather not take this lane.
     pub(crate) fn is_busy(&self, resp: Resp, index: usize) -> bool {
         self.lanes[resp as usize].borrow().get(index).is_some_and(|lane| lane.is_busy())
@@ -177,6 +195,9 @@ impl Member {
     pub(crate) fn retire(&self) {
         self.retired.set(true);
         self.each_lane(|lane| lane.look());
+        if let Some(feed) = &*self.feed.borrow() {
+            feed.look();
+        }
         self.links.iter().chain(self.dedicated.iter().flatten()).for_each(|links| links.close());
         self.breaker.look();
     }

@@ -67,6 +67,9 @@ pub struct Options {
     /// Most clients at once [default: 10000]
     #[arg(long, value_name = "N", env = "RINGTAIL_MAXCLIENTS", value_parser = clap::value_parser!(u32).range(1..))]
     pub maxclients: Option<u32>,
+    /// What may wait for a client that does not take its messages before it is closed: at once beyond the first size, after the seconds beyond the second [default: pubsub 32mb 8mb 60]
+    #[arg(long, value_name = "CLASS HARD SOFT SECONDS", env = "RINGTAIL_CLIENT_OUTPUT_BUFFER_LIMIT")]
+    pub client_output_buffer_limit: Option<String>,
     /// File with the password that clients must show by AUTH
     #[arg(long, value_name = "FILE", env = "RINGTAIL_REQUIREPASS_FILE")]
     pub requirepass_file: Option<PathBuf>,

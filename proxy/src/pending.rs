@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::gather::Gather;
+use crate::pubsub::Publication;
 use crate::sequence::Ticket;
 use crate::session::Session;
 use crate::worker::Worker;
@@ -15,6 +16,8 @@ pub(crate) enum Target {
     Part(Rc<Gather>, u32),
     /// Nobody: `+QUEUED`, and what MULTI answers. A failure shows in the answer to EXEC.
     Skip,
+    /// A session whose message was published: the answer is corrected.
+    Published(Box<Publication>),
     /// The lane itself: its own `SELECT` must be `+OK`.
     Select,
     /// Nobody any more: its deadline has passed, and it has been answered so.
@@ -28,6 +31,7 @@ impl Target {
         match self {
             Self::Session(session, ticket) => session.answer(worker, *ticket, answer),
             Self::Part(gather, part) => gather.answer(worker, *part as usize, answer),
+            Self::Published(publication) => publication.answer(worker, answer),
             Self::Skip | Self::Select | Self::Expired => {}
         }
     }

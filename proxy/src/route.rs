@@ -16,6 +16,7 @@ use crate::gather;
 use crate::lane::{Lane, Refusal};
 use crate::local;
 use crate::pending::Target;
+use crate::pubsub;
 use crate::session::{Hold, Session, State};
 use crate::transaction::{self, across};
 use crate::worker::Worker;
@@ -99,6 +100,7 @@ fn run(
         PoolRule::Waits => Err(own(state)),
         PoolRule::Session => transaction::run(worker, session, state, &request),
         PoolRule::Split(join) => gather::split(worker, session, state, request, join),
+        PoolRule::Channel => pubsub::publish(worker, session, state, request),
         PoolRule::Everywhere(_) | PoolRule::Own | PoolRule::Local | PoolRule::Refused => {
             local::run(worker, state, request)
         }
@@ -139,6 +141,9 @@ fn allowed(worker: &Worker, state: &mut State, args: Args<'_>) -> Result<&'stati
     }
     if !state.gates.is_empty() {
         state.pass_gates(worker, command, &args)?;
+    }
+    if state.is_subscriber() {
+        pubsub::check_subscriber(state, command)?;
     }
     state.client.command.store(command.id as u16, Relaxed);
     Ok(command)
@@ -242,7 +247,7 @@ pub(crate) fn to_lane(
 }
 
 #[cold]
-fn refused(
+pub(crate) fn refused(
     worker: &Worker,
     session: &Rc<Session>,
     state: &mut State,

@@ -3,6 +3,7 @@
 mod attend;
 mod serve;
 mod steps;
+mod subscriptions;
 mod window;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::Waker;
 
 use ringtail_net::Stream;
+use ringtail_net::outbox::Frame;
 use ringtail_protocol::acl::Identity;
 use ringtail_protocol::limits::RequestLimits;
 use ringtail_protocol::reply::{Reply, Resp};
@@ -30,10 +32,12 @@ use crate::transaction::Transaction;
 use crate::worker::Worker;
 
 pub(crate) use serve::serve;
+use subscriptions::Subscriptions;
 use window::Window;
 
 /// One client's connection.
 pub(crate) struct Session {
+    pub(crate) client: Arc<Client>,
     state: RefCell<State>,
     /// Already among those that the turn's end writes.
     pub(crate) touched: Cell<bool>,
@@ -98,12 +102,14 @@ pub(crate) struct State {
     pub(crate) reply_mode: ReplyMode,
     /// What MULTI and WATCH have begun.
     pub(crate) transaction: Option<Box<Transaction>>,
+    subscriptions: Option<Box<Subscriptions>>,
 }
 
 impl Session {
     /// A session on a connection whose handshake is done.
     pub(crate) fn new(stream: Option<Stream>, client: Arc<Client>, worker: &Worker) -> Rc<Self> {
         Rc::new(Self {
+            client: Arc::clone(&client),
             state: RefCell::new(State::new(stream, client, worker)),
             touched: Cell::new(false),
             room: Cell::new(false),
@@ -116,6 +122,18 @@ impl Session {
     pub(crate) fn answer(self: &Rc<Self>, worker: &Worker, ticket: Ticket, answer: &[u8]) {
         self.state.borrow_mut().answer(worker, ticket, answer);
         worker.turn.touch_session(self);
+    }
+
+    /// Changes its state, between two waits of its task.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.borrow_mut())
+    }
+
+    /// Puts a message into its outbox.
+    pub(crate) fn push(self: &Rc<Self>, worker: &Worker, frame: &Frame) {
+        if self.client.push(frame, &worker.shared.output_limits) {
+            worker.turn.touch_session(self);
+        }
     }
 
     /// Whether nothing of it is on its way.
@@ -188,6 +206,7 @@ impl State {
             gates: Gates::empty(),
             reply_mode: ReplyMode::On,
             transaction: None,
+            subscriptions: None,
         };
         state.begin_as_default(worker);
         state
@@ -285,14 +304,26 @@ impl State {
         if self.stuck || self.failed {
             return;
         }
-        match self.try_write() {
+        match self.try_write(worker) {
             Ok(()) => self.rest(worker),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stuck = true,
             Err(_) => self.failed = true,
         }
     }
 
-    fn try_write(&mut self) -> io::Result<()> {
+    /// Writes what is there, then messages while there are some.
+    fn try_write(&mut self, worker: &Worker) -> io::Result<()> {
+        loop {
+            self.take_messages(worker, limits::MESSAGES);
+            self.write_out()?;
+            if !self.client.outbox.is_pending() {
+                return Ok(());
+            }
+            self.rest(worker);
+        }
+    }
+
+    fn write_out(&mut self) -> io::Result<()> {
         let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::NotConnected.into()) };
         while self.sent < self.out.len() {
             self.sent += stream.try_write(&self.out[self.sent..])?;

@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     /// Clients speak TLS.
     pub(crate) tls: bool,
     pub(crate) max_clients: usize,
+    /// `client-output-buffer-limit pubsub` to begin with: hard bytes, soft bytes, seconds beyond soft.
+    pub(crate) output_limits: (u64, u64, u64),
     /// TLS to the servers.
     pub(crate) server_tls: Option<TlsClient>,
     /// What servers want to be shown.

@@ -3,15 +3,17 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ringtail_cluster::{Topologies, WatchStatus, Watcher};
+use ringtail_net::outbox::OutputLimits;
 use ringtail_protocol::acl::Access;
 use tokio::time::Instant;
 
 use crate::clients::Clients;
 use crate::member::Sight;
+use crate::pubsub::Audience;
 use crate::settings::Settings;
 
 /// What one worker has done. Only its worker writes, so that no two threads contend for the numbers.
@@ -37,6 +39,8 @@ pub(crate) struct Counters {
     pub(crate) bytes_in: AtomicU64,
     /// Bytes written to clients.
     pub(crate) bytes_out: AtomicU64,
+    /// Times that the subscriptions at a member were not in force, as seen by a worker.
+    pub(crate) pubsub_gaps: AtomicU64,
 }
 
 impl Counters {
@@ -59,6 +63,7 @@ pub(crate) struct Totals {
     pub(crate) transactions_partial: u64,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
+    pub(crate) pubsub_gaps: u64,
 }
 
 /// Shared by all workers.
@@ -72,6 +77,10 @@ pub(crate) struct Shared {
     pub(crate) clients: Clients,
     counters: Vec<Arc<Counters>>,
     sights: Mutex<HashMap<usize, Vec<Arc<Sight>>>>,
+    /// By the members' labels.
+    audiences: Mutex<HashMap<String, Weak<Audience>>>,
+    /// How much may wait for a client that does not take its messages.
+    pub(crate) output_limits: OutputLimits,
     reset: Mutex<Totals>,
     started: Instant,
     /// Random, for `INFO` and to tell one life of the process from the next.
@@ -86,6 +95,8 @@ impl Shared {
         watcher: Option<Watcher>,
     ) -> Arc<Self> {
         let counters = (0..settings.threads).map(|_| Arc::default()).collect();
+        let output_limits = OutputLimits::default();
+        output_limits.set(settings.output_limits);
         let run_id = (0..40).map(|_| char::from_digit(fastrand::u32(..16), 16).unwrap_or('0')).collect();
         Arc::new(Self {
             settings,
@@ -95,6 +106,8 @@ impl Shared {
             clients: Clients::default(),
             counters,
             sights: Mutex::default(),
+            audiences: Mutex::default(),
+            output_limits,
             reset: Mutex::default(),
             started: Instant::now(),
             run_id,
@@ -128,6 +141,7 @@ impl Shared {
             transactions_partial: sum(|c| &c.transactions_partial),
             bytes_in: sum(|c| &c.bytes_in),
             bytes_out: sum(|c| &c.bytes_out),
+            pubsub_gaps: sum(|c| &c.pubsub_gaps),
         }
     }
 
@@ -144,6 +158,7 @@ impl Shared {
             transactions_partial: all.transactions_partial.wrapping_sub(reset.transactions_partial),
             bytes_in: all.bytes_in.wrapping_sub(reset.bytes_in),
             bytes_out: all.bytes_out.wrapping_sub(reset.bytes_out),
+            pubsub_gaps: all.pubsub_gaps.wrapping_sub(reset.pubsub_gaps),
         }
     }
 
@@ -151,6 +166,19 @@ impl Shared {
     pub(crate) fn reset_totals(&self) {
         *lock(&self.reset) = self.raw_totals();
         self.access.log().reset_counts();
+        self.output_limits.reset_disconnections();
+    }
+
+    /// What all workers know of the subscribers at a member.
+    pub(crate) fn audience(&self, label: &str) -> Arc<Audience> {
+        let mut audiences = lock(&self.audiences);
+        audiences.retain(|_, audience| audience.strong_count() > 0);
+        if let Some(audience) = audiences.get(label).and_then(Weak::upgrade) {
+            return audience;
+        }
+        let audience = Arc::default();
+        audiences.insert(label.to_owned(), Arc::downgrade(&audience));
+        audience
     }
 
     /// What became of servers.json.

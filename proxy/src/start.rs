@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ringtail_cluster::{Servers, Topology, WatchOptions, Watcher};
 use ringtail_net::listener::is_loopback;
+use ringtail_net::outbox::OutputLimits;
 use ringtail_net::shutdown::Hangups;
 use ringtail_net::{
     Exposure, Listener, Problem, Secret, Shutdown, TlsClient, TlsServer, Workers, exit, read_secret, workers,
@@ -33,6 +34,7 @@ struct Checked {
     exposure: Exposure,
     timeout: Duration,
     threads: usize,
+    output_limits: (u64, u64, u64),
 }
 
 /// Runs the proxy that `options` describe until a signal ends it.
@@ -90,7 +92,18 @@ fn check(options: &Options) -> Result<Checked, Problem> {
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = options.threads.map_or_else(cores, usize::from);
     check_members(options, server_tls.is_some() || exposure.insecure)?;
-    Ok(Checked { tls, users, server_tls, server_password, exposure, timeout, threads })
+    let output_limits = output_limits(options)?;
+    Ok(Checked { tls, users, server_tls, server_password, exposure, timeout, threads, output_limits })
+}
+
+fn output_limits(options: &Options) -> Result<(u64, u64, u64), Problem> {
+    let limits = OutputLimits::default();
+    if let Some(text) = &options.client_output_buffer_limit {
+        let hint = "say it as Redis does: --client-output-buffer-limit 'pubsub 32mb 8mb 60'";
+        let problem = |why| Problem::new(format!("--client-output-buffer-limit '{text}': {why}"), hint);
+        limits.change(text).map_err(problem)?;
+    }
+    Ok(limits.get())
 }
 
 fn listener_tls(options: &Options) -> Result<Option<TlsServer>, Problem> {
@@ -148,7 +161,8 @@ fn is_beyond(addr: &str) -> bool {
 }
 
 fn serve(options: &Options, checked: Checked, listener: Listener, watcher: Watcher) -> std::io::Result<bool> {
-    let Checked { tls, users, server_tls, server_password, exposure, timeout, threads } = checked;
+    let Checked { tls, users, server_tls, server_password, exposure, timeout, threads, output_limits } =
+        checked;
     let settings = Settings {
         addr: listener.local_addr(),
         timeout,
@@ -156,6 +170,7 @@ fn serve(options: &Options, checked: Checked, listener: Listener, watcher: Watch
         dedicated: options.dedicated.unwrap_or(DEFAULT_DEDICATED) as usize,
         threads,
         tls: tls.is_some(),
+        output_limits,
         max_clients: options.maxclients.map_or(DEFAULT_MAX_CLIENTS, |n| n as usize),
         server_tls,
         server_password,

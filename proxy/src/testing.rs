@@ -1,5 +1,7 @@
 //! What the tests share: members that are functions, a worker in front of them, and clients, all on one thread.
 
+mod broker;
+
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::rc::Rc;
@@ -25,6 +27,8 @@ use crate::session;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::worker::Worker;
+
+pub(crate) use broker::Broker;
 
 /// No test takes this long.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -204,6 +208,7 @@ pub(crate) fn settings(timeout: Duration) -> Settings {
         threads: 1,
         tls: false,
         max_clients: 100,
+        output_limits: (32 << 20, 8 << 20, 60),
         server_tls: None,
         server_password: None,
         insecure: false,
@@ -274,6 +279,13 @@ impl Client {
             let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
             write_request(&mut out, words.into_iter());
         }
+        self.socket.write_all(&out).await.unwrap();
+    }
+
+    /// Sends one request of these words.
+    pub(crate) async fn send_words(&mut self, words: &[&str]) {
+        let mut out = Vec::new();
+        write_request(&mut out, words.iter().map(|word| word.as_bytes()));
         self.socket.write_all(&out).await.unwrap();
     }
 

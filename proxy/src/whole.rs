@@ -1,12 +1,14 @@
 //! Commands about the whole pool: the session's task asks the members on dedicated connections, with nothing else of its
 //! session on the way, and makes one answer of theirs.
 
+mod channels;
 mod counts;
 mod info;
 mod keyspace;
 mod scan;
 
 pub(crate) use info::REDIS_VERSION;
+pub(crate) use keyspace::bulk;
 
 use std::rc::Rc;
 
@@ -19,6 +21,7 @@ use tokio::task::spawn_local;
 use crate::alias;
 use crate::fault::Fault;
 use crate::member::Member;
+use crate::pubsub::Kind;
 use crate::route::{self, Request};
 use crate::session::State;
 use crate::worker::Worker;
@@ -66,6 +69,13 @@ pub(crate) async fn answer(worker: &Rc<Worker>, question: &Question) -> Vec<u8> 
         CommandId::Keys => keyspace::keys(worker, question, &mut out).await,
         CommandId::Randomkey => keyspace::randomkey(worker, question, &mut out).await,
         CommandId::Dbsize => counts::dbsize(worker, question, &mut out).await,
+        CommandId::PubsubChannels | CommandId::PubsubShardchannels => {
+            channels::names(worker, question, &mut out).await
+        }
+        CommandId::PubsubNumsub => channels::subscribers(worker, question, Kind::Channel, &mut out).await,
+        CommandId::PubsubShardnumsub => channels::subscribers(worker, question, Kind::Shard, &mut out).await,
+        CommandId::PubsubNumpat => channels::patterns(worker, question, &mut out).await,
+        CommandId::ConfigGet => counts::setting(worker, question, &mut out).await,
         CommandId::Info => info::info(worker, question, &mut out).await,
         _ => counts::all_ok(worker, question, &mut out).await,
     };

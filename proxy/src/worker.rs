@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::lane::Lane;
 use crate::limits;
 use crate::member::Member;
+use crate::pubsub::Hub;
 use crate::session;
 use crate::shared::{Counters, Shared};
 use crate::turn::{Turn, flush_turns};
@@ -36,6 +37,8 @@ pub(crate) struct Worker {
     pub(crate) desk: RefCell<Desk>,
     /// What a lane reads into.
     pub(crate) answers: RefCell<Vec<u8>>,
+    /// Who is subscribed to what.
+    pub(crate) hub: Hub,
     pool: RefCell<Pool>,
     spare: RefCell<Vec<Vec<u8>>>,
     free_lane: Cell<Option<usize>>,
@@ -108,6 +111,7 @@ impl Worker {
             turn: Turn::default(),
             desk: RefCell::default(),
             answers: RefCell::default(),
+            hub: Hub::default(),
             pool: RefCell::new(Pool { members: Vec::new(), topology }),
             spare: RefCell::default(),
             free_lane: Cell::new(None),
@@ -152,6 +156,7 @@ impl Worker {
         self.shared.set_sights(self.index, members.iter().map(|member| Arc::clone(&member.sight)).collect());
         *self.pool.borrow_mut() = Pool { topology, members: members.clone() };
         old.iter().for_each(|member| member.retire());
+        self.hub.move_to(self);
         // Opened before they are needed, so that it is known which members are up.
         members.iter().for_each(|member| drop(member.lane(self, Resp::V2, 0)));
     }

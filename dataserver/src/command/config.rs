@@ -1,7 +1,6 @@
 //! CONFIG: the parameters that have a meaning here, under Redis's names.
 
 mod notifications;
-mod output_limits;
 mod rewrite;
 pub(crate) mod settings;
 
@@ -114,8 +113,8 @@ const PARAMETERS: &[Parameter] = &[
     fixed("bind", |s| s.address.ip().to_string()),
     live(
         "client-output-buffer-limit",
-        |s| output_limits::text(s.clients.limits.get()),
-        |s, v| output_limits::parse(v, s.clients.limits.get()).map(|limits| s.clients.limits.set(limits)),
+        |s| s.clients.limits.text(),
+        |s, v| s.clients.limits.change(v).map_err(str::to_owned),
     ),
     live("busy-reply-threshold", BUSY_AFTER.0, BUSY_AFTER.1),
     only!("cluster-enabled", "no"),

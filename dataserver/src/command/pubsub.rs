@@ -4,7 +4,7 @@ use super::{Call, Done, Mode};
 use crate::hub::Kind;
 use crate::session::Session;
 use ringtail_protocol::command::{Command, CommandId};
-use ringtail_protocol::errors::Error;
+use ringtail_protocol::errors;
 
 /// SUBSCRIBE channel …, PSUBSCRIBE pattern …, SSUBSCRIBE shardchannel …
 pub(super) fn subscribe(c: &mut Call<'_, '_>, kind: Kind) -> Done {
@@ -70,18 +70,12 @@ pub(super) fn publish(c: &mut Call<'_, '_>, kind: Kind) -> Done {
 /// PUBSUB CHANNELS [pattern], PUBSUB SHARDCHANNELS [pattern]
 pub(super) fn channels(c: &mut Call<'_, '_>, kind: Kind) -> Done {
     if c.args.len() > 3 {
-        return Err(unknown_form(c));
+        return Err(errors::unknown_form("PUBSUB", &c.args[1]));
     }
     let names = c.server.hub.names(kind, c.args.get(2));
     c.reply.array(names.len());
     names.iter().for_each(|name| c.reply.bulk(name));
     Ok(())
-}
-
-/// Redis's answer to arguments that no subcommand takes.
-fn unknown_form(c: &Call<'_, '_>) -> Error {
-    let name = ringtail_protocol::errors::printable(&c.args[1], 128);
-    Error::new(format!("ERR unknown subcommand or wrong number of arguments for '{name}'. Try PUBSUB HELP."))
 }
 
 /// PUBSUB NUMSUB [channel …], PUBSUB SHARDNUMSUB [shardchannel …]
@@ -120,8 +114,5 @@ pub(crate) fn check_subscriber(session: &Session, command: &Command) -> Done {
     if allowed || !session.is_subscriber() {
         return Ok(());
     }
-    Err(Error::new(format!(
-        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
-        command.full_name
-    )))
+    Err(errors::subscribers_only(command.full_name))
 }

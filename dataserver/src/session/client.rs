@@ -1,6 +1,6 @@
 //! What every thread may ask of a client, and send to it.
 
-use super::outbox::{Frame, Message, Outbox, OutputLimits, Pushed};
+use super::message::Message;
 use super::tracking::{Mode, NO_TRACKING};
 use super::wake::{self, Task};
 use crate::blocking::Waiter;
@@ -10,6 +10,7 @@ use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 use crate::sync::{Mutex, MutexGuard};
 use ringtail_net::RateLimited;
+use ringtail_net::outbox::{Frame, Outbox, OutputLimits, Pushed};
 use ringtail_protocol::acl::User;
 use ringtail_protocol::reply::{Reply, Resp};
 use std::collections::BTreeMap;

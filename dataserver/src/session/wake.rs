@@ -157,7 +157,7 @@ mod tests {
     fn wakes_are_put_off_to_the_end_of_the_outer_turn() {
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let client = client_here(&count);
-        let frame: super::super::Frame = Arc::from(&b"+x\r\n"[..]);
+        let frame: ringtail_net::outbox::Frame = Arc::from(&b"+x\r\n"[..]);
         let outer = Turn::begin();
         let inner = Turn::begin();
         client.push(&frame);
@@ -177,7 +177,7 @@ mod tests {
         let there = Arc::clone(&count);
         let (home, client) =
             std::thread::spawn(move || (Home::settle(), client_here(&there))).join().unwrap();
-        let frame: super::super::Frame = Arc::from(&b"+x\r\n"[..]);
+        let frame: ringtail_net::outbox::Frame = Arc::from(&b"+x\r\n"[..]);
         let turn = Turn::begin();
         client.push(&frame);
         drop(turn);

@@ -107,6 +107,8 @@ pub enum PoolRule {
     Everywhere(Join),
     /// A function of the proxy's own that asks some members (`SCAN`, `RANDOMKEY`).
     Own,
+    /// Sent to the member that owns the name of its channel; it answers how many got the message.
+    Channel,
     /// Answered by the proxy, no member is asked.
     Local,
     /// Refused by the proxy: it makes sense only on one server.
@@ -186,6 +188,7 @@ impl PoolRule {
             | Self::Options
             | Self::Waits
             | Self::Session
+            | Self::Channel
             | Self::Own
             | Self::Local
             | Self::Refused => &[],

@@ -123,6 +123,7 @@ fn pool(command: &Command) -> &'static str {
         PoolRule::Everywhere(Join::Sum) => "sent to every member, the counts are added",
         PoolRule::Everywhere(Join::Concat) => "sent to every member, the lists are joined",
         PoolRule::Everywhere(_) => "sent to every member, not atomic across members",
+        PoolRule::Channel => "sent to the owner of the channel's name",
         PoolRule::Own => "answered for the pool by the proxy, which asks the members",
         PoolRule::Local => "answered by the proxy itself",
         PoolRule::Refused => "refused by the proxy",

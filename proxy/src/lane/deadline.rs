@@ -158,6 +158,8 @@ pub(super) fn silent() -> io::Error {
 fn expired(target: &mut Target) -> Option<Target> {
     match target {
         Target::Skip | Target::Select | Target::Expired => None,
-        Target::Session(..) | Target::Part(..) => Some(std::mem::replace(target, Target::Expired)),
+        Target::Session(..) | Target::Part(..) | Target::Published(_) => {
+            Some(std::mem::replace(target, Target::Expired))
+        }
     }
 }

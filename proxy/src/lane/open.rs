@@ -1,16 +1,16 @@
-//! Opening a lane: within one deadline, and not beyond the day its member leaves.
+//! Opening a connection that a worker's sessions share: within one deadline.
 
 use ringtail_net::Stream;
+use ringtail_protocol::reply::Resp;
 use tokio::time::timeout;
 
-use super::Lane;
 use crate::link::Link;
+use crate::member::Member;
 use crate::worker::Worker;
 
 /// A stream that is ready for requests on database 0, or why there is none.
-pub(super) async fn open(lane: &Lane, worker: &Worker) -> Result<Stream, String> {
-    let member = &lane.member;
-    let opened = timeout(worker.timeout(), Link::open(&member.addr, &worker.shared, lane.resp)).await;
+pub(crate) async fn open(member: &Member, worker: &Worker, resp: Resp) -> Result<Stream, String> {
+    let opened = timeout(worker.timeout(), Link::open(&member.addr, &worker.shared, resp)).await;
     let link = match opened {
         Ok(opened) => opened.map_err(|error| member.without_addr(&error))?,
         Err(_) => return Err("it does not answer".to_owned()),

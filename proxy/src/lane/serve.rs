@@ -34,7 +34,7 @@ pub(super) async fn supervise(lane: Rc<Lane>, worker: Rc<Worker>) {
 async fn run(lane: Rc<Lane>, worker: Rc<Worker>) {
     let mut failures = 0;
     while !lane.is_over() {
-        match open::open(&lane, &worker).await {
+        match open(&lane.member, &worker, lane.resp).await {
             Ok(stream) => {
                 let since = Instant::now();
                 lane.up(stream);
@@ -54,7 +54,7 @@ async fn run(lane: Rc<Lane>, worker: Rc<Worker>) {
 }
 
 /// The first retry is at once.
-fn backoff(failures: u32) -> Duration {
+pub(crate) fn backoff(failures: u32) -> Duration {
     match failures {
         0 => Duration::ZERO,
         n => limits::RECONNECT_MOST.min(limits::RECONNECT_FIRST * 2u32.saturating_pow(n - 1)),

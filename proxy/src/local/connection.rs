@@ -13,6 +13,14 @@ pub(super) fn ping(call: &mut Call<'_>) -> Done {
     if args.len() > 2 {
         return Err(wrong_arity("ping"));
     }
+    if call.state.is_subscriber() && call.state.resp == Resp::V2 {
+        call.state.reply(call.worker, |reply| {
+            reply.array(2);
+            reply.bulk(b"pong");
+            reply.bulk(args.get(1).unwrap_or_default());
+        });
+        return Ok(());
+    }
     call.state.reply(call.worker, |reply| match args.get(1) {
         Some(text) => reply.bulk(text),
         None => reply.simple("PONG"),
@@ -35,6 +43,7 @@ pub(super) fn quit(call: &mut Call<'_>) -> Done {
 /// As if it had just connected.
 pub(super) fn reset(call: &mut Call<'_>) -> Done {
     let state = &mut *call.state;
+    state.unsubscribe_all(call.worker);
     state.select(0);
     state.transaction = None;
     state.set_resp(Resp::V2);

@@ -26,6 +26,7 @@ impl Session {
             let state = &mut *self.state.borrow_mut();
             self.keep_waker(state, cx);
             state.poll_write(worker, cx);
+            state.write_messages(worker);
             state.read_ahead(worker, cx);
             if state.has_left(waits) || (waits && worker.stopping.get()) {
                 state.failed = true;

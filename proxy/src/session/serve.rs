@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::{Hold, Session, State};
 use crate::limits;
 use crate::own;
+use crate::pubsub;
 use crate::route;
 use crate::shared::Counters;
 use crate::worker::{Desk, Worker};
@@ -34,9 +35,9 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: Stream, peer: SocketAddr) 
     let local = stream.local_addr().unwrap_or(shared.settings.addr);
     let now = shared.millis(worker.turn.now());
     let client = shared.clients.register(peer, local, stream.raw_fd(), now);
-    let registered = Registered(&worker, client.id);
     Counters::add(&worker.counters.connections, 1);
     let session = Session::new(Some(stream), client, &worker);
+    let registered = Registered(&worker, Rc::clone(&session));
     session.run(&worker).await;
     drop(registered);
     let stream = session.state.borrow_mut().close();
@@ -46,11 +47,14 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: Stream, peer: SocketAddr) 
 }
 
 /// Takes a client off the list at its end, even at that of a panic.
-struct Registered<'a>(&'a Worker, u64);
+struct Registered<'a>(&'a Worker, Rc<Session>);
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        self.0.shared.clients.remove(self.1);
+        if let Ok(mut state) = self.1.state.try_borrow_mut() {
+            state.unsubscribe_all(self.0);
+        }
+        self.0.shared.clients.remove(self.1.client.id);
     }
 }
 
@@ -94,6 +98,7 @@ impl Session {
         let mut state = self.state.borrow_mut();
         self.keep_waker(&state, cx);
         state.poll_write(worker, cx);
+        state.write_messages(worker);
         if state.is_done() || state.client.is_killed() || (worker.stopping.get() && state.is_idle()) {
             return Poll::Ready(Event::Done);
         }
@@ -158,9 +163,18 @@ impl Session {
     async fn ask(self: &Rc<Self>, worker: &Rc<Worker>) {
         let question = self.state.borrow_mut().take_question();
         if let Some(question) = question {
-            let work = own::answer(worker, self, &question);
-            let Some(answer) = self.attend(worker, own::waits(&question), work).await else { return };
-            self.state.borrow_mut().answer_question(worker, &answer);
+            if let Some((kind, begin)) = question.subscribes() {
+                self.change(|state| state.begin_question(worker));
+                let work = pubsub::run(worker, self, kind, begin, &question.words[1..]);
+                if self.attend(worker, false, work).await.is_none() {
+                    return;
+                }
+                self.change(State::end_reply);
+            } else {
+                let work = own::answer(worker, self, &question);
+                let Some(answer) = self.attend(worker, own::waits(&question), work).await else { return };
+                self.state.borrow_mut().answer_question(worker, &answer);
+            }
         }
         self.go_on(worker);
     }

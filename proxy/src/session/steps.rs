@@ -32,6 +32,13 @@ impl State {
         }
     }
 
+    /// Writes messages that other threads have left.
+    pub(super) fn write_messages(&mut self, worker: &Worker) {
+        if self.client.outbox.is_pending() {
+            self.write(worker);
+        }
+    }
+
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(stream) = &self.stream else { return Poll::Ready(()) };
         // An error, or that there is no stream any more, shows at the read.
@@ -94,9 +101,14 @@ impl State {
         question
     }
 
-    pub(super) fn answer_question(&mut self, worker: &Worker, answer: &[u8]) {
+    /// A request that the session's task sees to begins.
+    pub(super) fn begin_question(&mut self, worker: &Worker) {
         Counters::add(&worker.counters.commands, 1);
         self.begin_reply();
+    }
+
+    pub(super) fn answer_question(&mut self, worker: &Worker, answer: &[u8]) {
+        self.begin_question(worker);
         self.reply(worker, |reply| reply.raw(answer));
         self.end_reply();
     }

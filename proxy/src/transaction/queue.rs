@@ -8,6 +8,7 @@ use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::number::parse_i64;
 
 use crate::limits;
+use crate::pubsub;
 use crate::route::{self, Request};
 use crate::session::State;
 use crate::worker::Worker;
@@ -79,6 +80,11 @@ impl Queue {
             (_, CommandId::Select) => self.select(request),
             (_, CommandId::Ping | CommandId::Echo | CommandId::Time | CommandId::Unwatch) => Ok(Place::Any),
             (_, CommandId::Publish | CommandId::Spublish) => Ok(self.at(slot_of(&request.args[1]))),
+            // It would change what the shared connection is.
+            (_, id) if pubsub::subscribes(id).is_some() => Err(Error::new(format!(
+                "ERR {} can't be in a transaction through a proxy",
+                request.command.full_name.to_uppercase()
+            ))),
             (PoolRule::Split(join), _) => self.split(request, join),
             _ if has_keys(request) => {
                 let slot = route::one_slot(request).ok_or(errors::CROSS_SLOT)?;

@@ -104,8 +104,10 @@ fn server(shared: &Shared, text: &mut String) -> std::fmt::Result {
 
 fn clients(shared: &Shared, text: &mut String) -> std::fmt::Result {
     write!(text, "connected_clients:{}\r\ncluster_connections:0\r\n", shared.clients.count())?;
-    let blocked = shared.clients.blocked();
-    write!(text, "maxclients:{}\r\nblocked_clients:{blocked}\r\n", shared.settings.max_clients)
+    let (blocked, clients) = (shared.clients.blocked(), shared.clients.list());
+    write!(text, "maxclients:{}\r\nblocked_clients:{blocked}\r\n", shared.settings.max_clients)?;
+    let subscribers = clients.iter().filter(|client| client.is_subscribed()).count();
+    write!(text, "pubsub_clients:{subscribers}\r\n")
 }
 
 /// The proxy's own memory: it holds no keys.
@@ -135,6 +137,12 @@ fn stats(shared: &Shared, text: &mut String) -> std::fmt::Result {
     write!(text, "total_net_output_bytes:{}\r\n", totals.bytes_out)?;
     write!(text, "rejected_connections:{}\r\n", totals.rejected)?;
     write!(text, "failed_handshakes:{}\r\n", totals.handshakes_failed)?;
+    let cut = shared.output_limits.disconnections();
+    write!(
+        text,
+        "client_output_buffer_limit_disconnections:{cut}\r\npubsub_gaps:{}\r\n",
+        totals.pubsub_gaps
+    )?;
     write!(text, "transactions_on_one_member:{}\r\n", totals.transactions)?;
     write!(text, "transactions_over_members:{}\r\n", totals.transactions_across)?;
     write!(text, "transactions_partial:{}\r\n", totals.transactions_partial)?;

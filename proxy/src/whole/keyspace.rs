@@ -77,7 +77,7 @@ pub(super) fn owns(topology: &Topology, member: &Member, key: &[u8]) -> bool {
 }
 
 /// The bulk string at the start of `bytes`, and what follows it.
-pub(super) fn bulk(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn bulk(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = header(bytes, b'$')?;
     Some((rest.get(..len)?, rest.get(len + 2..)?))
 }

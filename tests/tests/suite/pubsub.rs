@@ -1,6 +1,6 @@
 //! Subscribers over sockets: nothing lost or swapped, however many publish, and nobody waits on a slow one.
 
-use ringtail_tests::harness::{Options, Server, say, wait_for};
+use ringtail_tests::harness::{Options, Pool, Server, say, wait_for};
 use ringtail_tests::resp::{Conn, Endpoint, Value};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -10,6 +10,10 @@ const MESSAGES: usize = 500;
 
 fn server() -> Server {
     Server::start(&Options::args(&["--threads", "3"]))
+}
+
+fn pool() -> Pool {
+    Pool::start(&Options::args(&["--threads", "3"]))
 }
 
 /// Subscribes with this request; the connection after its confirmation.
@@ -41,14 +45,29 @@ fn publish(endpoint: &Endpoint, publisher: usize) -> JoinHandle<()> {
 
 #[test]
 fn all_subscribers_see_the_messages_of_a_channel_in_one_order() {
-    let server = server();
+    one_order(&server().endpoint);
+}
+
+#[test]
+fn so_they_do_through_a_proxy() {
+    one_order(&pool().endpoint);
+}
+
+#[test]
+fn so_they_do_before_stock_servers() {
+    if let Some(pool) = Pool::of_redis(&Options::args(&["--threads", "2"])) {
+        one_order(&pool.endpoint);
+    }
+}
+
+fn one_order(endpoint: &Endpoint) {
     let mut subscribers = [
-        subscriber(&server.endpoint, false, "SUBSCRIBE news"),
-        subscriber(&server.endpoint, true, "SUBSCRIBE news"),
-        subscriber(&server.endpoint, false, "PSUBSCRIBE n*"),
-        subscriber(&server.endpoint, true, "PSUBSCRIBE *"),
+        subscriber(endpoint, false, "SUBSCRIBE news"),
+        subscriber(endpoint, true, "SUBSCRIBE news"),
+        subscriber(endpoint, false, "PSUBSCRIBE n*"),
+        subscriber(endpoint, true, "PSUBSCRIBE *"),
     ];
-    let publishers: Vec<_> = (0..PUBLISHERS).map(|i| publish(&server.endpoint, i)).collect();
+    let publishers: Vec<_> = (0..PUBLISHERS).map(|i| publish(endpoint, i)).collect();
     publishers.into_iter().for_each(|publisher| publisher.join().expect("a publisher"));
     let seen = subscribers.each_mut().map(|conn| payloads(conn, PUBLISHERS * MESSAGES));
     assert!(seen.iter().all(|other| *other == seen[0]), "orders differ");
@@ -62,9 +81,17 @@ fn all_subscribers_see_the_messages_of_a_channel_in_one_order() {
 
 #[test]
 fn a_subscriber_that_takes_nothing_is_closed_and_slows_nobody() {
-    let server = server();
-    let mut deaf = subscriber(&server.endpoint, false, "SUBSCRIBE news");
-    let mut publisher = server.endpoint.open();
+    who_takes_nothing_is_closed(&server().endpoint);
+}
+
+#[test]
+fn a_proxy_closes_such_a_subscriber_too() {
+    who_takes_nothing_is_closed(&pool().endpoint);
+}
+
+fn who_takes_nothing_is_closed(endpoint: &Endpoint) {
+    let mut deaf = subscriber(endpoint, false, "SUBSCRIBE news");
+    let mut publisher = endpoint.open();
     let limit = ["CONFIG", "SET", "client-output-buffer-limit", "pubsub 2mb 0 0"];
     assert!(publisher.call(&limit).is_ok());
     let message = "x".repeat(1 << 20);
@@ -113,11 +140,47 @@ fn the_events_of_a_key_come_in_their_order() {
 
 #[test]
 fn subscriptions_end_with_the_connection() {
-    let server = server();
-    let conn = subscriber(&server.endpoint, false, "SUBSCRIBE news");
-    let mut publisher = server.endpoint.open();
+    they_end_with_the_connection(&server().endpoint);
+}
+
+#[test]
+fn subscriptions_end_with_the_connection_to_a_proxy() {
+    they_end_with_the_connection(&pool().endpoint);
+}
+
+fn they_end_with_the_connection(endpoint: &Endpoint) {
+    let conn = subscriber(endpoint, false, "SUBSCRIBE news");
+    let mut publisher = endpoint.open();
     assert_eq!(publisher.run("PUBLISH news 1"), Value::Int(1));
     drop(conn);
     assert!(wait_for(Duration::from_secs(5), || publisher.run("PUBLISH news 2") == Value::Int(0)));
     assert_eq!(publisher.run("PUBSUB CHANNELS").items().len(), 0);
+}
+
+/// Three members, one of them killed and started again: messages of the others go on, its own come again.
+#[test]
+fn a_member_that_comes_back_is_heard_again() {
+    let mut pool = pool();
+    let mut publisher = pool.endpoint.open();
+    let mut ear = subscriber(&pool.endpoint, true, "PSUBSCRIBE c*");
+    pool.members.process(0).kill();
+    let heard = wait_for(Duration::from_secs(10), || {
+        let answers: Vec<Value> =
+            (0..30).map(|i| publisher.call(&["PUBLISH", &format!("c{i}"), "x"])).collect();
+        let reached = answers.iter().filter(|answer| **answer == Value::Int(1)).count();
+        assert_eq!(payloads(&mut ear, reached).len(), reached);
+        (1..30).contains(&reached)
+    });
+    assert!(heard, "no member failed, or all did");
+    pool.members.restart(0);
+    let back = wait_for(Duration::from_secs(10), || {
+        let answers: Vec<Value> =
+            (0..30).map(|i| publisher.call(&["PUBLISH", &format!("c{i}"), "x"])).collect();
+        let reached = answers.iter().filter(|answer| **answer == Value::Int(1)).count();
+        assert_eq!(payloads(&mut ear, reached).len(), reached);
+        reached == 30
+    });
+    assert!(back, "it is not heard again");
+    let info = publisher.run("INFO stats").text();
+    assert!(!info.contains("pubsub_gaps:0\r\n"), "{info}");
 }

@@ -4,7 +4,7 @@ use ringtail_protocol::errors::{self, Error, printable};
 use ringtail_protocol::number::parse_i64;
 
 use super::super::{Call, Done};
-use super::list::is_normal;
+use super::list::Class;
 use crate::clients::Client;
 
 /// Which clients are meant.
@@ -14,14 +14,13 @@ struct Filter {
     peer: Option<String>,
     local: Option<String>,
     user: Option<Box<[u8]>>,
-    /// A type that no client here is of.
-    nobody: bool,
+    class: Option<Class>,
     with_self: bool,
 }
 
 impl Filter {
     fn matches(&self, client: &Client, own: u64) -> bool {
-        !self.nobody
+        self.class.is_none_or(|class| class.includes(client))
             && (self.with_self || client.id != own)
             && self.id.is_none_or(|id| id == client.id)
             && self.peer.as_ref().is_none_or(|peer| *peer == client.peer.to_string())
@@ -68,7 +67,7 @@ fn by_options(call: &Call<'_>) -> Result<Filter, Error> {
             b"ID" => filter.id = Some(id(value)?),
             b"ADDR" => filter.peer = text(),
             b"LADDR" => filter.local = text(),
-            b"TYPE" => filter.nobody |= !is_normal(value)?,
+            b"TYPE" => filter.class = Some(Class::parse(value)?),
             b"USER" if call.worker.shared.access.users().get(value).is_some() => {
                 filter.user = Some((*value).into());
             }

@@ -29,7 +29,7 @@ pub(super) fn list(call: &mut Call<'_>) -> Done {
 
 enum Wanted {
     All,
-    None,
+    Class(Class),
     Ids(Vec<u64>),
 }
 
@@ -37,7 +37,7 @@ impl Wanted {
     fn includes(&self, client: &Client) -> bool {
         match self {
             Self::All => true,
-            Self::None => false,
+            Self::Class(class) => class.includes(client),
             Self::Ids(ids) => ids.contains(&client.id),
         }
     }
@@ -47,7 +47,7 @@ fn wanted(call: &Call<'_>) -> Result<Wanted, Error> {
     let args = call.request.args;
     let Some(option) = args.get(2) else { return Ok(Wanted::All) };
     if option.eq_ignore_ascii_case(b"TYPE") && args.len() == 4 {
-        return Ok(if is_normal(&args[3])? { Wanted::All } else { Wanted::None });
+        return Ok(Wanted::Class(Class::parse(&args[3])?));
     }
     if option.eq_ignore_ascii_case(b"ID") && args.len() >= 4 {
         let ids: Option<Vec<u64>> = args.iter().skip(3).map(parse_u64).collect();
@@ -56,15 +56,32 @@ fn wanted(call: &Call<'_>) -> Result<Wanted, Error> {
     Err(errors::SYNTAX)
 }
 
-/// Whether a client type is that of all the clients there are.
-pub(super) fn is_normal(name: &[u8]) -> Result<bool, Error> {
-    let is = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
-    if is(&"normal") {
-        return Ok(true);
+/// Redis's types of clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    Normal,
+    /// It is subscribed to something.
+    Pubsub,
+    /// Masters and replicas: none is here.
+    Server,
+}
+
+impl Class {
+    pub(super) fn parse(name: &[u8]) -> Result<Self, Error> {
+        match &name.to_ascii_lowercase()[..] {
+            b"normal" => Ok(Self::Normal),
+            b"pubsub" => Ok(Self::Pubsub),
+            b"master" | b"slave" | b"replica" => Ok(Self::Server),
+            _ => Err(Error::new(format!("ERR Unknown client type '{}'", printable(name, 128)))),
+        }
     }
-    match ["master", "slave", "replica", "pubsub"].iter().any(is) {
-        true => Ok(false),
-        false => Err(Error::new(format!("ERR Unknown client type '{}'", printable(name, 128)))),
+
+    pub(super) fn includes(self, client: &Client) -> bool {
+        match self {
+            Self::Normal => !client.is_subscribed(),
+            Self::Pubsub => client.is_subscribed(),
+            Self::Server => false,
+        }
     }
 }
 
@@ -76,10 +93,11 @@ pub(crate) fn line(client: &Client, now: u64) -> String {
     let (age, idle) = (seconds(client.since), seconds(client.active.load(Relaxed)));
     let Client { id, peer, local, fd, .. } = client;
     let (db, resp) = (client.db.load(Relaxed), client.resp.load(Relaxed));
+    let [sub, psub, ssub] = client.subscriptions.each_ref().map(|count| count.load(Relaxed));
     let command = COMMANDS.get(usize::from(client.command.load(Relaxed))).map_or("NULL", |row| row.full_name);
     format!(
-        "id={id} addr={peer} laddr={local} fd={fd} name={} age={age} idle={idle} flags={} db={db} sub=0 psub=0 \
-         ssub=0 multi=-1 qbuf={unread} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={unsent} oll=0 \
+        "id={id} addr={peer} laddr={local} fd={fd} name={} age={age} idle={idle} flags={} db={db} sub={sub} psub={psub} \
+         ssub={ssub} multi=-1 qbuf={unread} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={unsent} oll=0 \
          omem={unsent} tot-mem={} events=r cmd={command} user={} redir=-1 resp={resp} lib-name={} lib-ver={}\n",
         names.name,
         flags(client),
@@ -90,11 +108,13 @@ pub(crate) fn line(client: &Client, now: u64) -> String {
     )
 }
 
-fn flags(client: &Client) -> &'static str {
-    match (client.no_evict.load(Relaxed), client.no_touch.load(Relaxed)) {
-        (false, false) => "N",
-        (true, false) => "e",
-        (false, true) => "T",
-        (true, true) => "eT",
-    }
+fn flags(client: &Client) -> String {
+    let flag = |set: bool, letter: char| set.then_some(letter);
+    let flags = [
+        flag(client.is_subscribed(), 'P'),
+        flag(client.no_evict.load(Relaxed), 'e'),
+        flag(client.no_touch.load(Relaxed), 'T'),
+    ];
+    let flags: String = flags.into_iter().flatten().collect();
+    if flags.is_empty() { "N".to_owned() } else { flags }
 }

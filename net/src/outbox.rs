@@ -1,11 +1,13 @@
-//! What other threads send to a client: whole frames, in order, bounded, shared by all who get the same.
+//! What others send to a client, from any thread: whole frames, in order, bounded, shared by all who get the same.
+
+use std::collections::VecDeque;
+use std::str::FromStr;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
-use ringtail_protocol::reply::{Reply, Resp};
-use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use crate::units::ByteSize;
 
 /// Bytes that stand whole between two replies. All clients that get the same share them.
 pub type Frame = Arc<[u8]>;
@@ -16,6 +18,7 @@ const OVERHEAD: usize = 32;
 /// How much may wait for a client that does not take it: `client-output-buffer-limit pubsub`.
 ///
 /// Replies are not counted: while they wait, the client's next request does not run.
+#[derive(Debug)]
 pub struct OutputLimits {
     hard: AtomicU64,
     soft: AtomicU64,
@@ -49,6 +52,36 @@ impl OutputLimits {
         }
     }
 
+    /// Redis's form of `client-output-buffer-limit`. Replies never pile up, so that the other classes need no limits; they are
+    /// shown as Redis shows its own.
+    pub fn text(&self) -> String {
+        let (hard, soft, seconds) = self.get();
+        format!("normal 0 0 0 slave 268435456 67108864 60 pubsub {hard} {soft} {seconds}")
+    }
+
+    /// Changes what is given in that form: one class or several, of which `pubsub` has a meaning here.
+    ///
+    /// # Errors
+    /// The text has not that form; nothing is changed.
+    pub fn change(&self, text: &str) -> Result<(), &'static str> {
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        if !words.len().is_multiple_of(4) {
+            return Err("Wrong number of arguments in buffer limit configuration.");
+        }
+        let mut limits = None;
+        for class in words.chunks(4) {
+            let given = class_limits(class)
+                .ok_or("Error in hard, soft or soft_seconds setting in buffer limit configuration.")?;
+            match class[0].to_ascii_lowercase().as_str() {
+                "pubsub" => limits = Some(given),
+                "normal" | "slave" | "replica" => {}
+                _ => return Err("Invalid client class specified in buffer limit configuration."),
+            }
+        }
+        limits.into_iter().for_each(|limits| self.set(limits));
+        Ok(())
+    }
+
     /// Clients that were closed for being beyond a limit.
     pub fn disconnections(&self) -> u64 {
         self.disconnections.load(Ordering::Relaxed)
@@ -59,32 +92,16 @@ impl OutputLimits {
         self.disconnections.store(0, Ordering::Relaxed);
     }
 
-    pub(super) fn count_disconnection(&self) {
+    /// A client was closed for being beyond a limit.
+    pub fn count_disconnection(&self) {
         self.disconnections.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// A message to many clients, encoded at most once for each version of the protocol.
-pub struct Message<W> {
-    write: W,
-    v2: Option<Frame>,
-    v3: Option<Frame>,
-}
-
-impl<W: Fn(&mut Reply<'_>)> Message<W> {
-    /// What `write` writes.
-    pub fn new(write: W) -> Self {
-        Self { write, v2: None, v3: None }
-    }
-
-    pub(super) fn frame(&mut self, resp: Resp) -> &Frame {
-        let frame = if resp == Resp::V3 { &mut self.v3 } else { &mut self.v2 };
-        frame.get_or_insert_with(|| {
-            let mut bytes = Vec::new();
-            (self.write)(&mut Reply::new(&mut bytes, resp));
-            bytes.into()
-        })
-    }
+fn class_limits(words: &[&str]) -> Option<(u64, u64, u64)> {
+    let size = |text| ByteSize::from_str(text).ok().map(|size| size.0);
+    let seconds = words[3].parse().ok().filter(|&seconds| seconds <= i32::MAX as u64)?;
+    Some((size(words[1])?, size(words[2])?, seconds))
 }
 
 /// How a frame was taken.
@@ -98,7 +115,7 @@ pub enum Pushed {
     TooMuch,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Queue {
     frames: VecDeque<Frame>,
     /// Of all frames, with their overhead.
@@ -109,7 +126,7 @@ struct Queue {
 }
 
 /// A client's queue of frames. Who pushes never waits on who takes.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Outbox {
     /// `queue` is not empty; changed under its lock.
     pending: AtomicBool,
@@ -132,7 +149,8 @@ impl Outbox {
         if self.is_pending() { self.queue().bytes } else { 0 }
     }
 
-    pub(super) fn push(&self, frame: &Frame, limits: &OutputLimits) -> Pushed {
+    /// Queues a frame, unless the outbox is closed.
+    pub fn push(&self, frame: &Frame, limits: &OutputLimits) -> Pushed {
         let mut queue = self.queue();
         if queue.closed {
             return Pushed::Behind;
@@ -149,7 +167,8 @@ impl Outbox {
         Pushed::First
     }
 
-    pub(super) fn is_too_late(&self, limits: &OutputLimits) -> bool {
+    /// Whether it has been beyond a limit for too long.
+    pub fn is_too_late(&self, limits: &OutputLimits) -> bool {
         self.is_pending() && self.queue().is_over(limits)
     }
 
@@ -286,10 +305,17 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_encoded_once_for_each_version() {
-        let mut message = Message::new(|reply| reply.push(0));
-        let first = Arc::clone(message.frame(Resp::V2));
-        assert!(Arc::ptr_eq(&first, message.frame(Resp::V2)));
-        assert_eq!((&*first, &**message.frame(Resp::V3)), (&b"*0\r\n"[..], &b">0\r\n"[..]));
+    fn classes_are_read_as_redis_reads_them() {
+        let changed = |text: &str| {
+            let own = limits(7, 8, 9);
+            own.change(text).map(|()| own.get())
+        };
+        assert_eq!(changed("pubsub 1mb 512kb 5"), Ok((1 << 20, 512 << 10, 5)));
+        assert_eq!(changed("normal 1 2 3 PUBSUB 4 5 6"), Ok((4, 5, 6)));
+        assert_eq!(changed("replica 1 2 3"), Ok((7, 8, 9)));
+        assert_eq!(limits(1, 2, 3).text(), "normal 0 0 0 slave 268435456 67108864 60 pubsub 1 2 3");
+        for bad in ["pubsub 1 2", "pubsub x 1 1", "pubsub 1 1 -1", "master 1 1 1"] {
+            assert!(changed(bad).is_err(), "{bad}");
+        }
     }
 }
