@@ -4,13 +4,19 @@
 //! client meanwhile: a client that leaves while it waits must not be given an element that then is lost.
 
 mod blocking;
+mod put_back;
+
+#[cfg(test)]
+mod tests;
 
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use deadpool::managed::Object;
 use ringtail_protocol::command::{CommandId, PoolRule};
+use tokio::time::timeout;
 
+use crate::clients::{Client, Unblock};
 use crate::link::{Dialer, Link};
 use crate::session::Session;
 use crate::transaction::{self, across};
@@ -54,6 +60,25 @@ impl Drop for Held {
 /// Whether the client's leaving ends the request: it waits for something that may come late or never.
 pub(crate) fn waits(question: &Question) -> bool {
     question.id.command().pool == PoolRule::Waits || question.blocks
+}
+
+/// The client has left, and what its request waited for may come all the same: the member is asked to end the waiting, and what it
+/// took until then is put back.
+pub(crate) async fn leave(
+    worker: &Rc<Worker>,
+    client: &Client,
+    question: &Question,
+    waiting: impl Future<Output = Vec<u8>>,
+) {
+    client.unblock(Unblock::Timeout);
+    if let Ok(answer) = timeout(worker.timeout(), waiting).await {
+        put_back::put_back(worker, question, &answer).await;
+    }
+}
+
+/// The answer came for a client that has left.
+pub(crate) async fn put_back(worker: &Rc<Worker>, question: &Question, answer: &[u8]) {
+    put_back::put_back(worker, question, answer).await;
 }
 
 /// The answer to a request that the session's task does itself.

@@ -44,6 +44,8 @@ pub(crate) struct Worker {
     free_lane: Cell<Option<usize>>,
     /// Wakes the task that looks after deadlines.
     pub(crate) sweep: Notify,
+    /// Tells that another topology was adopted.
+    pub(crate) adopted: Notify,
     /// The program ends.
     pub(crate) stopping: Cell<bool>,
     index: usize,
@@ -116,6 +118,7 @@ impl Worker {
             spare: RefCell::default(),
             free_lane: Cell::new(None),
             sweep: Notify::new(),
+            adopted: Notify::new(),
             stopping: Cell::new(false),
             index,
         })
@@ -157,6 +160,7 @@ impl Worker {
         *self.pool.borrow_mut() = Pool { topology, members: members.clone() };
         old.iter().for_each(|member| member.retire());
         self.hub.move_to(self);
+        self.adopted.notify_waiters();
         // Opened before they are needed, so that it is known which members are up.
         members.iter().for_each(|member| drop(member.lane(self, Resp::V2, 0)));
     }

@@ -7,8 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ringtail_protocol::command::CommandId;
-use ringtail_protocol::errors::UNBLOCKED;
-use ringtail_protocol::number::parse_u64;
+use ringtail_protocol::errors::{self, UNBLOCKED};
 use ringtail_protocol::reply::write_request;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
@@ -23,14 +22,32 @@ use crate::transaction::{across, is_null};
 use crate::whole::Question;
 use crate::worker::Worker;
 
-/// Asks the keys' owner, and waits for as long as the request says.
+/// Asks the keys' owner, and waits for as long as the request says; at another member when the keys have moved there.
 pub(super) async fn wait(worker: &Rc<Worker>, session: &Rc<Session>, question: &Question) -> Vec<u8> {
-    let Some(slot) = question.slot(worker) else { return poll(worker, session, question).await };
-    let Some(member) = worker.owner(slot) else { return fault::line("ERR the proxy is starting; try again") };
     let client = session.client();
-    match wait_at(worker, &member, &client, question).await {
-        Ok(answer) => answer,
-        Err(fault) => member.fault(&fault),
+    let until = patience(question).map(|time| Instant::now() + time);
+    let mut question = question.clone();
+    loop {
+        let Some(slot) = question.slot(worker) else { return poll(worker, session, &question).await };
+        let Some(member) = worker.owner(slot) else { return fault::line(errors::INTERNAL.text()) };
+        tokio::select! {
+            answer = wait_at(worker, &member, &client, &question) => {
+                return answer.unwrap_or_else(|fault| member.fault(&fault));
+            }
+            // The connection is closed with that: the old owner takes its client for gone.
+            () = moved(worker, slot, &member) => set_patience(&mut question, until),
+        }
+    }
+}
+
+/// Waits until another member owns the slot.
+async fn moved(worker: &Worker, slot: u16, member: &Rc<Member>) {
+    loop {
+        let adopted = worker.adopted.notified();
+        if worker.owner(slot).is_none_or(|owner| !Rc::ptr_eq(&owner, member)) {
+            return;
+        }
+        adopted.await;
     }
 }
 
@@ -106,26 +123,37 @@ async fn pass_unblock_on(member: &Rc<Member>, client: &Arc<Client>, id: Option<i
 
 /// How long the request waits at most; `None` for ever. What is not a time is answered by the member at once.
 fn patience(question: &Question) -> Option<Duration> {
-    let words = &question.words;
-    let seconds = |word: Option<&Vec<u8>>| -> Option<Duration> {
-        let seconds: f64 = std::str::from_utf8(word?).ok()?.parse().ok()?;
-        Duration::try_from_secs_f64(seconds).ok()
-    };
-    let time = match question.id {
-        CommandId::Blmpop | CommandId::Bzmpop => seconds(words.get(1)),
-        CommandId::Xread | CommandId::Xreadgroup => milliseconds_after(words, b"BLOCK"),
-        _ => seconds(words.last()),
-    };
-    match time {
+    let (at, unit) = patience_at(question);
+    let text = question.words.get(at).and_then(|word| std::str::from_utf8(word).ok());
+    let number = text.and_then(|text| text.parse::<f64>().ok());
+    match number.and_then(|number| Duration::try_from_secs_f64(number * unit).ok()) {
         Some(Duration::ZERO) => None,
         Some(time) => Some(time),
         None => Some(Duration::ZERO),
     }
 }
 
-fn milliseconds_after(words: &[Vec<u8>], option: &[u8]) -> Option<Duration> {
-    let at = words.iter().position(|word| word.eq_ignore_ascii_case(option))?;
-    parse_u64(words.get(at + 1)?).map(Duration::from_millis)
+/// Where the request says how long it waits, and in which unit, in seconds.
+fn patience_at(question: &Question) -> (usize, f64) {
+    let words = &question.words;
+    match question.id {
+        CommandId::Blmpop | CommandId::Bzmpop => (1, 1.0),
+        CommandId::Xread | CommandId::Xreadgroup => {
+            let block = words.iter().position(|word| word.eq_ignore_ascii_case(b"BLOCK"));
+            (block.map_or(usize::MAX, |at| at + 1), 0.001)
+        }
+        _ => (words.len() - 1, 1.0),
+    }
+}
+
+/// Has the request wait until then, and no longer.
+fn set_patience(question: &mut Question, until: Option<Instant>) {
+    let (at, unit) = patience_at(question);
+    let (Some(until), Some(word)) = (until, question.words.get_mut(at)) else { return };
+    // 0 would be for ever.
+    let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+    *word =
+        if unit < 1.0 { left.as_millis().to_string() } else { left.as_secs_f64().to_string() }.into_bytes();
 }
 
 /// Marks a client as waiting, for CLIENT UNBLOCK, CLIENT LIST and INFO.

@@ -5,11 +5,41 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use ringtail_net::Stream;
+
 use super::{Session, State};
 use crate::limits;
+use crate::own;
+use crate::whole::Question;
 use crate::worker::Worker;
 
 impl Session {
+    /// The answer to what its own task does for it; `None` if the client has left, and whatever was taken for it is put back.
+    pub(super) async fn attend_to(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        question: &Question,
+    ) -> Option<Vec<u8>> {
+        let waits = own::waits(question);
+        let mut work = pin!(own::answer(worker, self, question));
+        let answer = self.attend(worker, waits, work.as_mut()).await;
+        if !waits {
+            return answer;
+        }
+        match answer {
+            None => {
+                let client = self.client();
+                own::leave(worker, &client, question, work).await;
+                None
+            }
+            Some(answer) if self.state.borrow().peer_has_left() => {
+                own::put_back(worker, question, &answer).await;
+                None
+            }
+            answer => answer,
+        }
+    }
+
     /// What comes of `work`; `None` if the client leaves before, by its own or another's will. With `waits`, that it
     /// closes its sending side is leaving too, as it is in Redis, and so is the end of the program.
     pub(super) async fn attend<T>(
@@ -51,6 +81,11 @@ impl State {
             unread.shrink_to_fit();
             self.unread = unread;
         }
+    }
+
+    /// As the system knows it at this moment.
+    fn peer_has_left(&self) -> bool {
+        self.stream.as_ref().is_some_and(Stream::peer_has_left)
     }
 
     fn has_left(&self, waits: bool) -> bool {

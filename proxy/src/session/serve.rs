@@ -13,7 +13,6 @@ use tokio::time::timeout;
 
 use super::{Hold, Session, State};
 use crate::limits;
-use crate::own;
 use crate::pubsub;
 use crate::route;
 use crate::shared::Counters;
@@ -170,9 +169,7 @@ impl Session {
                     return;
                 }
                 self.change(State::end_reply);
-            } else {
-                let work = own::answer(worker, self, &question);
-                let Some(answer) = self.attend(worker, own::waits(&question), work).await else { return };
+            } else if let Some(answer) = self.attend_to(worker, &question).await {
                 self.state.borrow_mut().answer_question(worker, &answer);
             }
         }

@@ -6,7 +6,8 @@ use ringtail_tests::resp::{Conn, request};
 use std::time::{Duration, Instant};
 
 fn fronts() -> Vec<Front> {
-    let mut fronts = vec![Front::server(&Options::args(&["--threads", "3"]))];
+    let mut fronts =
+        vec![Front::server(&Options::args(&["--threads", "3"])), Front::pool(&Options::default())];
     fronts.extend(Front::redis(&[]));
     fronts
 }
@@ -37,7 +38,7 @@ fn who_came_first_is_served_first() {
         let (mut pusher, mut observer) = (front.endpoint().open(), front.endpoint().open());
         let mut waiting: Vec<Conn> = (0..30).map(|_| front.endpoint().open()).collect();
         for (i, conn) in waiting.iter_mut().enumerate() {
-            let line = ["BLPOP q 0", "BRPOP other q 0", "BLMOVE q moved LEFT RIGHT 0"][i % 3];
+            let line = ["BLPOP q 0", "BRPOP {q}other q 0", "BLMOVE q {q}moved LEFT RIGHT 0"][i % 3];
             begin(conn, &mut observer, i + 1, line);
         }
         let values: Vec<String> = (0..30).map(|i| i.to_string()).collect();
@@ -49,7 +50,7 @@ fn who_came_first_is_served_first() {
             let reply = format!("{}", conn.read().expect("a reply"));
             assert!(reply.contains(&format!("\"{i}\"")), "{}: {i} got {reply}", front.name);
         }
-        assert_eq!(pusher.run("LLEN moved").int(), 10);
+        assert_eq!(pusher.run("LLEN {q}moved").int(), 10);
     }
 }
 
@@ -88,7 +89,12 @@ fn a_client_that_vanished_is_passed_over() {
 /// The client has closed its connection, and the server has not noticed yet, when the element comes.
 #[test]
 fn nothing_is_lost_to_a_client_that_vanishes_as_it_is_served() {
-    let front = Front::server(&Options::args(&["--threads", "3"]));
+    for front in [Front::server(&Options::args(&["--threads", "3"])), Front::pool(&Options::default())] {
+        vanish_and_serve(&front);
+    }
+}
+
+fn vanish_and_serve(front: &Front) {
     let [mut pusher, mut observer] = [(); 2].map(|()| front.endpoint().open());
     for round in 0..200 {
         let commands = [
@@ -96,7 +102,7 @@ fn nothing_is_lost_to_a_client_that_vanishes_as_it_is_served() {
             "BRPOP q 0",
             "BLMPOP 0 1 q LEFT COUNT 2",
             "BZPOPMIN q 0",
-            "BLMOVE q q2 LEFT LEFT 0",
+            "BLMOVE q {q}2 LEFT LEFT 0",
         ];
         let command = commands[round % commands.len()];
         let mut gone = front.endpoint().open();
@@ -105,8 +111,8 @@ fn nothing_is_lost_to_a_client_that_vanishes_as_it_is_served() {
         let push = if command.starts_with("BZ") { "ZADD q 1.5 v" } else { "RPUSH q v" };
         assert_eq!(pusher.run(push).int(), 1);
         wait_until(|| blocked(&mut observer) == 0);
-        wait_until(|| pusher.run("EXISTS q q2").int() == 1);
-        pusher.run("DEL q q2");
+        wait_until(|| pusher.run("EXISTS q {q}2").int() == 1);
+        pusher.run("DEL q {q}2");
     }
 }
 
