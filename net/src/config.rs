@@ -128,6 +128,37 @@ pub fn command<T: Args>(program: &'static str, about: &'static str) -> clap::Com
         .version(env!("CARGO_PKG_VERSION"))
 }
 
+/// Every setting by the name of its flag, in the flags' order: what was given for it, or the default that its help names. For programs
+/// that show their settings.
+pub fn shown<T: Args + Serialize>(settings: &T) -> Vec<(String, String)> {
+    let given = Table::try_from(settings).unwrap_or_default();
+    let flags = T::augment_args(clap::Command::new(""));
+    let one = |flag: &clap::Arg| {
+        let name = flag.get_long()?.to_owned();
+        let value = given.get(&name).map_or_else(|| default_of(flag), as_text);
+        Some((name, value))
+    };
+    flags.get_arguments().filter_map(one).collect()
+}
+
+/// What its help says behind `[default:`.
+fn default_of(flag: &clap::Arg) -> String {
+    let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
+    let named = help.rsplit_once("[default: ").and_then(|(_, default)| default.split_once(']'));
+    named.map(|(default, _)| default.to_owned()).unwrap_or_default()
+}
+
+fn as_text(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Boolean(on) => if *on { "yes" } else { "no" }.to_owned(),
+        toml::Value::Array(values) => values.iter().map(as_text).collect::<Vec<_>>().join(" "),
+        toml::Value::Integer(number) => number.to_string(),
+        toml::Value::Float(number) => number.to_string(),
+        toml::Value::Datetime(_) | toml::Value::Table(_) => String::new(),
+    }
+}
+
 /// The file's settings with what was given by flag or environment laid over them.
 fn merge<T: Serialize + DeserializeOwned>(path: &Path, given: &T) -> Result<T, Problem> {
     let text = read(path)?;

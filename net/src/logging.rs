@@ -1,9 +1,14 @@
 //! Logs: one compact line an event, on stderr, so that stdout stays the program's own.
 
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use tracing::Level;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, registry, reload};
 
 /// How much is logged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
@@ -20,7 +25,7 @@ pub enum LogLevel {
     Debug,
 }
 
-impl From<LogLevel> for Level {
+impl From<LogLevel> for LevelFilter {
     fn from(level: LogLevel) -> Self {
         match level {
             LogLevel::Error => Self::ERROR,
@@ -31,18 +36,45 @@ impl From<LogLevel> for Level {
     }
 }
 
+impl LogLevel {
+    /// As it is written.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// The level that is written so.
+    pub fn named(text: &str) -> Option<Self> {
+        <Self as ValueEnum>::from_str(text, true).ok()
+    }
+}
+
+/// What is left out, so that it can be changed.
+static FILTER: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
+
 /// Starts logging, panics included. Call once, after the configuration is read.
 pub fn init(level: LogLevel) {
-    let subscriber = tracing_subscriber::fmt()
+    let (filter, handle) = reload::Layer::new(LevelFilter::from(level));
+    let lines = tracing_subscriber::fmt::layer()
         .compact()
-        .with_max_level(Level::from(level))
         .with_target(false)
         .with_ansi(stderr_has_colours())
-        .with_writer(std::io::stderr)
-        .finish();
+        .with_writer(std::io::stderr);
     // A second call (two programs in one test process) keeps the first.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    if registry().with(filter).with(lines).try_init().is_ok() {
+        let _ = FILTER.set(handle);
+    }
     std::panic::set_hook(Box::new(log_panic));
+}
+
+/// How much is logged now; `None` before [`init`].
+pub fn level() -> Option<LogLevel> {
+    let filter = FILTER.get()?.clone_current()?;
+    LogLevel::value_variants().iter().copied().find(|level| LevelFilter::from(*level) == filter)
+}
+
+/// Logs more or less from now on. `false` before [`init`].
+pub fn set_level(level: LogLevel) -> bool {
+    FILTER.get().is_some_and(|filter| filter.reload(LevelFilter::from(level)).is_ok())
 }
 
 /// One line, where the default hook would write several.
@@ -60,4 +92,20 @@ fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
 /// Colours only for a person's eyes: a terminal, and no NO_COLOR (no-color.org: any text but an empty one).
 pub fn stderr_has_colours() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_can_be_changed() {
+        init(LogLevel::Warn);
+        assert_eq!(level(), Some(LogLevel::Warn));
+        assert!(set_level(LogLevel::Error) && !tracing::enabled!(tracing::Level::WARN));
+        assert_eq!(level().map(LogLevel::name).as_deref(), Some("error"));
+        assert!(set_level(LogLevel::Info) && tracing::enabled!(tracing::Level::INFO));
+        assert_eq!(LogLevel::named("Debug"), Some(LogLevel::Debug));
+        assert_eq!(LogLevel::named("loud"), None);
+    }
 }

@@ -7,6 +7,7 @@
 //! * [`command`] is the table of commands.
 //! * [`reply`] writes replies straight into an output buffer, in RESP2 or RESP3.
 //! * [`frame`] finds where a reply ends without decoding it, [`value`] decodes it.
+//! * [`parameters`]: CONFIG GET and SET.
 //! * [`acl`]: users and what they may do.
 //! * [`stats`]: counters, latencies and the slow log, as operators are told them.
 //! * [`number`], [`long_double`], [`glob`]: Redis's number formats and patterns.
@@ -21,6 +22,7 @@ mod hexadecimal;
 pub mod limits;
 pub mod long_double;
 pub mod number;
+pub mod parameters;
 pub mod reply;
 pub mod request;
 pub mod stats;

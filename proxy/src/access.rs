@@ -6,19 +6,22 @@
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use ringtail_net::{Problem, Secret, limits, read_bounded};
+use ringtail_net::{Problem, RateLimited, Secret, limits, read_bounded};
 use ringtail_protocol::acl::{Context, Denied, Identity, Look, Origin, Reason, Users};
-use ringtail_protocol::command::{Command, Flags, Group};
+use ringtail_protocol::command::{Command, CommandId, Flags, Group};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::request::Args;
 
 use crate::clients::Client;
 use crate::local::client_line;
 use crate::options::Options;
+use crate::pubsub::Kind;
 use crate::session::State;
-use crate::shared::unix_time;
+use crate::shared::{Counters, unix_time};
+use crate::transaction;
 use crate::worker::Worker;
 
 bitflags::bitflags! {
@@ -29,6 +32,10 @@ bitflags::bitflags! {
         const UNAUTHENTICATED = 1;
         /// Its user may not do everything.
         const RESTRICTED = 1 << 1;
+        /// It is not counted among its user's clients yet.
+        const UNCOUNTED = 1 << 2;
+        /// Its user has a rate.
+        const RATED = 1 << 3;
     }
 }
 
@@ -51,7 +58,8 @@ impl State {
     /// Becomes the default user, as a client that just came.
     pub(crate) fn begin_as_default(&mut self, worker: &Worker) {
         self.identity = Identity::of_default(&worker.shared.access);
-        self.note_identity();
+        self.client.names().user = None;
+        self.note_identity(worker);
     }
 
     /// Becomes the user that this name and password let in, or is told why not.
@@ -67,7 +75,8 @@ impl State {
             self.note(worker, command, Reason::Auth, given, name);
             return Err(errors::WRONG_PASSWORD);
         }
-        self.note_identity();
+        self.client.names().user = self.identity.named_user();
+        self.note_identity(worker);
         Ok(())
     }
 
@@ -81,13 +90,33 @@ impl State {
 
     #[cold]
     fn look_again(&mut self, worker: &Worker) {
+        let before = Arc::clone(self.identity.user());
         let look = self.identity.look(&worker.shared.access);
-        self.note_identity();
+        self.note_identity(worker);
+        if self.gates.contains(Gates::RESTRICTED) && !Arc::ptr_eq(&before, self.identity.user()) {
+            // What it queued was let pass by other rules: EXEC runs nothing of it.
+            transaction::spoil(self);
+            self.closing |= !self.may_keep_subscriptions();
+        }
         self.closing |= look == Look::Gone;
     }
 
-    fn note_identity(&mut self) {
-        self.client.names().user = self.identity.named_user();
+    /// Whether all that it is subscribed to is still its user's to hear.
+    fn may_keep_subscriptions(&self) -> bool {
+        let user = self.identity.user();
+        let may = |kind, name: &[u8]| user.may_use_channel(name, kind == Kind::Pattern);
+        user.may_use_all_channels()
+            || Kind::ALL
+                .into_iter()
+                .all(|kind| self.subscribed_names(kind).iter().all(|name| may(kind, name)))
+    }
+
+    fn note_identity(&mut self, worker: &Worker) {
+        let name = self.identity.user().name();
+        self.place.take_if(|place| **place.key() != *name);
+        self.bucket = worker.shared.rates.bucket(name);
+        self.gates.set(Gates::UNCOUNTED, self.place.is_none());
+        self.gates.set(Gates::RATED, self.bucket.is_some());
         self.gates.set(Gates::UNAUTHENTICATED, !self.identity.is_authenticated());
         self.gates.set(Gates::RESTRICTED, !self.identity.user().is_unrestricted());
     }
@@ -114,7 +143,54 @@ impl State {
         if !self.is_authenticated() && !command.flags.contains(Flags::NO_AUTH) {
             return Err(errors::NO_AUTH);
         }
-        self.check_permissions(worker, command, args)
+        self.check_permissions(worker, command, args)?;
+        // Who is about to say who it is must not be kept from it by who it was.
+        if command.flags.contains(Flags::NO_AUTH) {
+            return Ok(());
+        }
+        self.be_counted(worker)?;
+        self.take_token(worker, command)
+    }
+
+    /// Takes its place among its user's clients, once.
+    fn be_counted(&mut self, worker: &Worker) -> Result<(), Error> {
+        static REFUSALS: RateLimited = RateLimited::new();
+        if self.place.is_some() {
+            return Ok(());
+        }
+        let (shared, name) = (&worker.shared, self.identity.user().name());
+        let most = shared.settings.live.max_clients_per_user.load(Relaxed);
+        self.place = shared.by_user.take(name.into(), most);
+        self.gates.set(Gates::UNCOUNTED, self.place.is_none());
+        if self.place.is_some() {
+            return Ok(());
+        }
+        Counters::add(&worker.counters.rejected_per_user, 1);
+        let user = String::from_utf8_lossy(name);
+        REFUSALS.log(|suppressed| {
+            tracing::warn!(%user, suppressed, "a client is refused: --maxclients-per-user is reached");
+        });
+        Err(Error::new(format!("ERR max number of clients of user {user} reached")))
+    }
+
+    /// Takes one of its user's commands of this second; a request that was held back has taken its own before.
+    fn take_token(&mut self, worker: &Worker, command: &Command) -> Result<(), Error> {
+        static REFUSALS: RateLimited = RateLimited::new();
+        let Some(bucket) = self.bucket.as_ref().filter(|_| !self.paid && !ends_something(command)) else {
+            return Ok(());
+        };
+        let now = worker.shared.nanos(worker.turn.now());
+        let Err(wait) = bucket.take(now) else {
+            self.paid = true;
+            return Ok(());
+        };
+        Counters::add(&worker.counters.rate_limited, 1);
+        let name = self.identity.user().name();
+        REFUSALS.log(|suppressed| {
+            let user = String::from_utf8_lossy(name);
+            tracing::warn!(%user, suppressed, "commands are refused: the user's --rate is reached");
+        });
+        Err(bucket.refusal(name, wait))
     }
 
     fn check_permissions(
@@ -145,8 +221,14 @@ impl State {
         let shared = &worker.shared;
         let line = client_line(&self.client, shared.millis(worker.turn.now()));
         let now = unix_time().as_millis() as u64;
-        shared.access.log().add(reason, Context::Toplevel, object, user, line, now);
+        let context = if transaction::is_open(self) { Context::Multi } else { Context::Toplevel };
+        shared.access.log().add(reason, context, object, user, line, now);
     }
+}
+
+/// What ends something that its user has begun, and paid for.
+fn ends_something(command: &Command) -> bool {
+    matches!(command.id, CommandId::Exec | CommandId::Discard | CommandId::Unwatch)
 }
 
 /// A script's own commands run on a member, as the proxy: nothing would hold its user to the rules there.
@@ -157,8 +239,13 @@ fn no_scripts(user: &[u8]) -> Error {
     ))
 }
 
+/// Has clients with subscriptions look whether their users may keep them: they may not send anything for long.
+pub(crate) fn wake_subscribers(clients: &[Arc<Client>]) {
+    clients.iter().filter(|client| client.is_subscribed()).for_each(|client| client.wake());
+}
+
 /// Closes the clients, but for the one of number `own`, whose user (by its name) `is_gone`.
-pub(crate) fn close_if(clients: &[std::sync::Arc<Client>], own: u64, is_gone: impl Fn(&[u8]) -> bool) {
+pub(crate) fn close_if(clients: &[Arc<Client>], own: u64, is_gone: impl Fn(&[u8]) -> bool) {
     for client in clients.iter().filter(|client| client.id != own && is_gone(&client.user_name())) {
         client.kill();
     }

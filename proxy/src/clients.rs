@@ -83,6 +83,7 @@ pub(crate) struct Client {
     pub(crate) outbox: Outbox,
     names: Mutex<Names>,
     killed: AtomicBool,
+    in_the_way: AtomicBool,
     task: Mutex<Option<Waker>>,
 }
 
@@ -142,6 +143,23 @@ impl Client {
             limits.count_disconnection();
         }
         self.kill();
+    }
+
+    /// Bytes of its requests and answers.
+    pub(crate) fn held(&self) -> usize {
+        self.unread.load(Relaxed) + self.unsent.load(Relaxed)
+    }
+
+    /// Has it give up what is held of it: others wait for the room.
+    pub(crate) fn make_way(&self) {
+        self.in_the_way.store(true, Relaxed);
+        self.wake();
+    }
+
+    /// Whether it is to make way; asked once.
+    #[inline]
+    pub(crate) fn is_in_the_way(&self) -> bool {
+        self.in_the_way.load(Relaxed) && self.in_the_way.swap(false, Relaxed)
     }
 
     /// Has its session look about.
@@ -225,6 +243,7 @@ impl Clients {
             outbox: Outbox::default(),
             names: Mutex::default(),
             killed: AtomicBool::new(false),
+            in_the_way: AtomicBool::new(false),
             task: Mutex::new(None),
         });
         self.all().insert(id, Arc::clone(&client));

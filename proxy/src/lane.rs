@@ -23,6 +23,7 @@ use ringtail_protocol::reply::{Resp, write_request};
 use tokio::time::Instant;
 
 use crate::fault::Fault;
+use crate::held::{Held, Share};
 use crate::limits;
 use crate::member::{Member, Sight};
 use crate::pending::Target;
@@ -80,6 +81,8 @@ struct Core {
     pending: VecDeque<Target>,
     /// How many of them INFO knows of.
     told: u64,
+    /// The bytes that it holds.
+    share: Share,
     deadlines: Deadlines,
     /// The beginning of an answer whose rest has not come yet.
     partial: Vec<u8>,
@@ -98,7 +101,7 @@ impl Lane {
         let lane = Rc::new(Self {
             member: Rc::clone(member),
             resp,
-            core: RefCell::new(Core::new()),
+            core: RefCell::new(Core::new(&worker.held)),
             touched: Cell::new(false),
             hurry: Cell::new(false),
             task: RefCell::new(Waker::noop().clone()),
@@ -191,7 +194,7 @@ impl Lane {
 }
 
 impl Core {
-    fn new() -> Self {
+    fn new(held: &Rc<Held>) -> Self {
         Self {
             phase: Phase::Opening,
             stream: None,
@@ -202,6 +205,7 @@ impl Core {
             db: 0,
             pending: VecDeque::new(),
             told: 0,
+            share: Share::new(held),
             deadlines: Deadlines::default(),
             partial: Vec::new(),
             scanner: Scanner::default(),
@@ -252,6 +256,7 @@ impl Core {
         let (now, before) = (self.pending.len() as u64, self.told);
         self.told = now;
         Counters::add(&sight.in_flight, now.wrapping_sub(before));
+        self.share.set(self.out.len() - self.sent + self.partial.len());
     }
 
     fn has_room(&self) -> bool {

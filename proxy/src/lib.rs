@@ -17,6 +17,7 @@
 //! 6. `sequence`: an answer whose turn it is goes to its session's output; one that came too early waits in its place.
 //! 7. `turn` again: each touched session is written once.
 //!
+//! `admission` takes connections in, `held` counts the bytes that are held for all, `rates` and `seats` what each user and address has.
 //! `access` says who a client is and what it may do; a client that may do everything is asked for nothing on the way of a request.
 //! `pubsub` has a worker's subscriptions: one subscriber link to each member, whose messages go into the outboxes of sessions.
 //!
@@ -30,11 +31,13 @@
 //! kernel takes for two reads and writes a batch; that is why everything above is about fewer and fuller ones.
 
 mod access;
+mod admission;
 mod alias;
 mod breaker;
 mod clients;
 mod fault;
 mod gather;
+mod held;
 mod lane;
 pub mod limits;
 mod link;
@@ -44,7 +47,9 @@ pub mod options;
 mod own;
 mod pending;
 mod pubsub;
+pub mod rates;
 mod route;
+mod seats;
 mod sequence;
 mod session;
 pub mod settings;

@@ -36,6 +36,30 @@ pub const SESSION_EXPECTED: usize = 4 << 20;
 /// Requests of a session that may be on their way before any was answered; each answer adds one.
 pub const SESSION_FIRST: usize = 16;
 
+/// A client that holds no more than this finds room until `--max-in-flight` is reached; others leave an eighth of it free.
+pub const HELD_SMALL: usize = 64 << 10;
+
+/// What a worker's bytes in flight may change by before the others are told.
+pub const HELD_TOLD: usize = 64 << 10;
+
+/// How often those who wait for `--max-in-flight` look again.
+pub const HELD_LOOK: Duration = Duration::from_millis(5);
+
+/// How long all wait for room before the client of which most is held makes way.
+pub const HELD_WAIT: Duration = Duration::from_secs(1);
+
+/// And how long after that the next one does, if that was not enough.
+pub const HELD_AGAIN: Duration = Duration::from_millis(50);
+
+/// Steps that handshakes take in one turn of the event loop.
+pub const HANDSHAKE_STEPS: usize = 2;
+
+/// How long a connection may wait for its handshake to begin.
+pub const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
+
+/// Users with a rate whose tokens are kept; above it, those of users who have no client are forgotten.
+pub const RATE_BUCKETS: usize = 1024;
+
 /// How often the event loop looks for more requests before those that it has are sent on, while there are more.
 pub const TURN_ROUNDS: usize = 4;
 

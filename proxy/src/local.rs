@@ -77,6 +77,7 @@ fn dispatch(call: &mut Call<'_>) -> Done {
         CommandId::Lolwut => server::lolwut(call),
         CommandId::ConfigGet => config::get(call),
         CommandId::ConfigSet => config::set(call),
+        CommandId::ConfigRewrite => config::rewrite(call),
         CommandId::ConfigResetstat => config::reset_stat(call),
         _ if is_of(call, CommandId::Client, CommandId::ClientHelp) => client::client(call),
         _ if is_of(call, CommandId::Acl, CommandId::AclHelp) => acl::acl(call),

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use ringtail_net::logging::LogLevel;
-use ringtail_net::units::Time;
+use ringtail_net::units::{ByteSize, Time};
 use serde::{Deserialize, Serialize};
+
+use crate::rates::Rate;
 
 /// Where the proxy listens unless told otherwise.
 pub const DEFAULT_ADDR: &str = "127.0.0.1:9443";
@@ -70,6 +72,30 @@ pub struct Options {
     /// What may wait for a client that does not take its messages before it is closed: at once beyond the first size, after the seconds beyond the second [default: pubsub 32mb 8mb 60]
     #[arg(long, value_name = "CLASS HARD SOFT SECONDS", env = "RINGTAIL_CLIENT_OUTPUT_BUFFER_LIMIT")]
     pub client_output_buffer_limit: Option<String>,
+    /// Most clients of one address; 0 = no bound of its own [default: 0]
+    #[arg(long, value_name = "N", env = "RINGTAIL_MAXCLIENTS_PER_ADDR")]
+    pub maxclients_per_addr: Option<u32>,
+    /// Most clients of one user; 0 = no bound of its own [default: 0]
+    #[arg(long, value_name = "N", env = "RINGTAIL_MAXCLIENTS_PER_USER")]
+    pub maxclients_per_user: Option<u32>,
+    /// Most bytes of requests and replies that are held for all clients together; 0 = no bound [default: 4gb]
+    #[arg(long, value_name = "SIZE", env = "RINGTAIL_MAX_IN_FLIGHT")]
+    pub max_in_flight: Option<ByteSize>,
+    /// Most bytes of requests and replies that are held for one client, and so its longest request; 0 = no bound [default: 1gb]
+    #[arg(long, value_name = "SIZE", env = "RINGTAIL_MAX_IN_FLIGHT_PER_CLIENT")]
+    pub max_in_flight_per_client: Option<ByteSize>,
+    /// Most bytes of replies that a client has not taken: above it, it is closed; 0 = no bound [default: 1gb]
+    #[arg(long, value_name = "SIZE", env = "RINGTAIL_OUTPUT_LIMIT")]
+    pub output_limit: Option<ByteSize>,
+    /// How long a client may take nothing of the replies that wait for it before it is closed; 0 = for ever [default: 60s]
+    #[arg(long, value_name = "TIME", env = "RINGTAIL_OUTPUT_TIMEOUT")]
+    pub output_timeout: Option<Time>,
+    /// TLS handshakes in progress at once in each thread; others wait, up to 10 s [default: 256]
+    #[arg(long, value_name = "N", env = "RINGTAIL_HANDSHAKES", value_parser = clap::value_parser!(u16).range(1..))]
+    pub handshakes: Option<u16>,
+    /// Commands a second for a user, or for each without a rate of its own (*); may be given several times
+    #[arg(long, value_name = "USER=N/s", env = "RINGTAIL_RATE", value_delimiter = ' ')]
+    pub rate: Option<Vec<Rate>>,
     /// File with the password that clients must show by AUTH
     #[arg(long, value_name = "FILE", env = "RINGTAIL_REQUIREPASS_FILE")]
     pub requirepass_file: Option<PathBuf>,

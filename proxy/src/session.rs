@@ -1,6 +1,7 @@
 //! A session: one client's connection, its state, and its turn: one read, every complete request, one write.
 
 mod attend;
+mod pressure;
 mod serve;
 mod steps;
 mod subscriptions;
@@ -22,10 +23,14 @@ use ringtail_protocol::acl::Identity;
 use ringtail_protocol::limits::RequestLimits;
 use ringtail_protocol::reply::{Reply, Resp};
 use ringtail_protocol::request::Parser;
+use tokio::time::Instant;
 
 use crate::access::Gates;
 use crate::clients::Client;
+use crate::held::Share;
 use crate::limits;
+use crate::rates::Bucket;
+use crate::seats::Seat;
 use crate::sequence::{Sequence, Ticket};
 use crate::shared::Counters;
 use crate::transaction::Transaction;
@@ -99,6 +104,16 @@ pub(crate) struct State {
     /// Who its client is.
     pub(crate) identity: Identity,
     pub(crate) gates: Gates,
+    /// Its place among its user's clients.
+    pub(crate) place: Option<Seat<Box<[u8]>>>,
+    /// Its user's commands of a second.
+    pub(crate) bucket: Option<Arc<Bucket>>,
+    /// The present request has been taken off them.
+    pub(crate) paid: bool,
+    /// The bytes that are held for it.
+    share: Share,
+    /// Since when the client takes nothing of what waits for it.
+    stuck_since: Option<Instant>,
     pub(crate) reply_mode: ReplyMode,
     /// What MULTI and WATCH have begun.
     pub(crate) transaction: Option<Box<Transaction>>,
@@ -176,6 +191,7 @@ impl Session {
     pub(crate) fn flush(&self, worker: &Worker) {
         let mut state = self.state.borrow_mut();
         state.write(worker);
+        state.count_held();
         if state.stuck || state.can_go_on() || state.is_done() || worker.stopping.get() {
             drop(state);
             self.call();
@@ -204,6 +220,11 @@ impl State {
             lane: 0,
             identity: Identity::of_default(&worker.shared.access),
             gates: Gates::empty(),
+            place: None,
+            bucket: None,
+            paid: false,
+            share: Share::new(&worker.held),
+            stuck_since: None,
             reply_mode: ReplyMode::On,
             transaction: None,
             subscriptions: None,
@@ -271,12 +292,22 @@ impl State {
     /// Whether the next request may be begun now.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
-        self.sequence.len() < self.window.most() && self.unsent() <= limits::SESSION_OUTPUT
+        self.sequence.len() < self.window.most()
+            && self.unsent() <= limits::SESSION_OUTPUT
+            && !self.share.has_to_wait()
     }
 
     #[inline]
     fn unsent(&self) -> usize {
         self.out.len() - self.sent + self.sequence.held()
+    }
+
+    /// Has all know what is held for it.
+    fn count_held(&mut self) {
+        let (unread, unsent) = (self.unread.len(), self.unsent());
+        self.share.set(unread + unsent);
+        self.client.unread.store(unread, Relaxed);
+        self.client.unsent.store(unsent, Relaxed);
     }
 
     fn can_go_on(&self) -> bool {
@@ -304,9 +335,13 @@ impl State {
         if self.stuck || self.failed {
             return;
         }
+        let before = self.sent;
         match self.try_write(worker) {
             Ok(()) => self.rest(worker),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stuck = true,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.stuck = true;
+                self.note_slow(worker, self.sent > before);
+            }
             Err(_) => self.failed = true,
         }
     }
@@ -335,6 +370,7 @@ impl State {
     fn rest(&mut self, worker: &Worker) {
         Counters::add(&worker.counters.bytes_out, self.sent as u64);
         self.sent = 0;
+        self.stuck_since = None;
         worker.keep_buffer(std::mem::take(&mut self.out));
         self.sequence.rest();
     }

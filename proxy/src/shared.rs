@@ -2,6 +2,7 @@
 //! a request.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,33 +15,74 @@ use tokio::time::Instant;
 use crate::clients::Clients;
 use crate::member::Sight;
 use crate::pubsub::Audience;
+use crate::rates::Rates;
+use crate::seats::Seats;
 use crate::settings::Settings;
 
-/// What one worker has done. Only its worker writes, so that no two threads contend for the numbers.
-/// On cache lines of their own, for the same reason.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub(crate) struct Counters {
+/// Declares what is counted, once.
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What one worker has done. Only its worker writes, so that no two threads contend for the numbers.
+        /// On cache lines of their own, for the same reason.
+        #[derive(Debug, Default)]
+        #[repr(align(128))]
+        pub(crate) struct Counters {
+            $($(#[$doc])* pub(crate) $name: AtomicU64,)*
+        }
+
+        /// The sums of all workers' counters, less what they were at `CONFIG RESETSTAT`.
+        #[derive(Clone, Copy, Debug, Default)]
+        pub(crate) struct Totals {
+            $(pub(crate) $name: u64,)*
+        }
+
+        impl Totals {
+            fn of(all: &[Arc<Counters>]) -> Self {
+                Self { $($name: all.iter().map(|one| one.$name.load(Relaxed)).sum(),)* }
+            }
+
+            fn since(self, before: Self) -> Self {
+                Self { $($name: self.$name.wrapping_sub(before.$name),)* }
+            }
+        }
+    };
+}
+
+counters! {
     /// Requests begun.
-    pub(crate) commands: AtomicU64,
+    commands,
     /// Connections taken.
-    pub(crate) connections: AtomicU64,
+    connections,
     /// Connections refused because there were too many.
-    pub(crate) rejected: AtomicU64,
+    rejected,
+    /// Connections refused because there were too many of their address.
+    rejected_per_addr,
+    /// Commands refused because there were too many clients of their user.
+    rejected_per_user,
     /// Connections that ended before a request: a failed handshake.
-    pub(crate) handshakes_failed: AtomicU64,
+    handshakes_failed,
     /// Transactions that were run on one member.
-    pub(crate) transactions: AtomicU64,
+    transactions,
     /// Transactions that were run on several members.
-    pub(crate) transactions_across: AtomicU64,
+    transactions_across,
     /// Transactions that one member ran and another did not, or may not have.
-    pub(crate) transactions_partial: AtomicU64,
+    transactions_partial,
+    /// Connections closed because others' handshakes took all places.
+    handshakes_refused,
+    /// Commands refused because their user had its share of the second.
+    rate_limited,
+    /// How often requests began to wait because of `--max-in-flight`.
+    in_flight_waits,
+    /// Requests refused because they are longer than the bound, or kept all others waiting.
+    in_flight_refused,
+    /// Clients closed because they did not take their answers.
+    slow_readers,
     /// Bytes read from clients.
-    pub(crate) bytes_in: AtomicU64,
+    bytes_in,
     /// Bytes written to clients.
-    pub(crate) bytes_out: AtomicU64,
+    bytes_out,
     /// Times that the subscriptions at a member were not in force, as seen by a worker.
-    pub(crate) pubsub_gaps: AtomicU64,
+    pubsub_gaps,
 }
 
 impl Counters {
@@ -51,27 +93,17 @@ impl Counters {
     }
 }
 
-/// The sums of all workers' counters, less what they were at `CONFIG RESETSTAT`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Totals {
-    pub(crate) commands: u64,
-    pub(crate) connections: u64,
-    pub(crate) rejected: u64,
-    pub(crate) handshakes_failed: u64,
-    pub(crate) transactions: u64,
-    pub(crate) transactions_across: u64,
-    pub(crate) transactions_partial: u64,
-    pub(crate) bytes_in: u64,
-    pub(crate) bytes_out: u64,
-    pub(crate) pubsub_gaps: u64,
-}
-
 /// Shared by all workers.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// Users, and what was refused to them.
     pub(crate) access: Access,
+    pub(crate) rates: Rates,
+    /// Clients by address.
+    pub(crate) by_addr: Arc<Seats<IpAddr>>,
+    /// Clients by user.
+    pub(crate) by_user: Arc<Seats<Box<[u8]>>>,
     watcher: Option<Watcher>,
     pub(crate) topologies: Topologies,
     pub(crate) clients: Clients,
@@ -101,6 +133,9 @@ impl Shared {
         Arc::new(Self {
             settings,
             access,
+            rates: Rates::default(),
+            by_addr: Arc::default(),
+            by_user: Arc::default(),
             watcher,
             topologies,
             clients: Clients::default(),
@@ -124,47 +159,23 @@ impl Shared {
         now.saturating_duration_since(self.started).as_millis() as u64
     }
 
+    /// Nanoseconds since the start.
+    pub(crate) fn nanos(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.started).as_nanos() as u64
+    }
+
     pub(crate) fn uptime(&self) -> Duration {
         self.started.elapsed()
     }
 
-    fn raw_totals(&self) -> Totals {
-        let sum =
-            |pick: fn(&Counters) -> &AtomicU64| self.counters.iter().map(|c| pick(c).load(Relaxed)).sum();
-        Totals {
-            commands: sum(|c| &c.commands),
-            connections: sum(|c| &c.connections),
-            rejected: sum(|c| &c.rejected),
-            handshakes_failed: sum(|c| &c.handshakes_failed),
-            transactions: sum(|c| &c.transactions),
-            transactions_across: sum(|c| &c.transactions_across),
-            transactions_partial: sum(|c| &c.transactions_partial),
-            bytes_in: sum(|c| &c.bytes_in),
-            bytes_out: sum(|c| &c.bytes_out),
-            pubsub_gaps: sum(|c| &c.pubsub_gaps),
-        }
-    }
-
     /// What was counted since the start, or since the last reset.
     pub(crate) fn totals(&self) -> Totals {
-        let (all, reset) = (self.raw_totals(), *lock(&self.reset));
-        Totals {
-            commands: all.commands.wrapping_sub(reset.commands),
-            connections: all.connections.wrapping_sub(reset.connections),
-            rejected: all.rejected.wrapping_sub(reset.rejected),
-            handshakes_failed: all.handshakes_failed.wrapping_sub(reset.handshakes_failed),
-            transactions: all.transactions.wrapping_sub(reset.transactions),
-            transactions_across: all.transactions_across.wrapping_sub(reset.transactions_across),
-            transactions_partial: all.transactions_partial.wrapping_sub(reset.transactions_partial),
-            bytes_in: all.bytes_in.wrapping_sub(reset.bytes_in),
-            bytes_out: all.bytes_out.wrapping_sub(reset.bytes_out),
-            pubsub_gaps: all.pubsub_gaps.wrapping_sub(reset.pubsub_gaps),
-        }
+        Totals::of(&self.counters).since(*lock(&self.reset))
     }
 
     /// `CONFIG RESETSTAT`
     pub(crate) fn reset_totals(&self) {
-        *lock(&self.reset) = self.raw_totals();
+        *lock(&self.reset) = Totals::of(&self.counters);
         self.access.log().reset_counts();
         self.output_limits.reset_disconnections();
     }

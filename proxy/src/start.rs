@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringtail_cluster::{Servers, Topology, WatchOptions, Watcher};
+use ringtail_net::config::shown;
 use ringtail_net::listener::is_loopback;
 use ringtail_net::outbox::OutputLimits;
 use ringtail_net::shutdown::Hangups;
@@ -18,7 +19,9 @@ use ringtail_protocol::acl::{Access, Users};
 
 use crate::access::users_of;
 use crate::options::{DEFAULT_ADDR, DEFAULT_SERVERS, Options};
-use crate::settings::{DEFAULT_CONNS, DEFAULT_DEDICATED, DEFAULT_MAX_CLIENTS, DEFAULT_TIMEOUT, Settings};
+use crate::settings::{
+    DEFAULT_CONNS, DEFAULT_DEDICATED, DEFAULT_HANDSHAKES, DEFAULT_TIMEOUT, Live, Settings,
+};
 use crate::shared::Shared;
 use crate::worker;
 
@@ -171,13 +174,16 @@ fn serve(options: &Options, checked: Checked, listener: Listener, watcher: Watch
         threads,
         tls: tls.is_some(),
         output_limits,
-        max_clients: options.maxclients.map_or(DEFAULT_MAX_CLIENTS, |n| n as usize),
+        live: Live::new(options),
+        flags: shown(options),
+        handshakes: usize::from(options.handshakes.unwrap_or(DEFAULT_HANDSHAKES)),
         server_tls,
         server_password,
         insecure: exposure.insecure,
     };
     let access = Access::new(users, options.acl_file.clone());
     let shared = Shared::new(settings, access, watcher.topologies().clone(), Some(watcher));
+    shared.rates.set(options.rate.clone().unwrap_or_default());
     let shutdown = Shutdown::new();
     let (worker_shared, worker_tls) = (Arc::clone(&shared), tls.clone());
     let body = move |context| worker::work(context, Arc::clone(&worker_shared), worker_tls.clone());

@@ -24,7 +24,7 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet, spawn_local, yield_now};
 use tokio::time::timeout;
 
 use crate::session;
-use crate::settings::Settings;
+use crate::settings::{Live, Settings};
 use crate::shared::Shared;
 use crate::worker::Worker;
 
@@ -200,6 +200,8 @@ impl Proxy {
 }
 
 pub(crate) fn settings(timeout: Duration) -> Settings {
+    let live = Live::default();
+    live.set_timeout(timeout);
     Settings {
         addr: ([127, 0, 0, 1], 9443).into(),
         timeout,
@@ -207,8 +209,10 @@ pub(crate) fn settings(timeout: Duration) -> Settings {
         dedicated: 4,
         threads: 1,
         tls: false,
-        max_clients: 100,
         output_limits: (32 << 20, 8 << 20, 60),
+        live,
+        flags: vec![("servers".to_owned(), "servers.json".to_owned())],
+        handshakes: 2,
         server_tls: None,
         server_password: None,
         insecure: false,

@@ -83,8 +83,14 @@ impl Turn {
         .await;
     }
 
+    /// For the end of a turn itself: another is to follow it. Unlike a wake, that leaves the next look for events before it.
+    pub(crate) fn again(&self) {
+        self.woken.set(true);
+    }
+
+    /// Has a turn end soon, though nothing is touched.
     #[inline]
-    fn wake(&self) {
+    pub(crate) fn wake(&self) {
         if !self.woken.replace(true) {
             self.flusher.borrow().wake_by_ref();
         }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringtail_cluster::Topology;
-use ringtail_net::{Accepted, RateLimited, Shutdown, Stream, TlsServer, WorkerContext};
-use ringtail_protocol::errors;
-use ringtail_protocol::reply::{Reply, Resp};
+use ringtail_net::{Accepted, Shutdown, TlsServer, WorkerContext};
+use ringtail_protocol::reply::Resp;
 use ringtail_protocol::request::Batch;
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{Instant, sleep_until};
 
+use crate::admission::{self, Door};
+use crate::held::Held;
 use crate::lane::Lane;
 use crate::limits;
 use crate::member::Member;
@@ -39,6 +40,9 @@ pub(crate) struct Worker {
     pub(crate) answers: RefCell<Vec<u8>>,
     /// Who is subscribed to what.
     pub(crate) hub: Hub,
+    /// What its sessions and lanes hold.
+    pub(crate) held: Rc<Held>,
+    pub(crate) door: Door,
     pool: RefCell<Pool>,
     spare: RefCell<Vec<Vec<u8>>>,
     free_lane: Cell<Option<usize>>,
@@ -72,26 +76,10 @@ pub(crate) async fn work(context: WorkerContext, shared: Arc<Shared>, tls: Optio
 
 /// One client, from accept to its end.
 async fn welcome(worker: Rc<Worker>, accepted: Accepted, tls: Option<TlsServer>) {
-    static FAILURES: RateLimited = RateLimited::new();
-    let full = accepted.live_connections() > worker.shared.settings.max_clients;
     let peer = accepted.peer;
-    match Stream::accept(accepted, tls.as_ref()).await {
-        Ok(stream) if full => refuse(&worker, stream).await,
-        Ok(stream) => session::serve(worker, stream, peer).await,
-        Err(error) => {
-            Counters::add(&worker.counters.handshakes_failed, 1);
-            FAILURES.log(|suppressed| tracing::warn!(%peer, suppressed, "a connection failed: {error}"));
-        }
-    }
-}
-
-async fn refuse(worker: &Worker, mut stream: Stream) {
-    Counters::add(&worker.counters.rejected, 1);
-    let mut out = Vec::new();
-    Reply::new(&mut out, Resp::V2).error(&errors::MAX_CLIENTS);
-    // Not `try_write`, which says `WouldBlock` until the socket has once been seen to be writable.
-    if stream.write_all(&out).await.is_ok() {
-        stream.shutdown().await;
+    if let Some((stream, place)) = admission::admit(&worker, accepted, tls.as_ref()).await {
+        session::serve(worker, stream, peer).await;
+        drop(place);
     }
 }
 
@@ -102,6 +90,8 @@ impl Worker {
         tasks.spawn_local(flush_turns(Rc::clone(&worker)));
         tasks.spawn_local(Rc::clone(&worker).sweep_deadlines());
         tasks.spawn_local(Rc::clone(&worker).follow_topology());
+        let (shared, counters) = (Arc::clone(&worker.shared), Arc::clone(&worker.counters));
+        tasks.spawn_local(Rc::clone(&worker.held).relieve(shared, counters));
         (worker, tasks)
     }
 
@@ -109,6 +99,8 @@ impl Worker {
         let topology = shared.topologies.current();
         Rc::new(Self {
             counters: shared.counters(index),
+            held: Held::new(&shared.settings.live.in_flight),
+            door: Door::new(shared.settings.handshakes),
             shared,
             turn: Turn::default(),
             desk: RefCell::default(),
@@ -216,7 +208,7 @@ impl Worker {
     /// How long a member may take.
     #[inline]
     pub(crate) fn timeout(&self) -> Duration {
-        self.shared.settings.timeout
+        self.shared.settings.live.timeout()
     }
 
     /// An empty buffer with memory, most of the time.
@@ -238,6 +230,7 @@ impl Worker {
     /// After all that was touched in a turn is written.
     pub(crate) fn end_turn(&self) {
         self.free_lane.set(None);
+        self.door.end_turn(&self.turn);
     }
 
     /// Looks after the deadlines of all lanes: one task of each worker, one timer.

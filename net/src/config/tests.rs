@@ -20,6 +20,38 @@ struct Settings {
     insecure: Option<bool>,
 }
 
+#[derive(Debug, Default, Args, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+struct Shown {
+    /// Where [default: here]
+    #[arg(long)]
+    at: Option<String>,
+    #[arg(long)]
+    max_memory: Option<ByteSize>,
+    #[arg(long)]
+    rate: Option<Vec<String>>,
+    #[arg(long)]
+    insecure: Option<bool>,
+    #[arg(skip)]
+    users: Option<Vec<String>>,
+}
+
+#[test]
+fn settings_are_shown_as_given_or_as_their_help_says() {
+    let lines = |settings: &Shown| -> Vec<String> {
+        shown(settings).into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+    };
+    assert_eq!(lines(&Shown::default()), ["at=here", "max-memory=", "rate=", "insecure="]);
+    let given = Shown {
+        at: Some("there".into()),
+        max_memory: Some(ByteSize(1 << 20)),
+        rate: Some(vec!["a".into(), "b".into()]),
+        insecure: Some(true),
+        users: Some(vec!["user a".into()]),
+    };
+    assert_eq!(lines(&given), ["at=there", "max-memory=1mb", "rate=a b", "insecure=yes"]);
+}
+
 fn load(args: &[&str]) -> Result<Loaded<Settings>, String> {
     let args = std::iter::once("test").chain(args.iter().copied());
     load_from("test", "A test", args).map_err(|stop| match stop {

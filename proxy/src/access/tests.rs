@@ -98,6 +98,23 @@ fn a_change_holds_from_the_next_batch_on() {
 }
 
 #[test]
+fn what_was_queued_by_other_rules_is_not_run() {
+    on_a_worker(async {
+        let (proxy, _member) = proxy().await;
+        let (mut admin, mut user) = with(&proxy, "~* +@all").await;
+        assert_eq!(user.ask("MULTI").await, "+OK\r\n");
+        assert_eq!(user.ask("SET a b").await, "+QUEUED\r\n");
+        assert_eq!(admin.ask("ACL SETUSER v on").await, "+OK\r\n", "another's change is none");
+        assert_eq!(admin.ask("ACL SETUSER u -set").await, "+OK\r\n");
+        assert!(user.ask("EXEC").await.starts_with("-EXECABORT"));
+        assert_eq!(user.ask("MULTI").await, "+OK\r\n");
+        assert!(user.ask("SET a b").await.starts_with("-NOPERM"));
+        assert!(user.ask("EXEC").await.starts_with("-EXECABORT"));
+        assert!(admin.ask("ACL LOG").await.contains("multi"));
+    });
+}
+
+#[test]
 fn clients_of_a_deleted_user_are_closed() {
     on_a_worker(async {
         let (proxy, _member) = proxy().await;
@@ -110,6 +127,25 @@ fn clients_of_a_deleted_user_are_closed() {
         own.task.await.unwrap();
         user.task.await.unwrap();
         assert!(!admin.ask("CLIENT LIST").await.contains(" user=u "));
+    });
+}
+
+#[test]
+fn subscriptions_that_are_no_longer_allowed_end_their_client() {
+    on_a_worker(async {
+        let (member, _broker) = Fake::broker("127.0.0.1:0").await;
+        let proxy = Proxy::start(&[&member], TIMEOUT).await;
+        let (mut admin, mut user) = with(&proxy, "+@all ~* &news &old*").await;
+        let mut other = proxy.client().await;
+        assert_eq!(other.ask("AUTH u pw").await, "+OK\r\n");
+        assert!(user.ask("PSUBSCRIBE old*").await.starts_with("*3\r\n$10\r\npsubscribe"));
+        assert!(other.ask("SUBSCRIBE news").await.starts_with("*3\r\n$9\r\nsubscribe"));
+        assert!(
+            other.ask("SUBSCRIBE secret").await.starts_with("-NOPERM No permissions to access a channel")
+        );
+        assert_eq!(admin.ask("ACL SETUSER u resetchannels &news &oldest").await, "+OK\r\n");
+        user.task.await.unwrap();
+        assert_eq!(other.ask("PING").await, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
     });
 }
 

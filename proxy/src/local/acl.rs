@@ -10,7 +10,7 @@ use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::Reply;
 
 use super::{Call, Done};
-use crate::access::close_if;
+use crate::access::{close_if, wake_subscribers};
 use crate::shared::unix_time;
 
 pub(super) fn acl(call: &mut Call<'_>) -> Done {
@@ -44,6 +44,9 @@ fn by_users(call: &mut Call<'_>) -> Done {
             |user: &[u8]| args.iter().skip(2).any(|name| name == user) && access.users().get(user).is_none();
         close_if(&call.worker.shared.clients.list(), call.state.client.id, is_gone);
     }
+    if id == CommandId::AclSetuser {
+        wake_subscribers(&call.worker.shared.clients.list());
+    }
     call.state.look_at_users(call.worker);
     Ok(())
 }
@@ -56,7 +59,9 @@ fn load(call: &mut Call<'_>) -> Done {
     let path = file(call)?;
     let shared = &call.worker.shared;
     shared.access.load(&path, read_bounded(&path, limits::ACL_FILE))?;
-    close_if(&shared.clients.list(), call.state.client.id, |user| user != DEFAULT_USER);
+    let clients = shared.clients.list();
+    close_if(&clients, call.state.client.id, |user| user != DEFAULT_USER);
+    wake_subscribers(&clients);
     ok(call);
     call.state.look_at_users(call.worker);
     Ok(())

@@ -1,56 +1,172 @@
-//! CONFIG: what clients ask for, told truly.
+//! CONFIG: the proxy's own settings. What Redis has too stands under Redis's name, what else there is under its flag's.
 
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use ringtail_net::logging::{self, LogLevel};
+use ringtail_net::units::{ByteSize, Time};
 use ringtail_protocol::command::CommandId;
-use ringtail_protocol::errors::{Error, SYNTAX, printable};
-use ringtail_protocol::glob;
+use ringtail_protocol::errors::{Error, SYNTAX};
 use ringtail_protocol::limits::MAX_BULK;
+use ringtail_protocol::parameters::{self, Parameter};
 
 use super::{Call, Done};
 use crate::limits::DATABASES;
+use crate::rates;
 use crate::route::Request;
 use crate::shared::Shared;
 
 /// The one setting that the members have, and all of them the same.
 const KEY_EVENTS: &[u8] = b"notify-keyspace-events";
 
-/// The one setting that changes while the proxy runs.
-const OUTPUT_LIMIT: &str = "client-output-buffer-limit";
+/// What stands for a password that is set, which is told to nobody.
+const HIDDEN: &str = "(set)";
 
-/// All settings, by Redis's names.
-fn settings(shared: &Shared) -> Vec<(&'static str, String)> {
-    let (settings, has_password) =
-        (&shared.settings, !shared.access.users().default_user().needs_no_password());
-    let tls = |port: u16, is_tls: bool| if is_tls { port } else { 0 }.to_string();
-    let port = settings.addr.port();
-    vec![
-        ("appendonly", "no".to_owned()),
-        ("bind", settings.addr.ip().to_string()),
-        (OUTPUT_LIMIT, shared.output_limits.text()),
-        ("databases", DATABASES.to_string()),
-        ("maxclients", settings.max_clients.to_string()),
-        ("maxmemory", "0".to_owned()),
-        ("maxmemory-policy", "noeviction".to_owned()),
-        ("port", tls(port, !settings.tls)),
-        ("proto-max-bulk-len", MAX_BULK.to_string()),
-        // Never the password itself.
-        ("requirepass", if has_password { "(set)" } else { "" }.to_owned()),
-        ("save", String::new()),
-        ("timeout", "0".to_owned()),
-        ("tls-port", tls(port, settings.tls)),
-        ("io-threads", settings.threads.to_string()),
-    ]
+/// A number of clients.
+macro_rules! clients {
+    ($name:literal, $field:ident, $least:literal) => {
+        Parameter::live(
+            $name,
+            |s: &Shared| s.settings.live.$field.load(Relaxed).to_string(),
+            |s, v| number(v, $least).map(|n| s.settings.live.$field.store(n, Relaxed)),
+        )
+    };
+}
+
+/// A number of bytes, told as such, and taken with a unit too.
+macro_rules! bytes {
+    ($name:literal, $($field:ident).+) => {
+        Parameter::live(
+            $name,
+            |s: &Shared| s.settings.live.$($field).+.load(Relaxed).to_string(),
+            |s, v| size(v).map(|n| s.settings.live.$($field).+.store(n, Relaxed)),
+        )
+    };
+}
+
+/// All parameters with a value of their own; the other flags are shown as they were given.
+const PARAMETERS: &[Parameter<Shared>] = &[
+    Parameter::live("acl-pubsub-default", pubsub_default, set_pubsub_default),
+    Parameter::fixed("aclfile", |s| {
+        s.access.file().map(|path| path.display().to_string()).unwrap_or_default()
+    }),
+    Parameter::live(
+        "acllog-max-len",
+        |s| s.access.log().most().to_string(),
+        |s, v| number(v, 0).map(|n| s.access.log().set_most(n)),
+    ),
+    Parameter::fixed("appendonly", |_| "no".to_owned()),
+    Parameter::fixed("bind", |s| s.settings.addr.ip().to_string()),
+    Parameter::live(
+        "client-output-buffer-limit",
+        |s| s.output_limits.text(),
+        |s, v| s.output_limits.change(v).map_err(ToString::to_string),
+    ),
+    Parameter::fixed("databases", |_| DATABASES.to_string()),
+    Parameter::fixed("io-threads", |s| s.settings.threads.to_string()),
+    Parameter::live("log-level", |_| logging::level().unwrap_or_default().name(), set_log_level),
+    bytes!("max-in-flight", in_flight.most),
+    bytes!("max-in-flight-per-client", client_in_flight),
+    clients!("maxclients", max_clients, 1),
+    clients!("maxclients-per-addr", max_clients_per_addr, 0),
+    clients!("maxclients-per-user", max_clients_per_user, 0),
+    Parameter::fixed("maxmemory", |_| "0".to_owned()),
+    Parameter::fixed("maxmemory-policy", |_| "noeviction".to_owned()),
+    // --timeout: Redis's own `timeout` is another, for clients that are idle.
+    Parameter::live("member-timeout", |s| Time(s.settings.live.timeout()).to_string(), set_member_timeout),
+    bytes!("output-limit", output_limit),
+    Parameter::live("output-timeout", output_timeout, set_output_timeout),
+    Parameter::fixed("port", |s| port(s, false)),
+    Parameter::fixed("proto-max-bulk-len", |_| MAX_BULK.to_string()),
+    Parameter::live("rate", |s| s.rates.text(), set_rates),
+    Parameter::live("requirepass", required_password, set_required_password),
+    Parameter::fixed("save", |_| String::new()),
+    Parameter::fixed("timeout", |_| "0".to_owned()),
+    Parameter::fixed("tls-port", |s| port(s, true)),
+];
+
+fn port(shared: &Shared, tls: bool) -> String {
+    if shared.settings.tls == tls { shared.settings.addr.port() } else { 0 }.to_string()
+}
+
+fn number(text: &str, least: usize) -> Result<usize, String> {
+    let n: u32 = text.parse().map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
+    let n = n as usize;
+    if n >= least { Ok(n) } else { Err(format!("argument must be at least {least}")) }
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let size: ByteSize = text.parse().map_err(|_| "argument must be a memory value".to_owned())?;
+    usize::try_from(size.0).map_err(|_| "argument must be a memory value".to_owned())
+}
+
+fn set_log_level(_: &Shared, text: &str) -> Result<(), String> {
+    let level = LogLevel::named(text).ok_or("argument must be 'error', 'warn', 'info' or 'debug'")?;
+    if logging::set_level(level) { Ok(()) } else { Err("nothing is logged".to_owned()) }
+}
+
+fn set_member_timeout(shared: &Shared, text: &str) -> Result<(), String> {
+    let time: Time = text.parse()?;
+    if time.0.is_zero() {
+        return Err("argument must be at least 1ms".to_owned());
+    }
+    shared.settings.live.set_timeout(time.0);
+    Ok(())
+}
+
+fn output_timeout(shared: &Shared) -> String {
+    Time(shared.settings.live.output_timeout().unwrap_or(Duration::ZERO)).to_string()
+}
+
+fn set_output_timeout(shared: &Shared, text: &str) -> Result<(), String> {
+    let time: Time = text.parse()?;
+    shared.settings.live.output_timeout.store(time.0.as_millis() as u64, Relaxed);
+    Ok(())
+}
+
+fn set_rates(shared: &Shared, text: &str) -> Result<(), String> {
+    shared.rates.set(rates::parse(text)?);
+    // Has every session look at its user, and so at its rate.
+    shared.access.change(|_| ());
+    Ok(())
+}
+
+/// `requirepass` is the default user's password.
+fn required_password(shared: &Shared) -> String {
+    let is_needed = !shared.access.users().default_user().needs_no_password();
+    if is_needed { HIDDEN.to_owned() } else { String::new() }
+}
+
+fn set_required_password(shared: &Shared, value: &str) -> Result<(), String> {
+    // As it was told, so nobody wants it changed.
+    if value != HIDDEN {
+        let password = (!value.is_empty()).then_some(value.as_bytes());
+        shared.access.change(|users| users.set_default_password(password));
+    }
+    Ok(())
+}
+
+const PUBSUB_DEFAULTS: [&str; 2] = ["resetchannels", "allchannels"];
+
+fn pubsub_default(shared: &Shared) -> String {
+    PUBSUB_DEFAULTS[usize::from(shared.access.users().all_channels)].to_owned()
+}
+
+fn set_pubsub_default(shared: &Shared, value: &str) -> Result<(), String> {
+    let at = PUBSUB_DEFAULTS.iter().position(|name| name.eq_ignore_ascii_case(value));
+    let at = at.ok_or("argument(s) must be one of the following: allchannels, resetchannels")?;
+    shared.access.change(|users| users.all_channels = at == 1);
+    Ok(())
 }
 
 pub(super) fn get(call: &mut Call<'_>) -> Done {
     let patterns: Vec<&[u8]> = call.request.args.iter().skip(2).collect();
-    let all = settings(&call.worker.shared).into_iter();
-    let found: Vec<_> = all.filter_map(|(name, value)| Some((asked_as(&patterns, name)?, value))).collect();
+    let shared = &call.worker.shared;
     call.state.reply(call.worker, |reply| {
-        reply.map(found.len());
-        for (name, value) in &found {
-            reply.bulk(name);
-            reply.bulk(value.as_bytes());
-        }
+        parameters::get(PARAMETERS, &shared.settings.flags, shared, &patterns, reply);
     });
     Ok(())
 }
@@ -65,42 +181,25 @@ pub(super) fn is_of_members(request: &Request<'_>) -> bool {
     request.args.len() == wanted && request.args[2].eq_ignore_ascii_case(KEY_EVENTS)
 }
 
-/// What a setting is answered as, if it is asked for: a name as it was written, as in Redis.
-fn asked_as<'a>(patterns: &[&'a [u8]], name: &'static str) -> Option<&'a [u8]> {
-    let written = patterns.iter().find(|text| text.eq_ignore_ascii_case(name.as_bytes()));
-    let matches = |text: &&[u8]| glob::matches(&text.to_ascii_lowercase(), name.as_bytes());
-    written.copied().or_else(|| patterns.iter().any(matches).then_some(name.as_bytes()))
-}
-
 pub(super) fn set(call: &mut Call<'_>) -> Done {
-    let args = call.request.args;
-    if !args.len().is_multiple_of(2) {
+    let words: Vec<&[u8]> = call.request.args.iter().skip(2).collect();
+    if !words.len().is_multiple_of(2) {
         return Err(SYNTAX);
     }
-    let words: Vec<&[u8]> = args.iter().skip(2).collect();
-    let other = |pair: &&[&[u8]]| !pair[0].eq_ignore_ascii_case(OUTPUT_LIMIT.as_bytes());
-    if let Some(pair) = words.chunks(2).find(other) {
-        return Err(not_set(call, pair[0]));
-    }
-    for pair in words.chunks(2) {
-        let changed = call.worker.shared.output_limits.change(&String::from_utf8_lossy(pair[1]));
-        changed.map_err(|why| failed(OUTPUT_LIMIT, why))?;
-    }
+    let mut pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+    // The password last: the one before it is not known, and so can't be brought back when another parameter is refused.
+    pairs.sort_by_key(|(name, _)| name.eq_ignore_ascii_case(b"requirepass"));
+    let shared = &call.worker.shared;
+    parameters::set(PARAMETERS, &shared.settings.flags, shared, &pairs)?;
+    call.state.look_at_users(call.worker);
     call.state.reply(call.worker, |reply| reply.ok());
     Ok(())
 }
 
-#[cold]
-fn not_set(call: &Call<'_>, name: &[u8]) -> Error {
-    let name = printable(name, 128).to_lowercase();
-    match settings(&call.worker.shared).iter().any(|(known, _)| *known == name) {
-        true => failed(&name, "can't set immutable config"),
-        false => Error::new(format!("ERR Unknown option or number of arguments for CONFIG SET - '{name}'")),
-    }
-}
-
-fn failed(name: &str, why: &str) -> Error {
-    Error::new(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"))
+pub(super) fn rewrite(_: &mut Call<'_>) -> Done {
+    Err(Error::fixed(
+        "ERR the proxy does not write its configuration: put what is to last into the file of --config, or the flags",
+    ))
 }
 
 pub(super) fn reset_stat(call: &mut Call<'_>) -> Done {

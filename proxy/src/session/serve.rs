@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
 use ringtail_net::{RateLimited, Stream};
@@ -12,7 +11,6 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::{Hold, Session, State};
-use crate::limits;
 use crate::pubsub;
 use crate::route;
 use crate::shared::Counters;
@@ -25,6 +23,8 @@ enum Event {
     GoOn,
     /// The next request is about several members, to be asked by the task itself.
     Ask,
+    /// Nothing: how long it may wait is another now.
+    Look,
     Done,
 }
 
@@ -69,50 +69,74 @@ impl Session {
                 }
                 Event::GoOn => self.go_on(worker),
                 Event::Ask => self.ask(worker).await,
+                Event::Look => {}
                 Event::Done => return,
             }
         }
     }
 
-    async fn next_event(&self, worker: &Worker) -> Event {
-        let event = poll_fn(|cx| self.poll_event(worker, cx));
-        if !self.state.borrow().is_mid_request() {
-            return event.await;
+    async fn next_event(self: &Rc<Self>, worker: &Worker) -> Event {
+        let patience = self.state.borrow().patience(worker);
+        let event = poll_fn(|cx| self.poll_event(worker, patience.is_some(), cx));
+        match patience {
+            None => event.await,
+            Some(time) => timeout(time, event).await.unwrap_or_else(|_| self.give_up(worker)),
         }
-        // Only a request that came in part costs a timer.
-        timeout(limits::REQUEST_TIMEOUT, event).await.unwrap_or_else(|_| self.give_up())
     }
 
-    /// Half a request, and nothing more for long.
+    /// The client takes nothing of its answers, or has sent half a request, and nothing more for long.
     #[cold]
-    fn give_up(&self) -> Event {
+    fn give_up(&self, worker: &Worker) -> Event {
         static STUCK: RateLimited = RateLimited::new();
-        let peer = self.state.borrow().client.peer;
+        let mut state = self.state.borrow_mut();
+        if state.is_too_slow(worker) {
+            return Event::Done;
+        }
+        if state.stuck {
+            return Event::Look;
+        }
+        let peer = state.client.peer;
         STUCK
             .log(|suppressed| tracing::warn!(%peer, suppressed, "closed: a request was begun and not ended"));
         Event::Done
     }
 
-    fn poll_event(&self, worker: &Worker, cx: &mut Context<'_>) -> Poll<Event> {
+    fn poll_event(self: &Rc<Self>, worker: &Worker, timed: bool, cx: &mut Context<'_>) -> Poll<Event> {
         let mut state = self.state.borrow_mut();
         self.keep_waker(&state, cx);
         state.poll_write(worker, cx);
         state.write_messages(worker);
+        state.look_at_users(worker);
         if state.is_done() || state.client.is_killed() || (worker.stopping.get() && state.is_idle()) {
             return Poll::Ready(Event::Done);
+        }
+        if !timed && state.wants_timer(worker) {
+            return Poll::Ready(Event::Look);
+        }
+        if state.client.is_in_the_way() {
+            state.make_way(worker);
+            worker.turn.touch_session(self);
         }
         match state.hold {
             None => {}
             Some(Hold::Pool) => return Poll::Ready(Event::Ask),
             Some(Hold::Lane) if self.room.take() => return Poll::Ready(Event::GoOn),
             Some(_) if state.can_go_on() => return Poll::Ready(Event::GoOn),
-            Some(_) => return Poll::Pending,
+            Some(hold) => {
+                if hold == Hold::Window && state.share.has_to_wait() {
+                    worker.held.wait(cx.waker());
+                }
+                return Poll::Pending;
+            }
         }
         if state.ended || state.closing {
             return Poll::Pending;
         }
         if !state.has_room() {
             state.hold = Some(Hold::Window);
+            if state.share.has_to_wait() {
+                worker.held.wait(cx.waker());
+            }
             return Poll::Pending;
         }
         state.poll_readable(cx).map(|()| Event::Readable)
@@ -180,8 +204,8 @@ impl Session {
         if state.unread.is_empty() {
             state.unread = Vec::new();
         }
-        state.client.unread.store(state.unread.len(), Relaxed);
-        state.client.unsent.store(state.unsent(), Relaxed);
+        state.check_length(worker);
+        state.count_held();
         if !state.out.is_empty() {
             worker.turn.touch_session(self);
         }

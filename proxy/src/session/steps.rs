@@ -80,6 +80,7 @@ impl State {
         if self.reply_mode == ReplyMode::Skip {
             self.reply_mode = ReplyMode::On;
         }
+        self.paid = false;
     }
 
     /// The request was not run after all.
@@ -127,6 +128,7 @@ impl State {
         self.out = Vec::new();
         self.sent = 0;
         self.failed = true;
+        self.count_held();
         self.stream.take()
     }
 }

@@ -104,18 +104,24 @@ fn server(shared: &Shared, text: &mut String) -> std::fmt::Result {
 
 fn clients(shared: &Shared, text: &mut String) -> std::fmt::Result {
     write!(text, "connected_clients:{}\r\ncluster_connections:0\r\n", shared.clients.count())?;
-    let (blocked, clients) = (shared.clients.blocked(), shared.clients.list());
-    write!(text, "maxclients:{}\r\nblocked_clients:{blocked}\r\n", shared.settings.max_clients)?;
+    let (live, blocked) = (&shared.settings.live, shared.clients.blocked());
+    write!(text, "maxclients:{}\r\nblocked_clients:{blocked}\r\n", live.max_clients.load(Relaxed))?;
+    write!(text, "maxclients_per_addr:{}\r\n", live.max_clients_per_addr.load(Relaxed))?;
+    write!(text, "maxclients_per_user:{}\r\n", live.max_clients_per_user.load(Relaxed))?;
+    let clients = shared.clients.list();
     let subscribers = clients.iter().filter(|client| client.is_subscribed()).count();
     write!(text, "pubsub_clients:{subscribers}\r\n")
 }
 
 /// The proxy's own memory: it holds no keys.
-fn memory(_: &Shared, text: &mut String) -> std::fmt::Result {
+fn memory(shared: &Shared, text: &mut String) -> std::fmt::Result {
     let rss = resident();
     write!(text, "used_memory:{rss}\r\nused_memory_human:{:.2}M\r\n", rss as f64 / f64::from(1 << 20))?;
     write!(text, "used_memory_rss:{rss}\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n")?;
-    write!(text, "mem_allocator:jemalloc\r\n")
+    write!(text, "mem_allocator:jemalloc\r\n")?;
+    let in_flight = &shared.settings.live.in_flight;
+    write!(text, "in_flight_bytes:{}\r\n", in_flight.bytes())?;
+    write!(text, "max_in_flight:{}\r\n", in_flight.most.load(Relaxed))
 }
 
 /// Resident bytes of the process, 0 where /proc is not to be had.
@@ -136,16 +142,22 @@ fn stats(shared: &Shared, text: &mut String) -> std::fmt::Result {
     write!(text, "total_net_input_bytes:{}\r\n", totals.bytes_in)?;
     write!(text, "total_net_output_bytes:{}\r\n", totals.bytes_out)?;
     write!(text, "rejected_connections:{}\r\n", totals.rejected)?;
-    write!(text, "failed_handshakes:{}\r\n", totals.handshakes_failed)?;
-    let cut = shared.output_limits.disconnections();
-    write!(
-        text,
-        "client_output_buffer_limit_disconnections:{cut}\r\npubsub_gaps:{}\r\n",
-        totals.pubsub_gaps
-    )?;
-    write!(text, "transactions_on_one_member:{}\r\n", totals.transactions)?;
-    write!(text, "transactions_over_members:{}\r\n", totals.transactions_across)?;
-    write!(text, "transactions_partial:{}\r\n", totals.transactions_partial)?;
+    let own = [
+        ("rejected_connections_per_addr", totals.rejected_per_addr),
+        ("rejected_commands_per_user", totals.rejected_per_user),
+        ("client_output_buffer_limit_disconnections", shared.output_limits.disconnections()),
+        ("pubsub_gaps", totals.pubsub_gaps),
+        ("failed_handshakes", totals.handshakes_failed),
+        ("transactions_on_one_member", totals.transactions),
+        ("transactions_over_members", totals.transactions_across),
+        ("transactions_partial", totals.transactions_partial),
+        ("refused_handshakes", totals.handshakes_refused),
+        ("rate_limited_commands", totals.rate_limited),
+        ("in_flight_waits", totals.in_flight_waits),
+        ("in_flight_refused", totals.in_flight_refused),
+        ("slow_readers_closed", totals.slow_readers),
+    ];
+    own.iter().try_for_each(|(name, count)| write!(text, "{name}:{count}\r\n"))?;
     let log = shared.access.log();
     let reasons = [
         ("auth", Reason::Auth),

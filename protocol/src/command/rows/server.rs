@@ -66,8 +66,7 @@ ConfigResetstat = row("config|resetstat", 2, flags!(ADMIN NOSCRIPT LOADING STALE
     .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]);
 
 ConfigRewrite = row("config|rewrite", 2, flags!(ADMIN NOSCRIPT LOADING STALE))
-    .about("2.8.0", "O(N), N parameters", "Writes what was set to the configuration file.")
-    .pool(PoolRule::Refused);
+    .about("2.8.0", "O(N), N parameters", "Writes what was set to the configuration file.");
 
 ConfigSet = row("config|set", -4, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("2.0.0", "O(N), N parameters", "Sets parameters, all or none.")
