@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run certs build test lint bench bench-store fuzz fuzz-build miri docs clean
+.PHONY: help run certs build test lint bench bench-store fuzz fuzz-build models tsan miri docs clean
 
 CARGO ?= cargo
 # How long `make fuzz` runs each target, in seconds.
@@ -25,6 +25,7 @@ test: ## Run all tests, and install what they need where that is allowed
 	@scripts/setup-tests.sh
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace
+	@$(MAKE) --no-print-directory models
 	scripts/docs.sh target/debug check
 	python3 -m unittest discover --start-directory scripts/bench --pattern 'test_*.py'
 	@$(MAKE) --no-print-directory fuzz-build
@@ -47,8 +48,15 @@ fuzz-build: ## Build the fuzz targets
 fuzz: ## Fuzz each target for FUZZ_SECONDS seconds
 	@scripts/fuzz.sh run $(FUZZ_SECONDS)
 
+models: ## Run what threads share in thousands of orders of the threads (part of `make test`)
+	$(CARGO) test --package ringtail-dataserver --lib --features shuttle models:: -- --nocapture
+
+tsan: ## Run the data server with ThreadSanitizer (needs a nightly toolchain with rust-src; minutes)
+	scripts/tsan.sh
+
 miri: ## Run the unsafe modules' tests under Miri (needs a nightly toolchain with miri)
-	$(CARGO) +nightly miri test --package ringtail-dataserver --lib store::
+	RUSTFLAGS="-Ctarget-feature=+avx2,+popcnt" $(CARGO) +nightly miri test --package ringtail-dataserver --lib -- \
+		store:: value::bits ticks::
 
 docs: ## Make the reference pages from the code
 	$(CARGO) run --quiet --package ringtail-protocol --example reference > docs/commands.md

@@ -235,7 +235,7 @@ impl Memory {
 }
 
 /// Bytes that this thread allocated less those that it freed.
-#[cfg(not(miri))]
+#[cfg(not(any(miri, tsan)))]
 fn thread_net() -> i64 {
     use tikv_jemalloc_ctl::thread::{ThreadLocal, allocatedp, deallocatedp};
     thread_local! {
@@ -248,7 +248,7 @@ fn thread_net() -> i64 {
     })
 }
 
-#[cfg(miri)]
+#[cfg(any(miri, tsan))]
 fn thread_net() -> i64 {
     0
 }

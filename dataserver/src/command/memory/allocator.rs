@@ -1,7 +1,7 @@
 //! What only the allocator knows or can do.
 
 /// Bytes given out, in pages that hold any of them, and in pages that are mapped.
-#[cfg(not(miri))]
+#[cfg(not(any(miri, tsan)))]
 pub(super) fn pages() -> [u64; 3] {
     use tikv_jemalloc_ctl::{epoch, stats};
     // The numbers are those of the last epoch.
@@ -10,7 +10,7 @@ pub(super) fn pages() -> [u64; 3] {
 }
 
 /// The allocator's own report.
-#[cfg(not(miri))]
+#[cfg(not(any(miri, tsan)))]
 pub(super) fn report() -> String {
     let mut text = Vec::new();
     match tikv_jemalloc_ctl::stats_print::stats_print(
@@ -23,7 +23,7 @@ pub(super) fn report() -> String {
 }
 
 /// Gives unused pages of all arenas back to the system.
-#[cfg(not(miri))]
+#[cfg(not(any(miri, tsan)))]
 pub(super) fn purge() {
     #![expect(unsafe_code, reason = "a control that takes and gives nothing has no safe form")]
     /// jemalloc's number for all arenas (`MALLCTL_ARENAS_ALL`).
@@ -43,15 +43,15 @@ pub(super) fn purge() {
     }
 }
 
-#[cfg(miri)]
+#[cfg(any(miri, tsan))]
 pub(super) fn pages() -> [u64; 3] {
     [0; 3]
 }
 
-#[cfg(miri)]
+#[cfg(any(miri, tsan))]
 pub(super) fn report() -> String {
     String::new()
 }
 
-#[cfg(miri)]
+#[cfg(any(miri, tsan))]
 pub(super) fn purge() {}

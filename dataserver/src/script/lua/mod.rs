@@ -9,6 +9,8 @@
 //!   [`Lua::room`] first), and metamethods, which is why only the raw accessors are used.
 //! - An index outside the stack is undefined to Lua. Each method names what it expects on the stack; a Rust function
 //!   has 20 free places, and asks [`Lua::check_stack`] for more before it recurses.
+//!
+//! Miri can't run foreign functions, so nothing here is run under it.
 
 #![allow(unsafe_code, reason = "Lua's C functions; see above")]
 

@@ -15,6 +15,8 @@ fn runs() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 20 } else { 256 }, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn counts_and_finds(bytes in runs(), a: prop::sample::Index, b: prop::sample::Index) {
         let all = bits(&bytes);
