@@ -5,6 +5,8 @@ use crate::topology::Topology;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Events alone must do: a poll would hide that they don't.
 const EVENTS: WatchOptions =
@@ -258,7 +260,7 @@ fn a_reload_is_done_on_demand_and_counted() {
 #[test]
 fn the_thread_ends_with_its_handle() {
     let scene = Scene::new(EVENTS);
-    let shared = Arc::downgrade(&scene.watcher.shared);
+    let shared = Arc::downgrade(&scene.watcher.status);
     let topologies = scene.watcher.topologies().clone();
     drop(scene);
     wait_until("the thread's end", || shared.upgrade().is_none());

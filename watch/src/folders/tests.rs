@@ -65,7 +65,7 @@ fn watching_anew_and_reading_wakes_nobody() {
     let (wake, woken) = sync_channel(1);
     let mut folders = Folders::new(wake);
     for _ in 0..3 {
-        folders.watch_anew(&file);
+        folders.watch_anew(std::slice::from_ref(&file));
         fs::read(&file).unwrap();
     }
     assert!(woken.recv_timeout(Duration::from_millis(200)).is_err());

@@ -1,4 +1,4 @@
-//! Which folders raise an event when the content of the file changes, and the watches on them.
+//! Which folders raise an event when the content of a file changes, and the watches on them.
 //!
 //! A watch on the file itself would stay with the file that an editor or a ConfigMap has just replaced. What
 //! is watched are folders: the one the file is in, the one each symbolic link on the way to it is in, and
@@ -21,7 +21,7 @@ const MAX_ROUNDS: usize = 4;
 #[cfg(test)]
 mod tests;
 
-/// The watches of one file.
+/// The watches of some files.
 pub(super) struct Folders {
     /// None where the system has no events to give.
     events: Option<RecommendedWatcher>,
@@ -31,7 +31,7 @@ pub(super) struct Folders {
 }
 
 impl Folders {
-    /// Each event that may concern the file sends to `wake`.
+    /// Each event that may concern a file sends to `wake`.
     pub(super) fn new(wake: SyncSender<()>) -> Self {
         let handler = move |event: notify::Result<Event>| {
             if may_be_a_change(&event) {
@@ -47,12 +47,13 @@ impl Folders {
         folders
     }
 
-    /// Watches the folders on the way to `file` as it is now. All of them anew, because a watch ends with its
+    /// Watches the folders on the way to `files` as it is now. All of them anew, because a watch ends with its
     /// folder, and a folder of the same name (and even the same number) may have taken its place.
-    pub(super) fn watch_anew(&mut self, file: &Path) {
+    pub(super) fn watch_anew(&mut self, files: &[PathBuf]) {
         self.unwatch_all();
         for _ in 0..MAX_ROUNDS {
-            let missing: Vec<_> = on_the_way(file).difference(&self.watched).cloned().collect();
+            let wanted: BTreeSet<_> = files.iter().flat_map(|file| on_the_way(file)).collect();
+            let missing: Vec<_> = wanted.difference(&self.watched).cloned().collect();
             if missing.is_empty() {
                 return;
             }
@@ -81,7 +82,9 @@ impl Folders {
 
     fn say(&mut self, error: &notify::Error) {
         if !std::mem::replace(&mut self.said, true) {
-            tracing::warn!("no file system events for servers.json, it is polled alone: {error}");
+            tracing::warn!(
+                "no file system events for the files that are watched, they are polled alone: {error}"
+            );
         }
     }
 }
