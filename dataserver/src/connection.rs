@@ -45,6 +45,8 @@ impl Scratch {
 enum Turn {
     /// It was killed, or its stream failed.
     End,
+    /// The server ends, and nothing of the client's is on its way.
+    Leave,
     /// The socket takes more output.
     Write,
     /// Bytes have come, or requests are left from before.
@@ -108,6 +110,10 @@ impl Connection {
             }
             let alive = match poll_fn(|cx| self.poll_turn(cx)).await {
                 Turn::End => return,
+                Turn::Leave => {
+                    self.session.closing = true;
+                    true
+                }
                 Turn::Push => self.push(server, worker, scratch).await.is_ok(),
                 Turn::Write => self.write(server, worker).is_ok(),
                 Turn::Served => self.served(server, worker, &mut scratch.borrow_mut()).is_ok(),
@@ -135,7 +141,14 @@ impl Connection {
         let io = if self.has_output() {
             self.stream.poll_write_ready(cx).map_ok(|()| Turn::Write)
         } else if !matches!(self.session.wait, Wait::No) {
-            return self.poll_wait(cx);
+            // What it waits for may never come, and nothing was taken out for it yet.
+            let may_leave =
+                matches!(&self.session.wait, Wait::Blocked(blocked) if blocked.waiter.is_waiting());
+            return if client.is_leaving() && may_leave {
+                Poll::Ready(Turn::End)
+            } else {
+                self.poll_wait(cx)
+            };
         } else if self.backlog {
             Poll::Ready(Ok(Turn::Run))
         } else if client.outbox.is_pending() {
@@ -143,7 +156,15 @@ impl Connection {
         } else {
             self.stream.poll_read_ready(cx).map_ok(|()| Turn::Run)
         };
+        if io.is_pending() && client.is_leaving() && self.is_between_requests() {
+            return Poll::Ready(Turn::Leave);
+        }
         io.map(|turn| turn.unwrap_or(Turn::End))
+    }
+
+    /// Whether nothing was begun that is not finished, and no request has come that was not read.
+    fn is_between_requests(&self) -> bool {
+        !self.has_output() && self.input.is_empty() && !self.stream.has_unread()
     }
 
     /// Who sends to the client or kills it wakes this task. Its waker stays the same, so that this happens once.

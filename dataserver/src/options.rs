@@ -1,6 +1,8 @@
 //! What the server can be told at start, by flag, environment or file.
 
 use crate::store::memory::Policy;
+use ringtail_net::LifeFlags;
+use ringtail_net::limits::DRAIN;
 use ringtail_net::logging::LogLevel;
 use ringtail_net::units::{ByteSize, Time};
 use serde::{Deserialize, Serialize};
@@ -61,10 +63,42 @@ pub struct Options {
     /// A parameter of CONFIG SET as the server starts, such as slowlog-max-len=1000; may be given several times
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Option<Vec<String>>,
+    /// How long connections may take to come to an end at SIGTERM before they are cut off [default: 10s]
+    #[arg(long, value_name = "TIME", env = "RINGTAIL_DRAIN_TIMEOUT")]
+    pub drain_timeout: Option<Time>,
+    /// Number of a listening socket that was passed to this process, instead of --addr; systemd's (LISTEN_FDS) is found by itself
+    #[arg(long, value_name = "N", env = "RINGTAIL_LISTEN_FD")]
+    pub listen_fd: Option<u16>,
+    /// Take the port over from a process that listens on it with this flag too: all new connections come here
+    #[arg(long, env = "RINGTAIL_REUSE_PORT", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub reuse_port: Option<bool>,
+    /// Load balancers say by the PROXY protocol, version 2, for whom they connect
+    #[arg(long, env = "RINGTAIL_PROXY_PROTOCOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub proxy_protocol: Option<bool>,
+    /// From which addresses that is believed, and wanted: 10.0.0.0/8; may be given several times
+    #[arg(long, value_name = "CIDR", env = "RINGTAIL_PROXY_PROTOCOL_FROM", value_delimiter = ',')]
+    pub proxy_protocol_from: Option<Vec<String>>,
+    /// File of keys for TLS session tickets, shared by a fleet so that sessions go on at each of its processes
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_TLS_TICKET_KEYS")]
+    pub tls_ticket_keys: Option<PathBuf>,
     /// Allow plaintext, or no password, beyond this machine: only on a network that is trusted
     #[arg(long, env = "RINGTAIL_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub insecure: Option<bool>,
     /// How much is logged [default: info]
     #[arg(long, value_name = "LEVEL", env = "RINGTAIL_LOG_LEVEL")]
     pub log_level: Option<LogLevel>,
+}
+
+impl Options {
+    /// What they say about the program's life.
+    pub fn life(&self) -> LifeFlags {
+        LifeFlags {
+            drain_timeout: self.drain_timeout.map_or(DRAIN, |time| time.0),
+            listen_fd: self.listen_fd,
+            reuse_port: self.reuse_port.unwrap_or(false),
+            proxy_protocol: self.proxy_protocol.unwrap_or(false),
+            proxy_protocol_from: self.proxy_protocol_from.clone().unwrap_or_default(),
+            tls_ticket_keys: self.tls_ticket_keys.clone(),
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::session::{Client, Clients, Listeners};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::{secrets, ticks};
-use ringtail_net::Shutdown;
+use ringtail_net::{LifeFlags, ReloadStatus, Shutdown};
 use ringtail_protocol::acl::Access;
 use ringtail_protocol::command::{Command, Flags};
 use ringtail_protocol::request::Args;
@@ -60,6 +60,9 @@ pub struct Server {
     pub pause: Pause,
     /// Bytes in use before there were any clients or keys.
     pub startup_memory: u64,
+    /// What became of the files that are read again.
+    pub reloads: Arc<ReloadStatus>,
+    life: OnceLock<LifeFlags>,
     config_file: OnceLock<PathBuf>,
     defaults: OnceLock<HashMap<&'static str, String>>,
     /// All connected clients.
@@ -104,6 +107,8 @@ impl Server {
             monitors: Arc::default(),
             pause: Pause::default(),
             startup_memory,
+            reloads: Arc::default(),
+            life: OnceLock::new(),
             config_file: OnceLock::new(),
             defaults: OnceLock::new(),
             clients: Clients::default(),
@@ -119,6 +124,16 @@ impl Server {
         });
         server.watch_for_slow();
         server
+    }
+
+    /// How the program begins and ends.
+    pub fn life(&self) -> LifeFlags {
+        self.life.get().cloned().unwrap_or_default()
+    }
+
+    /// Says so; once, at start.
+    pub fn set_life(&self, flags: LifeFlags) {
+        let _ = self.life.set(flags);
     }
 
     /// The file that the settings came from, if there is one.

@@ -7,8 +7,10 @@ use crate::server::Server;
 use crate::settings::DEFAULT_MAX_CLIENTS;
 use crate::store::memory::Policy;
 use crate::worker;
-use ringtail_net::shutdown::Hangups;
-use ringtail_net::{Exposure, Listener, Problem, Shutdown, TlsServer, Workers, exit, read_secret, workers};
+use ringtail_net::{
+    Entry, Exposure, Life, Listener, Password, Problem, Reloads, Shutdown, TlsServer, WatchOptions, Workers,
+    exit,
+};
 use ringtail_protocol::acl::Users;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZero;
@@ -22,7 +24,8 @@ pub const PROGRAM: &str = "ringtail-server";
 
 /// What the options name, read and checked.
 struct Checked {
-    tls: Option<TlsServer>,
+    entry: Entry,
+    password: Option<Password>,
     users: Users,
     exposure: Exposure,
     threads: usize,
@@ -35,7 +38,8 @@ pub fn run(options: &Options, file: Option<PathBuf>, check_only: bool) -> ExitCo
         Ok(checked) => checked,
         Err(problem) => return exit::fail(PROGRAM, exit::USAGE, &problem),
     };
-    let listener = match Listener::bind(options.addr.as_deref().unwrap_or(DEFAULT_ADDR), checked.exposure) {
+    let addr = options.addr.as_deref().unwrap_or(DEFAULT_ADDR);
+    let listener = match Listener::at(&options.life().place(addr), checked.exposure) {
         Ok(listener) => listener,
         Err(problem) => return exit::fail(PROGRAM, exit::USAGE, &problem),
     };
@@ -51,21 +55,12 @@ pub fn run(options: &Options, file: Option<PathBuf>, check_only: bool) -> ExitCo
 }
 
 fn check(options: &Options) -> Result<Checked, Problem> {
-    let tls = match (&options.cert, &options.key) {
-        (Some(cert), Some(key)) => Some(TlsServer::new(cert, key, options.client_ca.as_deref())?),
-        (None, None) if options.client_ca.is_some() => {
-            return Err(Problem::new("--client-ca needs TLS", "give --cert and --key too"));
-        }
-        (None, None) => None,
-        (Some(_), None) => {
-            return Err(Problem::new("--cert without --key", "give both, or neither for plaintext"));
-        }
-        (None, Some(_)) => {
-            return Err(Problem::new("--key without --cert", "give both, or neither for plaintext"));
-        }
-    };
-    let password = options.requirepass_file.as_deref().map(read_secret).transpose()?;
-    let users = access::users_of(options.acl_file.as_deref(), options.users.as_deref(), password.as_ref())?;
+    let (cert, key) = (options.cert.as_deref(), options.key.as_deref());
+    let tls =
+        TlsServer::from_flags(cert, key, options.client_ca.as_deref(), options.tls_ticket_keys.as_deref())?;
+    let password = options.requirepass_file.as_deref().map(Password::read).transpose()?;
+    let secret = password.as_ref().map(Password::current);
+    let users = access::users_of(options.acl_file.as_deref(), options.users.as_deref(), secret.as_deref())?;
     let exposure = Exposure {
         encrypted: tls.is_some(),
         authenticated: !users.default_user().is_open() || options.client_ca.is_some(),
@@ -74,7 +69,8 @@ fn check(options: &Options) -> Result<Checked, Problem> {
     check_parameters(options)?;
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = options.threads.map_or_else(cores, usize::from);
-    Ok(Checked { tls, users, exposure, threads })
+    let entry = options.life().entry(tls)?;
+    Ok(Checked { entry, password, users, exposure, threads })
 }
 
 fn serve(
@@ -89,21 +85,35 @@ fn serve(
         // A relative path means the directory of now.
         server.set_config_file(std::path::absolute(&file).unwrap_or(file));
     }
-    apply(options, &server, checked.users);
-    let (tls, shared) = (checked.tls.clone(), Arc::clone(&server));
-    let body = move |context| worker::work(context, Arc::clone(&shared), tls.clone());
-    let workers = Workers::spawn("worker", checked.threads, &shutdown, body)?;
-    let runtime = workers::runtime()?;
-    runtime.block_on(async {
-        tokio::task::spawn_local(shutdown.clone().on_signals());
-        tokio::task::spawn_local(ignore_hangups()?);
-        let (addr, tls) = (listener.local_addr(), if checked.tls.is_some() { "TLS" } else { "plaintext" });
-        tracing::info!(%addr, threads = checked.threads, "ready, {tls}");
-        listener.deal(&workers, &shutdown).await
-    })?;
-    let well = workers.join();
+    let Checked { entry, password, users, threads, .. } = checked;
+    apply(options, &server, users);
+    let reloader = reloads(&server, entry.tls.as_ref(), password.as_ref()).start(WatchOptions::default())?;
+    let drain = server.life().drain_timeout;
+    let (addr, tls) = (listener.local_addr(), if entry.tls.is_some() { "TLS" } else { "plaintext" });
+    let body = move |context| worker::work(context, Arc::clone(&server), entry.clone());
+    let workers = Workers::spawn("worker", threads, &shutdown, body)?;
+    let on_ready = Box::new(move || tracing::info!(%addr, threads, "ready, {tls}"));
+    let status = format!("ready, {tls} on {addr}");
+    // All that there is to read again is the reloader's.
+    let on_hangup = Box::new(|| ());
+    let well = Life { listener, workers, shutdown, reloader, on_hangup, drain, on_ready, status }.run()?;
     tracing::info!("stopped");
     Ok(well)
+}
+
+/// What is read again when its files change.
+fn reloads(server: &Arc<Server>, tls: Option<&TlsServer>, password: Option<&Password>) -> Reloads {
+    let mut reloads = Reloads::new(Arc::clone(&server.reloads));
+    if let Some(tls) = tls {
+        tls.watch(&mut reloads);
+    }
+    if let Some(password) = password {
+        let server = Arc::clone(server);
+        password.watch("password", &mut reloads, move |secret| {
+            server.access.change(|users| users.set_default_password(Some(secret.expose())));
+        });
+    }
+    reloads
 }
 
 /// Tries the parameters of `--set` on a server that is thrown away.
@@ -127,15 +137,5 @@ fn apply(options: &Options, server: &Server, users: Users) {
     own.default_ttl.store(options.default_ttl.map_or(0, |time| time.0.as_millis() as u64), Relaxed);
     own.max_clients.store(options.maxclients.map_or(DEFAULT_MAX_CLIENTS, |n| n as usize), Relaxed);
     server.access.begin(users, options.acl_file.clone());
-}
-
-/// SIGHUP means "read the files again" to the proxy; a data server that shares its unit must not die of it.
-fn ignore_hangups() -> std::io::Result<impl Future<Output = ()>> {
-    let mut hangups = Hangups::new()?;
-    Ok(async move {
-        loop {
-            hangups.next().await;
-            tracing::info!("SIGHUP: nothing to read again");
-        }
-    })
+    server.set_life(options.life());
 }

@@ -7,7 +7,7 @@ use crate::server::{Server, unix_millis};
 use crate::session::wake::{Home, Turn};
 use crate::session::{Client, Session};
 use crate::sweep::Sweep;
-use ringtail_net::{Accepted, RateLimited, Stream, TlsServer, WorkerContext};
+use ringtail_net::{Accepted, Entry, RateLimited, Refused, Stream, WorkerContext};
 use ringtail_protocol::errors;
 use ringtail_protocol::reply::{Reply, Resp};
 use ringtail_protocol::stats;
@@ -26,20 +26,18 @@ const EXPIRE_BUDGET: Duration = Duration::from_millis(2);
 const EXPIRE_PAUSE: Duration = Duration::from_millis(2);
 /// A request that makes no progress for this long ends its connection.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// Connections may finish what they are at for this long when the server stops.
-const DRAIN: Duration = Duration::from_secs(2);
 
 /// Runs a worker until the server stops.
-pub async fn work(context: WorkerContext, server: Arc<Server>, tls: Option<TlsServer>) {
+pub async fn work(context: WorkerContext, server: Arc<Server>, entry: Entry) {
     let worker = context.index;
     let scratch = Rc::new(Scratch::new(Executor::new(Arc::clone(&server), worker)));
     let ticking = tokio::task::spawn_local(keep_ticking(Arc::clone(&server), worker, Rc::clone(&scratch)));
     let waking = tokio::task::spawn_local(Home::settle().serve());
     let serve = |accepted: Accepted| {
-        let (server, tls, scratch) = (Arc::clone(&server), tls.clone(), Rc::clone(&scratch));
-        async move { admit(accepted, &server, worker, tls.as_ref(), &scratch).await }
+        let (server, entry, scratch) = (Arc::clone(&server), entry.clone(), Rc::clone(&scratch));
+        async move { admit(accepted, &server, worker, &entry, &scratch).await }
     };
-    context.serve(DRAIN, serve).await;
+    context.serve(server.life().drain_timeout, serve).await;
     ticking.abort();
     waking.abort();
 }
@@ -49,15 +47,14 @@ async fn admit(
     accepted: Accepted,
     server: &Arc<Server>,
     worker: usize,
-    tls: Option<&TlsServer>,
+    entry: &Entry,
     scratch: &RefCell<Scratch>,
 ) {
     static FAILED: RateLimited = RateLimited::new();
-    let (peer, too_many) =
-        (accepted.peer, accepted.live_connections() > server.settings.max_clients.load(Relaxed));
-    let mut stream = match Stream::accept(accepted, tls).await {
-        Ok(stream) => stream,
-        Err(error) => {
+    let too_many = accepted.live_connections() > server.settings.max_clients.load(Relaxed);
+    let (mut stream, peer) = match entry.admit(accepted).await {
+        Ok(admitted) => admitted,
+        Err(Refused { peer, error }) => {
             return FAILED.log(|suppressed| tracing::warn!(%peer, suppressed, "no connection: {error}"));
         }
     };
@@ -129,7 +126,7 @@ async fn tick(server: Arc<Server>, worker: usize, scratch: Rc<RefCell<Scratch>>)
         server.store.memory.publish();
         if server.shutdown.is_triggered() {
             // Between requests: who is in the middle of one gets its reply first.
-            server.clients.list().iter().for_each(|client| client.kill());
+            server.clients.list().iter().for_each(|client| client.ask_to_leave());
         }
         if worker == 0 {
             server.rates.sample(unix_millis(), &server.counters);

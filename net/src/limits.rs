@@ -49,5 +49,32 @@ pub const ACL_FILE: u64 = 16 << 20;
 /// Longest configuration file, in bytes.
 pub const CONFIG_FILE: u64 = 1 << 20;
 
+/// Of a file that is watched, as much as is compared with what was in it before, in bytes: none that is read is longer.
+pub const WATCHED_FILE: u64 = 16 << 20;
+
+const _: () = assert!(PEM_FILE <= WATCHED_FILE && ACL_FILE <= WATCHED_FILE && SECRET <= WATCHED_FILE);
+
+/// Most bytes of a PROXY header behind its fixed part: addresses and TLVs. (A chain of proxies with TLS data sends some hundred.)
+pub const PROXY_HEADER: usize = 4096;
+
+/// Longest time that a proxy may take for its header.
+pub const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A listener whose port another process has taken over is closed once no connection came for this long: handshakes
+/// that were begun with it are through by then.
+pub const HANDOVER_QUIET: Duration = Duration::from_millis(250);
+
+/// And after this time even if they still come.
+pub const HANDOVER_MOST: Duration = Duration::from_secs(2);
+
+/// Most keys in a file of ticket keys: the one in use, the one to come and those of before.
+pub const TICKET_KEYS: usize = 8;
+
+/// How long a session can be resumed with a ticket of a fleet's key.
+pub const TICKET_LIFETIME: Duration = Duration::from_secs(6 * 3600);
+
+/// How long connections may take to come to their end when the program stops, unless told otherwise.
+pub const DRAIN: Duration = Duration::from_secs(10);
+
 /// Longest certificate, key or CA file, in bytes: the system's whole set of roots is about 200 KiB.
 pub const PEM_FILE: u64 = 4 << 20;

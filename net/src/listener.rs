@@ -1,6 +1,6 @@
 //! The listening side: bind once at start, then one loop accepts and deals connections to the workers in turn.
 //!
-//! One acceptor and not SO_REUSEPORT: that one balances by a hash of addresses, so the few long-lived
+//! One acceptor and not SO_REUSEPORT for each worker: that one balances by a hash of addresses, so the few long-lived
 //! connections of a proxy could all meet on one worker.
 
 use std::io;
@@ -8,13 +8,16 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
+use crate::inherited;
 use crate::limits;
 use crate::problem::Problem;
 use crate::rate_limited::RateLimited;
 use crate::shutdown::Shutdown;
+use crate::takeover;
 use crate::workers::Workers;
 
 /// How a listener is protected, to judge whether it may be reached from other machines.
@@ -54,11 +57,24 @@ pub fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
 }
 
-/// A bound socket that does not accept yet.
+/// Where to listen.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// `host:port`; port 0 takes a free one.
+    pub addr: &'a str,
+    /// A socket that listens already, passed by whoever started this process: instead of `addr`.
+    pub fd: Option<i32>,
+    /// Others may listen at the same address, and this one takes over from them.
+    pub reuse_port: bool,
+}
+
+/// A bound socket that does not accept yet. With `reuse_port` it does not even listen: as soon as it did, connections would come that nobody
+/// takes if the rest of the start fails.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    reuse_port: bool,
 }
 
 impl Listener {
@@ -67,11 +83,30 @@ impl Listener {
     /// # Errors
     /// The address is refused by `exposure`, or cannot be bound, and what to do then.
     pub fn bind(addr: &str, exposure: Exposure) -> Result<Self, Problem> {
-        let address = resolve(addr)?;
+        Self::at(&Place { addr, fd: None, reuse_port: false }, exposure)
+    }
+
+    /// Binds the place, or takes the socket that was passed: that of `fd`, or systemd's. To be called once, before other files
+    /// are opened.
+    ///
+    /// # Errors
+    /// The address is refused by `exposure`, or cannot be bound, or what was passed is no listening socket, and what to do then.
+    pub fn at(place: &Place<'_>, exposure: Exposure) -> Result<Self, Problem> {
+        let passed = place.fd.map_or_else(inherited::from_systemd, |fd| Ok(Some(fd)))?;
+        let (socket, reuse_port) = match passed {
+            Some(fd) => (inherited::take(fd)?, false),
+            None => {
+                let address = resolve(place.addr)?;
+                exposure.check(address)?;
+                let socket = listen(address, place.reuse_port).map_err(|error| explain(address, &error))?;
+                (socket, place.reuse_port)
+            }
+        };
+        let lost =
+            |error| Problem::new(format!("the listening socket has no address ({error})"), "choose another");
+        let address = socket.local_addr().map_err(lost)?;
         exposure.check(address)?;
-        let socket = listen(address).map_err(|error| explain(address, &error))?;
-        let address = socket.local_addr().map_err(|error| explain(address, &error))?;
-        Ok(Self { socket, address })
+        Ok(Self { socket, address, reuse_port })
     }
 
     /// The bound address, with the port that was chosen for port 0.
@@ -79,20 +114,49 @@ impl Listener {
         self.address
     }
 
-    /// Accepts until `shutdown` and deals the connections to `workers` in turn. Failures to accept are
-    /// logged and waited out; they never end the loop.
+    /// Begins to listen; on this thread's runtime.
     ///
     /// # Errors
-    /// The socket could not be given to the runtime.
-    pub async fn deal(self, workers: &Workers, shutdown: &Shutdown) -> io::Result<()> {
+    /// The port can't be listened on after all, or the socket could not be given to the runtime.
+    pub fn open(self) -> io::Result<Acceptor> {
+        if self.reuse_port {
+            SockRef::from(&self.socket).listen(limits::BACKLOG)?;
+            if let Err(error) = takeover::take_all(&self.socket) {
+                tracing::warn!(%error, "new connections are shared with others on this port: they can't be taken over");
+            }
+        }
         self.socket.set_nonblocking(true)?;
         let socket = tokio::net::TcpListener::from_std(self.socket)?;
+        Ok(Acceptor { socket, reuse_port: self.reuse_port })
+    }
+}
+
+/// A socket that listens.
+#[derive(Debug)]
+pub struct Acceptor {
+    socket: tokio::net::TcpListener,
+    reuse_port: bool,
+}
+
+impl Acceptor {
+    /// Accepts until `shutdown` is asked for and deals the connections to `workers` in turn; the socket is then closed. Failures to accept are
+    /// logged and waited out; they never end the loop.
+    pub async fn deal(self, workers: &Workers, shutdown: &Shutdown) {
         let mut dealer = workers.dealer();
         tokio::select! {
-            () = shutdown.wait() => {}
-            () = accept_all(&socket, &mut dealer) => {}
+            () = shutdown.asked() => {}
+            () = accept_all(&self.socket, &mut dealer) => {}
         }
-        Ok(())
+        if self.reuse_port && takeover::others(&self.socket).is_ok_and(|others| others > 0) {
+            let _ = timeout(limits::HANDOVER_MOST, hand_over(&self.socket, &mut dealer)).await;
+        }
+    }
+}
+
+/// Accepts what was on its way to this socket when another process took the port over.
+async fn hand_over(socket: &tokio::net::TcpListener, dealer: &mut Dealer) {
+    while let Ok(Ok((socket, peer))) = timeout(limits::HANDOVER_QUIET, accept_one(socket)).await {
+        dealer.deal(socket, peer).await;
     }
 }
 
@@ -104,12 +168,15 @@ fn resolve(addr: &str) -> Result<SocketAddr, Problem> {
     addresses.next().ok_or_else(|| bad(&"the name has no address"))
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for the old connections' TIME_WAIT.
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(reuse_port)?;
     socket.bind(&address.into())?;
-    socket.listen(limits::BACKLOG)?;
+    if !reuse_port {
+        socket.listen(limits::BACKLOG)?;
+    }
     Ok(socket.into())
 }
 
@@ -117,7 +184,7 @@ fn explain(address: SocketAddr, error: &io::Error) -> Problem {
     match error.kind() {
         io::ErrorKind::AddrInUse => Problem::new(
             format!("{address} is in use by another process"),
-            "choose another --addr or stop that process",
+            "choose another --addr or stop that process (or give --reuse-port to both)",
         ),
         io::ErrorKind::AddrNotAvailable => Problem::new(
             format!("{} is not an address of this machine", address.ip()),

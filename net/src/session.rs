@@ -40,6 +40,11 @@ impl Session {
         Self { connection, waiting: true }
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
+    }
+
     pub(crate) fn is_readable(&self) -> bool {
         self.waiting
     }

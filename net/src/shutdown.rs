@@ -8,10 +8,20 @@ use tokio::sync::watch;
 
 use crate::exit;
 
-/// A switch that is thrown once. Clones share it.
+/// How far the end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Running,
+    /// No more connections are accepted.
+    Asked,
+    /// Connections end between two requests.
+    Thrown,
+}
+
+/// A switch that is thrown once, in two steps: first it is asked for, so that the listener closes, then it is thrown. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
-    thrown: Arc<watch::Sender<bool>>,
+    phase: Arc<watch::Sender<Phase>>,
 }
 
 impl Default for Shutdown {
@@ -23,26 +33,45 @@ impl Default for Shutdown {
 impl Shutdown {
     /// A switch that has not been thrown.
     pub fn new() -> Self {
-        Self { thrown: Arc::new(watch::Sender::new(false)) }
+        Self { phase: Arc::new(watch::Sender::new(Phase::Running)) }
+    }
+
+    /// Asks for it: whoever accepts connections throws it when it has stopped.
+    pub fn ask(&self) {
+        self.reach(Phase::Asked);
     }
 
     /// Throws it; again changes nothing.
     pub fn trigger(&self) {
-        self.thrown.send_replace(true);
+        self.reach(Phase::Thrown);
+    }
+
+    fn reach(&self, phase: Phase) {
+        self.phase.send_modify(|now| *now = (*now).max(phase));
     }
 
     /// Whether it has been thrown.
     pub fn is_triggered(&self) -> bool {
-        *self.thrown.borrow()
+        *self.phase.borrow() == Phase::Thrown
+    }
+
+    /// Waits until it is asked for or thrown. Cancel-safe.
+    pub async fn asked(&self) {
+        self.reached(Phase::Asked).await;
     }
 
     /// Waits until it is thrown. Cancel-safe.
     pub async fn wait(&self) {
-        // It cannot close while `self` holds the sender.
-        let _ = self.thrown.subscribe().wait_for(|thrown| *thrown).await;
+        self.reached(Phase::Thrown).await;
     }
 
-    /// Throws the switch at the first SIGINT or SIGTERM; at the second ends the process at once.
+    async fn reached(&self, phase: Phase) {
+        // It cannot close while `self` holds the sender.
+        let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
+    }
+
+    /// Asks for the end at the first SIGINT or SIGTERM; at the second ends the process at once: with 0 for a SIGTERM, which a
+    /// manager sends that has waited long enough, and [`exit::INTERRUPTED`] for a SIGINT.
     /// Runs for ever: spawn it.
     ///
     /// # Errors
@@ -52,16 +81,18 @@ impl Shutdown {
         let mut terminate = signal(SignalKind::terminate())?;
         either(&mut interrupt, &mut terminate).await;
         tracing::info!("stopping; a second signal stops at once");
-        self.trigger();
-        either(&mut interrupt, &mut terminate).await;
-        std::process::exit(exit::INTERRUPTED);
+        self.ask();
+        let code = either(&mut interrupt, &mut terminate).await;
+        tracing::info!("stopped at once by a second signal");
+        std::process::exit(code);
     }
 }
 
-async fn either(one: &mut Signal, other: &mut Signal) {
+/// The exit code that belongs to the signal that came.
+async fn either(interrupt: &mut Signal, terminate: &mut Signal) -> i32 {
     tokio::select! {
-        _ = one.recv() => {}
-        _ = other.recv() => {}
+        _ = interrupt.recv() => exit::INTERRUPTED,
+        _ = terminate.recv() => 0,
     }
 }
 

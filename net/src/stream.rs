@@ -81,6 +81,11 @@ impl Stream {
         self.session.is_some()
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.is_resumed())
+    }
+
     /// The other end's address.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket.peer_addr()
@@ -101,6 +106,13 @@ impl Stream {
         let mut socket = [PollFd::new(&self.socket, PollFlags::RDHUP)];
         let left = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
         poll(&mut socket, Some(&Timespec::default())).is_ok() && socket[0].revents().intersects(left)
+    }
+
+    /// Whether there is something to read, or the end of it, as the system knows it at this moment.
+    pub fn has_unread(&self) -> bool {
+        let mut socket = [PollFd::new(&self.socket, PollFlags::IN)];
+        self.session.as_ref().is_some_and(|session| session.is_readable())
+            || poll(&mut socket, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
     /// Waits until [`Self::try_read`] may have something. Cancel-safe.

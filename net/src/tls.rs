@@ -1,13 +1,14 @@
-//! TLS as the programs use it: a server side and a client side, each made once from files at start.
+//! TLS as the programs use it: a server side and a client side, each made from files and again when they change.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -17,13 +18,34 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use crate::certificates::{Identity, native_roots, read_ca};
 use crate::limits;
 use crate::problem::Problem;
+use crate::reload::{Files, Reloads};
 use crate::session::Session;
+use crate::tickets::TicketKeys;
 use crate::tls_error::handshake_error;
 
-/// The accepting side. Cheap to clone.
+/// The files of the accepting side.
+#[derive(Debug, Clone)]
+struct ServerFiles {
+    cert: PathBuf,
+    key: PathBuf,
+    client_ca: Option<PathBuf>,
+    ticket_keys: Option<PathBuf>,
+}
+
+/// The accepting side, as its files have it. Cheap to clone; clones share what is read again.
 #[derive(Clone)]
 pub struct TlsServer {
-    acceptor: TlsAcceptor,
+    inner: Arc<ServerSide>,
+}
+
+struct ServerSide {
+    files: ServerFiles,
+    identity: Files,
+    /// The file of the fleet's keys, and what was in it.
+    keys: Option<(Arc<TicketKeys>, Files)>,
+    /// None under mutual TLS. The same after a reload, so that sessions of before it can be resumed.
+    tickets: Option<Arc<dyn ProducesTickets>>,
+    config: ArcSwap<ServerConfig>,
 }
 
 impl TlsServer {
@@ -33,13 +55,77 @@ impl TlsServer {
     /// # Errors
     /// A file that cannot be used, by name.
     pub fn new(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Self, Problem> {
-        let config = server_config(cert, key, client_ca)?;
-        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)) })
+        let client_ca = client_ca.map(Path::to_path_buf);
+        Self::of(ServerFiles { cert: cert.into(), key: key.into(), client_ca, ticket_keys: None })
+    }
+
+    /// From what the flags name; none without certificate and key.
+    ///
+    /// # Errors
+    /// A flag without the one that it needs, or a file that cannot be used, by name.
+    pub fn from_flags(
+        cert: Option<&Path>,
+        key: Option<&Path>,
+        client_ca: Option<&Path>,
+        ticket_keys: Option<&Path>,
+    ) -> Result<Option<Self>, Problem> {
+        let (client_ca, ticket_keys) = (client_ca.map(Path::to_path_buf), ticket_keys.map(Path::to_path_buf));
+        let both = "give --cert and --key too";
+        match (cert, key) {
+            (Some(_), None) => {
+                Err(Problem::new("--cert without --key", "give both, or neither for plaintext"))
+            }
+            (None, Some(_)) => {
+                Err(Problem::new("--key without --cert", "give both, or neither for plaintext"))
+            }
+            (None, None) if client_ca.is_some() => Err(Problem::new("--client-ca needs TLS", both)),
+            (None, None) if ticket_keys.is_some() => Err(Problem::new("--tls-ticket-keys needs TLS", both)),
+            (None, None) => Ok(None),
+            (Some(_), Some(_)) if client_ca.is_some() && ticket_keys.is_some() => Err(Problem::new(
+                "--tls-ticket-keys with --client-ca",
+                "leave it out: with client certificates no session is resumed, so that each one is checked",
+            )),
+            (Some(cert), Some(key)) => {
+                Self::of(ServerFiles { cert: cert.into(), key: key.into(), client_ca, ticket_keys }).map(Some)
+            }
+        }
+    }
+
+    fn of(files: ServerFiles) -> Result<Self, Problem> {
+        let identity = Files::now(
+            [Some(&files.cert), Some(&files.key), files.client_ca.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(PathBuf::as_path),
+        );
+        let keys = files.ticket_keys.as_deref().map(|path| Ok((Files::now([path]), TicketKeys::read(path)?)));
+        let keys = keys.transpose()?.map(|(seen, keys)| (keys, seen));
+        let tickets = match (&files.client_ca, &keys) {
+            (Some(_), _) => None,
+            (None, Some((keys, _))) => Some(Arc::clone(keys) as Arc<dyn ProducesTickets>),
+            (None, None) => Some(aws_lc_rs::Ticketer::new().map_err(|error| impossible(&error))?),
+        };
+        let config = ArcSwap::from_pointee(server_config(&files, tickets.clone())?);
+        Ok(Self { inner: Arc::new(ServerSide { files, identity, keys, tickets, config }) })
+    }
+
+    /// Has the files read again when they change: new connections then see what is in them, others go on.
+    pub fn watch(&self, reloads: &mut Reloads) {
+        let side = Arc::clone(&self.inner);
+        reloads.add("certificate", self.inner.identity.clone(), move || {
+            side.config.store(Arc::new(server_config(&side.files, side.tickets.clone())?));
+            Ok(())
+        });
+        let keys = self.inner.keys.clone().zip(self.inner.files.ticket_keys.clone());
+        if let Some(((keys, seen), path)) = keys {
+            reloads.add("ticket keys", seen, move || keys.reload(&path));
+        }
     }
 
     /// Performs the handshake within [`limits::HANDSHAKE_TIMEOUT`].
     pub(crate) async fn handshake(&self, socket: TcpStream) -> io::Result<(TcpStream, Session)> {
-        let accepted = timeout(limits::HANDSHAKE_TIMEOUT, self.acceptor.accept(socket)).await;
+        let acceptor = TlsAcceptor::from(self.inner.config.load_full());
+        let accepted = timeout(limits::HANDSHAKE_TIMEOUT, acceptor.accept(socket)).await;
         let stream = accepted.map_err(|_| handshake_timeout())?.map_err(handshake_error)?;
         let (socket, connection) = stream.into_inner();
         Ok((socket, Session::new(connection)))
@@ -48,15 +134,31 @@ impl TlsServer {
 
 impl fmt::Debug for TlsServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsServer").finish_non_exhaustive()
+        f.debug_struct("TlsServer").field("files", &self.inner.files).finish_non_exhaustive()
     }
 }
 
-/// The connecting side. Cheap to clone.
+/// The connecting side, as its files have it. Cheap to clone; clones share what is read again.
 #[derive(Clone)]
 pub struct TlsClient {
-    connector: TlsConnector,
+    inner: Arc<ClientSide>,
+}
+
+struct ClientSide {
     ca: Option<PathBuf>,
+    identity: Option<(PathBuf, PathBuf)>,
+    files: Files,
+    config: ArcSwap<ClientConfig>,
+}
+
+impl ClientSide {
+    fn read(&self) -> Result<ClientConfig, Problem> {
+        client_config(self.ca.as_deref(), borrowed(&self.identity))
+    }
+}
+
+fn borrowed(identity: &Option<(PathBuf, PathBuf)>) -> Option<(&Path, &Path)> {
+    identity.as_ref().map(|(cert, key)| (cert.as_path(), key.as_path()))
 }
 
 impl TlsClient {
@@ -66,13 +168,24 @@ impl TlsClient {
     /// # Errors
     /// A file that cannot be used, by name.
     pub fn new(ca: Option<&Path>, identity: Option<(&Path, &Path)>) -> Result<Self, Problem> {
-        let config = client_config(ca, identity)?;
-        Ok(Self { connector: TlsConnector::from(Arc::new(config)), ca: ca.map(Path::to_path_buf) })
+        let files = Files::now(ca.into_iter().chain(identity.iter().flat_map(|(cert, key)| [*cert, *key])));
+        let config = ArcSwap::from_pointee(client_config(ca, identity)?);
+        let identity = identity.map(|(cert, key)| (cert.to_path_buf(), key.to_path_buf()));
+        Ok(Self { inner: Arc::new(ClientSide { ca: ca.map(Path::to_path_buf), identity, files, config }) })
+    }
+
+    /// Has the files read again when they change: new connections are then made by what is in them, others go on.
+    pub fn watch(&self, what: &'static str, reloads: &mut Reloads) {
+        let side = Arc::clone(&self.inner);
+        reloads.add(what, self.inner.files.clone(), move || {
+            side.config.store(Arc::new(side.read()?));
+            Ok(())
+        });
     }
 
     /// The CA file that servers are judged by; `None` for the system's roots.
     pub fn ca(&self) -> Option<&Path> {
-        self.ca.as_deref()
+        self.inner.ca.as_deref()
     }
 
     /// Performs the handshake; the caller bounds the time.
@@ -81,7 +194,8 @@ impl TlsClient {
         name: ServerName<'static>,
         socket: TcpStream,
     ) -> io::Result<(TcpStream, Session)> {
-        let stream = self.connector.connect(name, socket).await.map_err(handshake_error)?;
+        let connector = TlsConnector::from(self.inner.config.load_full());
+        let stream = connector.connect(name, socket).await.map_err(handshake_error)?;
         let (socket, connection) = stream.into_inner();
         Ok((socket, Session::new(connection)))
     }
@@ -89,7 +203,7 @@ impl TlsClient {
 
 impl fmt::Debug for TlsClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsClient").field("ca", &self.ca).finish_non_exhaustive()
+        f.debug_struct("TlsClient").field("ca", &self.inner.ca).finish_non_exhaustive()
     }
 }
 
@@ -104,33 +218,33 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 }
 
 /// The server side's settings: TLS 1.2 and 1.3.
-///
-/// # Errors
-/// A file that cannot be used, by name.
-pub fn server_config(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<ServerConfig, Problem> {
+fn server_config(
+    files: &ServerFiles,
+    tickets: Option<Arc<dyn ProducesTickets>>,
+) -> Result<ServerConfig, Problem> {
+    let (cert, key) = (&files.cert, &files.key);
     let identity = Identity::read(cert, key)?;
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| impossible(&error))?;
-    let builder = match client_ca {
+    let builder = match &files.client_ca {
         Some(ca) => builder.with_client_cert_verifier(client_verifier(ca)?),
         None => builder.with_no_client_auth(),
     };
     let config = builder.with_single_cert(identity.chain, identity.key);
     let mut config = config.map_err(|error| unusable(cert, key, &error))?;
-    set_resumption(&mut config, client_ca.is_some()).map_err(|error| impossible(&error))?;
+    set_resumption(&mut config, tickets);
     Ok(config)
 }
 
 /// Tickets, which cost the server no memory. But a resumed session skips the client's certificate, so a revoked or
-/// expired client would keep coming back: with client certificates nothing is resumed.
-fn set_resumption(config: &mut ServerConfig, mutual: bool) -> Result<(), rustls::Error> {
+/// expired client would keep coming back: with client certificates there are no tickets, and nothing is resumed.
+fn set_resumption(config: &mut ServerConfig, tickets: Option<Arc<dyn ProducesTickets>>) {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    if !mutual {
-        config.ticketer = aws_lc_rs::Ticketer::new()?;
+    if let Some(tickets) = tickets {
+        config.ticketer = tickets;
         config.send_tls13_tickets = 1;
     }
-    Ok(())
 }
 
 fn client_verifier(ca: &Path) -> Result<Arc<dyn ClientCertVerifier>, Problem> {

@@ -12,6 +12,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::limits;
 use crate::listener::{Accepted, Dealer};
+use crate::notify;
 use crate::shutdown::Shutdown;
 
 /// What a worker is given.
@@ -24,6 +25,7 @@ pub struct WorkerContext {
     /// Thrown when the program ends.
     pub shutdown: Shutdown,
     panics: Arc<AtomicU64>,
+    pulse: Arc<AtomicU64>,
 }
 
 /// The running worker threads.
@@ -33,7 +35,22 @@ pub struct Workers {
     threads: Vec<JoinHandle<()>>,
     live: Arc<AtomicUsize>,
     panics: Arc<AtomicU64>,
+    pulses: Vec<Arc<AtomicU64>>,
     shutdown: Shutdown,
+}
+
+/// Numbers that go up while the workers' threads take turns; they stand still where no watchdog is asked for.
+#[derive(Debug)]
+pub(crate) struct Pulses(Vec<Arc<AtomicU64>>);
+
+impl Pulses {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn now(&self) -> Vec<u64> {
+        self.0.iter().map(|pulse| pulse.load(Ordering::Relaxed)).collect()
+    }
 }
 
 /// A current-thread runtime with `spawn_local`, IO and timers: for a worker, or for the main thread.
@@ -60,6 +77,7 @@ impl Workers {
             threads: Vec::new(),
             live: Arc::default(),
             panics: Arc::default(),
+            pulses: (0..count).map(|_| Arc::new(AtomicU64::new(1))).collect(),
             shutdown: shutdown.clone(),
         };
         for index in 0..count {
@@ -79,7 +97,12 @@ impl Workers {
             connections,
             shutdown: self.shutdown.clone(),
             panics: Arc::clone(&self.panics),
+            pulse: Arc::clone(&self.pulses[index]),
         }
+    }
+
+    pub(crate) fn pulses(&self) -> Pulses {
+        Pulses(self.pulses.clone())
     }
 
     pub(crate) fn dealer(&self) -> Dealer {
@@ -131,6 +154,9 @@ impl WorkerContext {
     {
         let mut tasks = JoinSet::new();
         let shutdown = self.shutdown.clone();
+        if let Some(within) = notify::watchdog() {
+            tokio::task::spawn_local(beat(Arc::clone(&self.pulse), within / 8));
+        }
         let mut stop = std::pin::pin!(shutdown.wait());
         loop {
             tokio::select! {
@@ -141,12 +167,23 @@ impl WorkerContext {
                 Some(ended) = tasks.join_next() => self.note_end(&ended),
             }
         }
+        // What was dealt before the listener closed.
+        while let Ok(accepted) = self.connections.try_recv() {
+            tasks.spawn_local(connection(accepted));
+        }
         let drained = async {
             while let Some(ended) = tasks.join_next().await {
                 self.note_end(&ended);
             }
         };
         let _ = tokio::time::timeout(drain, drained).await;
+        if !tasks.is_empty() {
+            tracing::warn!(
+                worker = self.index,
+                connections = tasks.len(),
+                "cut off: they did not end in time"
+            );
+        }
     }
 
     fn note_end(&self, ended: &Result<(), JoinError>) {
@@ -156,6 +193,13 @@ impl WorkerContext {
             self.panics.fetch_add(1, Ordering::Relaxed);
             tracing::error!(worker = self.index, "a connection ended by a panic: {error}");
         }
+    }
+}
+
+async fn beat(pulse: Arc<AtomicU64>, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        pulse.fetch_add(1, Ordering::Relaxed);
     }
 }
 

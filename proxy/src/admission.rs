@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ringtail_net::{Accepted, RateLimited, Stream, TlsServer};
+use ringtail_net::{Accepted, Entry, RateLimited, Refused, Stream, TlsServer};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::{Reply, Resp};
 use tokio::sync::Semaphore;
@@ -94,16 +94,24 @@ fn place(worker: &Worker, live_connections: usize, ip: IpAddr) -> Result<Seat<Ip
     })
 }
 
-/// The stream of a connection that may be served, and its place until its end; `None` if it may not, or its handshake failed.
+/// The stream of a connection that may be served, its client, and its place until its end; `None` if it may not, or its handshake failed.
 pub(crate) async fn admit(
     worker: &Worker,
     accepted: Accepted,
-    tls: Option<&TlsServer>,
-) -> Option<(Stream, Seat<IpAddr>)> {
+    entry: &Entry,
+) -> Option<(Stream, SocketAddr, Seat<IpAddr>)> {
+    // First of all, since bounds are by the client's own address.
+    let accepted = match entry.identify(accepted).await {
+        Ok(accepted) => accepted,
+        Err(Refused { peer, error }) => {
+            say_failed(worker, peer, &error);
+            return None;
+        }
+    };
     let peer = accepted.peer;
     let place = place(worker, accepted.live_connections(), peer.ip());
-    match (shake(worker, accepted, tls, place.is_ok()).await, place) {
-        (Ok(stream), Ok(place)) => Some((stream, place)),
+    match (shake(worker, accepted, entry.tls.as_ref(), place.is_ok()).await, place) {
+        (Ok(stream), Ok(place)) => Some((stream, peer, place)),
         (Ok(stream), Err(refusal)) => {
             say_refused(peer, &refusal);
             refuse(stream, &refusal.error).await;

@@ -123,9 +123,6 @@ pub const DATABASES: u8 = 16;
 /// A client that has begun a request and sends nothing more for this long is closed.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long clients' requests that are on their way may take at shutdown.
-pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
-
 /// Highest cursor that a server may answer to SCAN: the bits above hold which member it is of.
 pub const MEMBER_CURSOR: u64 = (1 << 48) - 1;
 

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
-use ringtail_net::Stream;
 use ringtail_net::listener::is_loopback;
+use ringtail_net::{Password, Stream};
 use ringtail_protocol::frame::Scanner;
 use ringtail_protocol::number::parse_i64;
 use ringtail_protocol::reply::{Resp, write_request};
@@ -50,8 +50,8 @@ impl Link {
             in_use: false,
             id: None,
         };
-        let password = settings.server_password.as_ref().map(|secret| secret.expose());
-        link.greet(password, resp).await?;
+        let password = settings.server_password.as_ref().map(Password::current);
+        link.greet(password.as_ref().map(|secret| secret.expose()), resp).await?;
         link.find_databases().await?;
         Ok(link)
     }

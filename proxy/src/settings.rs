@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use ringtail_net::units::ByteSize;
-use ringtail_net::{Secret, TlsClient};
+use ringtail_net::{LifeFlags, Password, TlsClient};
 
 use crate::held::InFlight;
 use crate::options::Options;
@@ -136,7 +136,9 @@ pub(crate) struct Settings {
     /// TLS to the servers.
     pub(crate) server_tls: Option<TlsClient>,
     /// What servers want to be shown.
-    pub(crate) server_password: Option<Secret>,
+    pub(crate) server_password: Option<Password>,
     /// Plaintext to servers on other machines is allowed.
     pub(crate) insecure: bool,
+    /// How the program begins and ends.
+    pub(crate) life: LifeFlags,
 }

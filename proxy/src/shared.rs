@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ringtail_cluster::{Topologies, WatchStatus, Watcher};
+use ringtail_net::ReloadStatus;
 use ringtail_net::outbox::OutputLimits;
 use ringtail_protocol::acl::Access;
 use tokio::time::Instant;
@@ -105,6 +106,8 @@ pub(crate) struct Shared {
     /// Clients by user.
     pub(crate) by_user: Arc<Seats<Box<[u8]>>>,
     watcher: Option<Watcher>,
+    /// What became of the files that are read again.
+    pub(crate) reloads: Arc<ReloadStatus>,
     pub(crate) topologies: Topologies,
     pub(crate) clients: Clients,
     counters: Vec<Arc<Counters>>,
@@ -137,6 +140,7 @@ impl Shared {
             by_addr: Arc::default(),
             by_user: Arc::default(),
             watcher,
+            reloads: Arc::default(),
             topologies,
             clients: Clients::default(),
             counters,

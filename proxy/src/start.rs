@@ -11,9 +11,9 @@ use ringtail_cluster::{Servers, Topology, WatchOptions, Watcher};
 use ringtail_net::config::shown;
 use ringtail_net::listener::is_loopback;
 use ringtail_net::outbox::OutputLimits;
-use ringtail_net::shutdown::Hangups;
 use ringtail_net::{
-    Exposure, Listener, Problem, Secret, Shutdown, TlsClient, TlsServer, Workers, exit, read_secret, workers,
+    Entry, Exposure, Life, Listener, Password, Problem, Reloads, Shutdown, TlsClient, TlsServer, Workers,
+    exit,
 };
 use ringtail_protocol::acl::{Access, Users};
 
@@ -30,10 +30,11 @@ pub const PROGRAM: &str = "ringtail-proxy";
 
 /// What the options name, read and checked.
 struct Checked {
-    tls: Option<TlsServer>,
+    entry: Entry,
+    password: Option<Password>,
     users: Users,
     server_tls: Option<TlsClient>,
-    server_password: Option<Secret>,
+    server_password: Option<Password>,
     exposure: Exposure,
     timeout: Duration,
     threads: usize,
@@ -48,7 +49,8 @@ pub fn run(options: &Options, check_only: bool) -> ExitCode {
         Ok(checked) => checked,
         Err(problem) => return fail(problem),
     };
-    let listener = match Listener::bind(options.addr.as_deref().unwrap_or(DEFAULT_ADDR), checked.exposure) {
+    let addr = options.addr.as_deref().unwrap_or(DEFAULT_ADDR);
+    let listener = match Listener::at(&options.life().place(addr), checked.exposure) {
         Ok(listener) => listener,
         Err(problem) => return fail(problem),
     };
@@ -78,11 +80,13 @@ fn refused(refusal: &ringtail_cluster::Refusal) -> Problem {
 }
 
 fn check(options: &Options) -> Result<Checked, Problem> {
-    let tls = listener_tls(options)?;
+    let (cert, key) = (options.cert.as_deref(), options.key.as_deref());
+    let tls =
+        TlsServer::from_flags(cert, key, options.client_ca.as_deref(), options.tls_ticket_keys.as_deref())?;
     let server_tls = server_tls(options)?;
-    let password = options.requirepass_file.as_deref().map(read_secret).transpose()?;
-    let users = users_of(options, password.as_ref())?;
-    let server_password = options.server_password_file.as_deref().map(read_secret).transpose()?;
+    let password = options.requirepass_file.as_deref().map(Password::read).transpose()?;
+    let users = users_of(options, password.as_ref().map(Password::current).as_deref())?;
+    let server_password = options.server_password_file.as_deref().map(Password::read).transpose()?;
     let exposure = Exposure {
         encrypted: tls.is_some(),
         authenticated: !users.default_user().is_open() || options.client_ca.is_some(),
@@ -96,7 +100,18 @@ fn check(options: &Options) -> Result<Checked, Problem> {
     let threads = options.threads.map_or_else(cores, usize::from);
     check_members(options, server_tls.is_some() || exposure.insecure)?;
     let output_limits = output_limits(options)?;
-    Ok(Checked { tls, users, server_tls, server_password, exposure, timeout, threads, output_limits })
+    let entry = options.life().entry(tls)?;
+    Ok(Checked {
+        entry,
+        password,
+        users,
+        server_tls,
+        server_password,
+        exposure,
+        timeout,
+        threads,
+        output_limits,
+    })
 }
 
 fn output_limits(options: &Options) -> Result<(u64, u64, u64), Problem> {
@@ -107,18 +122,6 @@ fn output_limits(options: &Options) -> Result<(u64, u64, u64), Problem> {
         limits.change(text).map_err(problem)?;
     }
     Ok(limits.get())
-}
-
-fn listener_tls(options: &Options) -> Result<Option<TlsServer>, Problem> {
-    match (&options.cert, &options.key) {
-        (Some(cert), Some(key)) => TlsServer::new(cert, key, options.client_ca.as_deref()).map(Some),
-        (None, None) if options.client_ca.is_some() => {
-            Err(Problem::new("--client-ca needs TLS", "give --cert and --key too"))
-        }
-        (None, None) => Ok(None),
-        (Some(_), None) => Err(Problem::new("--cert without --key", "give both, or neither for plaintext")),
-        (None, Some(_)) => Err(Problem::new("--key without --cert", "give both, or neither for plaintext")),
-    }
 }
 
 fn server_tls(options: &Options) -> Result<Option<TlsClient>, Problem> {
@@ -164,15 +167,24 @@ fn is_beyond(addr: &str) -> bool {
 }
 
 fn serve(options: &Options, checked: Checked, listener: Listener, watcher: Watcher) -> std::io::Result<bool> {
-    let Checked { tls, users, server_tls, server_password, exposure, timeout, threads, output_limits } =
-        checked;
+    let Checked {
+        entry,
+        password,
+        users,
+        server_tls,
+        server_password,
+        exposure,
+        timeout,
+        threads,
+        output_limits,
+    } = checked;
     let settings = Settings {
         addr: listener.local_addr(),
         timeout,
         conns: usize::from(options.conns.unwrap_or(DEFAULT_CONNS)),
         dedicated: options.dedicated.unwrap_or(DEFAULT_DEDICATED) as usize,
         threads,
-        tls: tls.is_some(),
+        tls: entry.tls.is_some(),
         output_limits,
         live: Live::new(options),
         flags: shown(options),
@@ -180,33 +192,45 @@ fn serve(options: &Options, checked: Checked, listener: Listener, watcher: Watch
         server_tls,
         server_password,
         insecure: exposure.insecure,
+        life: options.life(),
     };
     let access = Access::new(users, options.acl_file.clone());
     let shared = Shared::new(settings, access, watcher.topologies().clone(), Some(watcher));
     shared.rates.set(options.rate.clone().unwrap_or_default());
+    let reloader = reloads(&shared, entry.tls.as_ref(), password.as_ref()).start(WatchOptions::default())?;
     let shutdown = Shutdown::new();
-    let (worker_shared, worker_tls) = (Arc::clone(&shared), tls.clone());
-    let body = move |context| worker::work(context, Arc::clone(&worker_shared), worker_tls.clone());
+    let (addr, tls) = (listener.local_addr(), if entry.tls.is_some() { "TLS" } else { "plaintext" });
+    let worker_shared = Arc::clone(&shared);
+    let body = move |context| worker::work(context, Arc::clone(&worker_shared), entry.clone());
     let workers = Workers::spawn("worker", threads, &shutdown, body)?;
-    workers::runtime()?.block_on(async {
-        tokio::task::spawn_local(shutdown.clone().on_signals());
-        tokio::task::spawn_local(reload_on_hangup(Arc::clone(&shared))?);
-        let (addr, tls) = (listener.local_addr(), if tls.is_some() { "TLS" } else { "plaintext" });
-        let members = shared.topologies.current().members().len();
-        tracing::info!(%addr, threads, members, "ready, {tls}");
-        listener.deal(&workers, &shutdown).await
-    })?;
-    let well = workers.join();
+    let members = shared.topologies.current().members().len();
+    let on_ready = Box::new(move || tracing::info!(%addr, threads, members, "ready, {tls}"));
+    let drain = shared.settings.life.drain_timeout;
+    let on_hangup = Box::new(move || shared.reload());
+    let status = format!("ready, {tls} on {addr}");
+    let well = Life { listener, workers, shutdown, reloader, on_hangup, drain, on_ready, status }.run()?;
     tracing::info!("stopped");
     Ok(well)
 }
 
-fn reload_on_hangup(shared: Arc<Shared>) -> std::io::Result<impl Future<Output = ()>> {
-    let mut hangups = Hangups::new()?;
-    Ok(async move {
-        loop {
-            hangups.next().await;
-            shared.reload();
-        }
-    })
+/// What is read again when its files change.
+fn reloads(shared: &Arc<Shared>, tls: Option<&TlsServer>, password: Option<&Password>) -> Reloads {
+    let mut reloads = Reloads::new(Arc::clone(&shared.reloads));
+    let settings = &shared.settings;
+    if let Some(tls) = tls {
+        tls.watch(&mut reloads);
+    }
+    if let Some(tls) = &settings.server_tls {
+        tls.watch("certificates for the servers", &mut reloads);
+    }
+    if let Some(password) = password {
+        let shared = Arc::clone(shared);
+        password.watch("password", &mut reloads, move |secret| {
+            shared.access.change(|users| users.set_default_password(Some(secret.expose())));
+        });
+    }
+    if let Some(password) = &settings.server_password {
+        password.watch("password of the servers", &mut reloads, |_| ());
+    }
+    reloads
 }

@@ -216,6 +216,7 @@ pub(crate) fn settings(timeout: Duration) -> Settings {
         server_tls: None,
         server_password: None,
         insecure: false,
+        life: Default::default(),
     }
 }
 

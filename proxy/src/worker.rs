@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringtail_cluster::Topology;
-use ringtail_net::{Accepted, Shutdown, TlsServer, WorkerContext};
+use ringtail_net::{Accepted, Entry, Shutdown, WorkerContext};
 use ringtail_protocol::reply::Resp;
 use ringtail_protocol::request::Batch;
 use tokio::sync::Notify;
@@ -62,11 +62,11 @@ struct Pool {
 }
 
 /// A worker thread's work, until shutdown.
-pub(crate) async fn work(context: WorkerContext, shared: Arc<Shared>, tls: Option<TlsServer>) {
+pub(crate) async fn work(context: WorkerContext, shared: Arc<Shared>, entry: Entry) {
+    let drain = shared.settings.life.drain_timeout;
     let (worker, mut tasks) = Worker::start(shared, context.index);
     spawn_local(Rc::clone(&worker).stop_at(context.shutdown.clone()));
-    let serving = context
-        .serve(limits::SHUTDOWN_GRACE, move |accepted| welcome(Rc::clone(&worker), accepted, tls.clone()));
+    let serving = context.serve(drain, move |accepted| welcome(Rc::clone(&worker), accepted, entry.clone()));
     tokio::select! {
         () = serving => {}
         // They run for ever. Without one of them every client would wait for ever, so the program ends instead.
@@ -75,9 +75,8 @@ pub(crate) async fn work(context: WorkerContext, shared: Arc<Shared>, tls: Optio
 }
 
 /// One client, from accept to its end.
-async fn welcome(worker: Rc<Worker>, accepted: Accepted, tls: Option<TlsServer>) {
-    let peer = accepted.peer;
-    if let Some((stream, place)) = admission::admit(&worker, accepted, tls.as_ref()).await {
+async fn welcome(worker: Rc<Worker>, accepted: Accepted, entry: Entry) {
+    if let Some((stream, peer, place)) = admission::admit(&worker, accepted, &entry).await {
         session::serve(worker, stream, peer).await;
         drop(place);
     }

@@ -120,6 +120,7 @@ const PARAMETERS: &[Parameter] = &[
     only!("cluster-enabled", "no"),
     fixed("databases", |_| crate::store::DATABASES.to_string()),
     live("default-ttl", |s| (s.settings.default_ttl.load(Relaxed) / 1000).to_string(), set_default_ttl),
+    fixed("drain-timeout", |s| of_life(s, "drain-timeout")),
     at_start("enable-debug-command", |s| s.settings.debug().to_owned(), set_debug),
     live("hash-max-listpack-entries", HASH_ENTRIES.0, HASH_ENTRIES.1),
     live("hash-max-listpack-value", HASH_VALUE.0, HASH_VALUE.1),
@@ -151,6 +152,7 @@ const PARAMETERS: &[Parameter] = &[
     only!("lazyfree-lazy-user-del", "yes"),
     only!("lazyfree-lazy-user-flush", "yes"),
     only!("list-compress-depth", "0"),
+    fixed("listen-fd", |s| of_life(s, "listen-fd")),
     live("list-max-listpack-size", LIST_SIZE.0, LIST_SIZE.1),
     live("list-max-ziplist-size", LIST_SIZE.0, LIST_SIZE.1),
     live("lua-memory-limit", |s| s.scripts.memory.load(Relaxed).to_string(), set_script_memory),
@@ -171,7 +173,10 @@ const PARAMETERS: &[Parameter] = &[
     live("notify-keyspace-events", notifications::text, notifications::set),
     fixed("port", |s| s.address.port().to_string()),
     fixed("proto-max-bulk-len", |_| limits::MAX_BULK.to_string()),
+    fixed("proxy-protocol", |s| of_life(s, "proxy-protocol")),
+    fixed("proxy-protocol-from", |s| of_life(s, "proxy-protocol-from")),
     live("requirepass", required_password, set_required_password),
+    fixed("reuse-port", |s| of_life(s, "reuse-port")),
     only!("save", ""),
     live("stream-node-max-bytes", STREAM_BYTES.0, STREAM_BYTES.1),
     live("stream-node-max-entries", STREAM_ENTRIES.0, STREAM_ENTRIES.1),
@@ -201,6 +206,7 @@ const PARAMETERS: &[Parameter] = &[
         |s| s.settings.idle_timeout.load(Relaxed).to_string(),
         |s, v| number(v, 0, i32::MAX.into()).map(|n| s.settings.idle_timeout.store(n as u64, Relaxed)),
     ),
+    fixed("tls-ticket-keys", |s| of_life(s, "tls-ticket-keys")),
     live(
         "tracking-table-max-keys",
         |s| s.store.tracked.most_keys.load(Relaxed).to_string(),
@@ -215,6 +221,12 @@ const PARAMETERS: &[Parameter] = &[
     live("zset-max-ziplist-entries", ZSET_ENTRIES.0, ZSET_ENTRIES.1),
     live("zset-max-ziplist-value", ZSET_VALUE.0, ZSET_VALUE.1),
 ];
+
+/// A flag about the program's life.
+fn of_life(server: &Server, name: &str) -> String {
+    let all = server.life().parameters().into_iter();
+    all.filter(|(known, _)| *known == name).map(|(_, value)| value).collect()
+}
 
 /// `requirepass` is the default user's password.
 fn required_password(server: &Server) -> String {

@@ -78,6 +78,7 @@ pub struct Client {
     pub outbox: Outbox,
     names: Mutex<Names>,
     killed: AtomicBool,
+    leaving: AtomicBool,
     unparked: AtomicBool,
     waiter: Mutex<Option<Arc<Waiter>>>,
     task: Mutex<Option<Task>>,
@@ -116,6 +117,7 @@ impl Client {
             outbox: Outbox::default(),
             names: Mutex::default(),
             killed: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
             unparked: AtomicBool::new(false),
             waiter: Mutex::default(),
             task: Mutex::default(),
@@ -193,6 +195,20 @@ impl Client {
     #[inline]
     pub fn is_killed(&self) -> bool {
         self.killed.load(Relaxed)
+    }
+
+    /// Has its connection end between two requests, from any thread.
+    pub fn ask_to_leave(&self) {
+        self.leaving.store(true, Relaxed);
+        if let Some(task) = &*self.task() {
+            task.waker.wake_by_ref();
+        }
+    }
+
+    /// Whether it is to end between two requests.
+    #[inline]
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Relaxed)
     }
 
     /// Queues a message in the version of the protocol that the client speaks.

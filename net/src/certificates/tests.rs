@@ -1,20 +1,21 @@
 use rcgen::{CertificateParams, date_time_ymd};
 
 use super::*;
+use crate::TlsServer;
 use crate::testing::{Pki, Scratch, make_ca, make_leaf};
-use crate::tls::{client_config, server_config};
+use crate::tls::client_config;
 
 /// The problem that starting with these files ends in, the directory left out.
 fn problem(scratch: &Scratch, cert: &Path, key: &Path) -> String {
-    let text = server_config(cert, key, None).unwrap_err().to_string();
+    let text = TlsServer::new(cert, key, None).unwrap_err().to_string();
     text.replace(scratch.path("").to_str().unwrap(), "")
 }
 
 #[test]
 fn good_files_are_taken() {
     let pki = Pki::new();
-    assert!(server_config(&pki.cert, &pki.key, None).is_ok());
-    assert!(server_config(&pki.cert, &pki.key, Some(&pki.ca)).is_ok());
+    assert!(TlsServer::new(&pki.cert, &pki.key, None).is_ok());
+    assert!(TlsServer::new(&pki.cert, &pki.key, Some(&pki.ca)).is_ok());
     assert!(client_config(Some(&pki.ca), Some(pki.identity())).is_ok());
 }
 

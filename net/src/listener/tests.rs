@@ -33,7 +33,9 @@ fn what_cannot_be_bound_says_what_to_do() {
     let problem = Listener::bind(&addr, OPEN).unwrap_err().to_string();
     assert_eq!(
         problem,
-        format!("{addr} is in use by another process: choose another --addr or stop that process")
+        format!(
+            "{addr} is in use by another process: choose another --addr or stop that process (or give --reuse-port to both)"
+        )
     );
     let foreign = Exposure { insecure: true, ..OPEN };
     let problem = Listener::bind("192.0.2.1:0", foreign).unwrap_err().to_string();

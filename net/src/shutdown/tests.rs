@@ -4,6 +4,18 @@ use std::process::{ChildStdout, Command, Stdio};
 use super::*;
 
 #[tokio::test]
+async fn it_is_asked_for_before_it_is_thrown() {
+    let shutdown = Shutdown::new();
+    shutdown.ask();
+    shutdown.asked().await;
+    assert!(!shutdown.is_triggered());
+    shutdown.trigger();
+    shutdown.ask();
+    assert!(shutdown.is_triggered(), "asking again takes nothing back");
+    shutdown.asked().await;
+}
+
+#[tokio::test]
 async fn every_clone_sees_it_once_thrown_and_those_who_come_later_too() {
     let shutdown = Shutdown::new();
     let waiting = tokio::spawn({
@@ -68,7 +80,7 @@ fn child() {
             hangups.next().await;
             println!("reloaded");
         }
-        shutdown.wait().await;
+        shutdown.asked().await;
         println!("stopping");
         if role == "stubborn" {
             std::future::pending::<()>().await;
@@ -78,7 +90,7 @@ fn child() {
 
 #[test]
 fn the_first_signal_asks_and_the_second_ends() {
-    for signal in ["INT", "TERM"] {
+    for (signal, code) in [("INT", exit::INTERRUPTED), ("TERM", 0)] {
         let mut polite = Child::start("polite");
         polite.expect("ready");
         polite.signal(signal);
@@ -90,7 +102,7 @@ fn the_first_signal_asks_and_the_second_ends() {
         stubborn.signal(signal);
         stubborn.expect("stopping");
         stubborn.signal(signal);
-        assert_eq!(stubborn.exit_code(), Some(exit::INTERRUPTED));
+        assert_eq!(stubborn.exit_code(), Some(code));
     }
 }
 

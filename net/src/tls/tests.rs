@@ -76,14 +76,69 @@ async fn mutual_tls_wants_a_certificate_of_the_client_ca() {
     assert_eq!(text(server), "the peer's certificate was not signed by the CA that we trust");
 }
 
-#[tokio::test]
-async fn tickets_only_without_client_certificates() {
+#[test]
+fn tickets_only_without_client_certificates() {
     let pki = Pki::new();
-    let plain = super::server_config(&pki.cert, &pki.key, None).unwrap();
+    let plain = pki.server().inner.config.load_full();
     assert!(plain.ticketer.enabled() && plain.send_tls13_tickets == 1);
-    let mutual = super::server_config(&pki.cert, &pki.key, Some(&pki.ca)).unwrap();
+    let mutual = pki.mutual_server().inner.config.load_full();
     assert!(!mutual.ticketer.enabled() && mutual.send_tls13_tickets == 0);
     assert!(!mutual.session_storage.can_cache());
+}
+
+fn fleet_server(pki: &Pki, keys: &str) -> TlsServer {
+    let keys = pki.scratch.write(&format!("keys-{}", &keys[..2]), keys);
+    TlsServer::from_flags(Some(&pki.cert), Some(&pki.key), None, Some(&keys)).unwrap().unwrap()
+}
+
+/// Whether the second of two connections goes on with the first one's session.
+async fn resumes(client: &TlsClient, first: &TlsServer, second: &TlsServer) -> bool {
+    let (server, near) = meet(first, client, "127.0.0.1").await;
+    let (mut server, mut near) = (server.unwrap(), near.unwrap());
+    assert!(!server.is_resumed());
+    server.write_all(b"x").await.unwrap();
+    // The ticket comes before it.
+    assert_eq!(read_some(&mut near, 1, 10).await, b"x");
+    let (server, _near) = meet(second, client, "127.0.0.1").await;
+    server.unwrap().is_resumed()
+}
+
+#[tokio::test]
+async fn a_session_goes_on_at_every_process_that_has_the_key() {
+    let pki = Pki::new();
+    let (one, other) = ("11".repeat(32), "22".repeat(32));
+    let [a, b, stranger] = [&one, &format!("{other}\n{one}"), &other].map(|keys| fleet_server(&pki, keys));
+    assert!(resumes(&pki.client(), &a, &a).await);
+    assert!(resumes(&pki.client(), &a, &b).await, "the first's key is the second's old one");
+    assert!(!resumes(&pki.client(), &a, &stranger).await);
+    assert!(!resumes(&pki.client(), &pki.server(), &pki.server()).await, "keys of their own");
+}
+
+#[tokio::test]
+async fn nothing_is_resumed_where_clients_show_certificates() {
+    let pki = Pki::new();
+    let client = TlsClient::new(Some(&pki.ca), Some(pki.identity())).unwrap();
+    let server = pki.mutual_server();
+    assert!(!resumes(&client, &server, &server).await);
+}
+
+#[test]
+fn flags_that_need_others_or_contradict_them_are_refused() {
+    let pki = Pki::new();
+    let (cert, key, ca) = (Some(pki.cert.as_path()), Some(pki.key.as_path()), Some(pki.ca.as_path()));
+    assert!(TlsServer::from_flags(None, None, None, None).unwrap().is_none());
+    for (given, expected) in [
+        ((cert, None, None, None), "--cert without --key"),
+        ((None, key, None, None), "--key without --cert"),
+        ((None, None, ca, None), "--client-ca needs TLS"),
+        ((None, None, None, ca), "--tls-ticket-keys needs TLS"),
+        ((cert, key, ca, ca), "--tls-ticket-keys with --client-ca"),
+        ((cert, key, None, cert), "is no key"),
+    ] {
+        let (cert, key, ca, keys) = given;
+        let problem = TlsServer::from_flags(cert, key, ca, keys).unwrap_err().to_string();
+        assert!(problem.contains(expected), "{problem}");
+    }
 }
 
 #[tokio::test]

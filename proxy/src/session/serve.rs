@@ -107,7 +107,7 @@ impl Session {
         state.poll_write(worker, cx);
         state.write_messages(worker);
         state.look_at_users(worker);
-        if state.is_done() || state.client.is_killed() || (worker.stopping.get() && state.is_idle()) {
+        if state.is_done() || state.client.is_killed() || (worker.stopping.get() && state.may_leave(cx)) {
             return Poll::Ready(Event::Done);
         }
         if !timed && state.wants_timer(worker) {

@@ -39,6 +39,12 @@ impl State {
         }
     }
 
+    /// Whether it can be closed without an answer lost: nothing was begun that is not finished, and no request has come that was not read.
+    pub(super) fn may_leave(&self, cx: &mut Context<'_>) -> bool {
+        let is_quiet = |stream: &Stream| stream.poll_read_ready(cx).is_pending() && !stream.has_unread();
+        self.is_idle() && self.stream.as_ref().is_none_or(is_quiet)
+    }
+
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(stream) = &self.stream else { return Poll::Ready(()) };
         // An error, or that there is no stream any more, shows at the read.

@@ -99,7 +99,10 @@ fn server(shared: &Shared, text: &mut String) -> std::fmt::Result {
         unix_time().as_micros()
     )?;
     write!(text, "uptime_in_seconds:{uptime}\r\nuptime_in_days:{}\r\n", uptime / 86400)?;
-    write!(text, "hz:10\r\nio_threads_active:{}\r\n", u8::from(shared.settings.threads > 1))
+    write!(text, "hz:10\r\nio_threads_active:{}\r\n", u8::from(shared.settings.threads > 1))?;
+    let reloads = &shared.reloads;
+    write!(text, "file_reloads:{}\r\nfile_reloads_refused:{}\r\n", reloads.taken(), reloads.refused())?;
+    write!(text, "file_refusal:{}\r\n", reloads.refusal())
 }
 
 fn clients(shared: &Shared, text: &mut String) -> std::fmt::Result {

@@ -39,6 +39,9 @@ pub(super) fn server(text: &mut Text, about: &mut About<'_, '_>) {
     text.put("lru_clock", now / 1000 % (1 << 24));
     text.put("executable", path(std::env::current_exe().ok().as_deref()));
     text.put("config_file", path(server.config_file()));
+    text.put("file_reloads", server.reloads.taken());
+    text.put("file_reloads_refused", server.reloads.refused());
+    text.put("file_refusal", server.reloads.refusal());
     text.put("io_threads_active", 0);
     text.put("worker_threads", server.counters.len());
     let (ip, port) = (server.address.ip(), server.address.port());
