@@ -45,7 +45,12 @@ impl Signal {
 impl Process {
     /// Starts a command, its output collected.
     pub fn start(name: &str, command: &mut Command) -> Process {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Process::start_with(name, command, Stdio::null())
+    }
+
+    /// As `start`, with something for it to read from (or a socket) as its descriptor 0.
+    pub fn start_with(name: &str, command: &mut Command, stdin: Stdio) -> Process {
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|e| panic!("can't start {name}: {e}"));
         let output = Arc::new(Mutex::new(Vec::new()));
         collect(child.stdout.take(), &output);

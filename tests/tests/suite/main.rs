@@ -14,6 +14,7 @@ mod front;
 mod garbage;
 mod hostile;
 mod linearizable;
+mod live;
 mod memory;
 mod model;
 mod panics;

@@ -9,10 +9,11 @@ const SOON: Duration = Duration::from_secs(5);
 
 #[test]
 fn signals_end_them_cleanly() {
+    // Idle connections don't hold it up, and half requests no longer than this.
+    let options = Options::args(&["--drain-timeout", "500ms"]);
     for signal in [Signal::Terminate, Signal::Interrupt] {
-        let mut server = Server::start(&Options::default());
-        let mut pool = Pool::start(&Options::default());
-        // Idle connections don't hold it up, nor do half requests.
+        let mut server = Server::start(&options);
+        let mut pool = Pool::start(&options);
         let mut idle: Vec<_> = [&server.endpoint, &pool.endpoint].map(|endpoint| endpoint.open()).into();
         idle.iter_mut().for_each(|conn| conn.send(b"*2\r\n$3\r\nGET").expect("sent"));
         for process in [&mut server.process, &mut pool.process] {
