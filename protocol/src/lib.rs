@@ -26,4 +26,5 @@ pub mod parameters;
 pub mod reply;
 pub mod request;
 pub mod stats;
+pub mod tracking;
 pub mod value;

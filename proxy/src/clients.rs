@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{
-    AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+    AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -11,6 +11,7 @@ use std::task::Waker;
 use ringtail_net::RateLimited;
 use ringtail_net::outbox::{Frame, Outbox, OutputLimits, Pushed};
 use ringtail_protocol::acl::{DEFAULT_USER, User};
+use ringtail_protocol::tracking::{Mode, NO_TRACKING};
 
 /// No command was sent yet.
 pub(crate) const NO_COMMAND: u16 = u16::MAX;
@@ -79,6 +80,9 @@ pub(crate) struct Client {
     blocked: AtomicU8,
     /// How many channels, patterns and shard channels it is subscribed to, by [`Kind`](crate::pubsub::Kind).
     pub(crate) subscriptions: [AtomicU32; 3],
+    tracking: AtomicU8,
+    redirection: AtomicI64,
+    gone: AtomicBool,
     /// Messages that it has not been sent yet.
     pub(crate) outbox: Outbox,
     names: Mutex<Names>,
@@ -118,6 +122,27 @@ impl Client {
     /// Whether it is subscribed to anything.
     pub(crate) fn is_subscribed(&self) -> bool {
         self.subscriptions.iter().any(|count| count.load(Relaxed) > 0)
+    }
+
+    /// How it tracks; empty = it doesn't.
+    pub(crate) fn tracking(&self) -> Mode {
+        Mode::from_bits_truncate(self.tracking.load(Relaxed))
+    }
+
+    /// Who is told of changes instead of it; 0 = itself, -1 = it doesn't track.
+    pub(crate) fn redirection(&self) -> i64 {
+        self.redirection.load(Relaxed)
+    }
+
+    /// Notes how it tracks, and who is told instead.
+    pub(crate) fn set_tracking(&self, mode: Mode, redirection: i64) {
+        self.tracking.store(mode.bits(), Relaxed);
+        self.redirection.store(redirection, Relaxed);
+    }
+
+    /// Whether its connection has ended.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Relaxed)
     }
 
     /// Queues a message; one that is too far behind is closed. Whether its session is to be told, since nothing waited before.
@@ -240,6 +265,9 @@ impl Clients {
             unsent: AtomicUsize::new(0),
             blocked: AtomicU8::new(FREE),
             subscriptions: Default::default(),
+            tracking: AtomicU8::new(0),
+            redirection: AtomicI64::new(NO_TRACKING),
+            gone: AtomicBool::new(false),
             outbox: Outbox::default(),
             names: Mutex::default(),
             killed: AtomicBool::new(false),
@@ -253,6 +281,7 @@ impl Clients {
     /// Takes a client off.
     pub(crate) fn remove(&self, id: u64) {
         if let Some(client) = self.all().remove(&id) {
+            client.gone.store(true, Relaxed);
             client.outbox.close();
         }
     }

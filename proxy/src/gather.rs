@@ -81,6 +81,7 @@ pub(crate) fn split(
             Err(Refusal::Fault(fault)) => faults.push((index, part.lane.member.fault(&fault))),
             _ => {
                 let target = Target::Part(Rc::clone(&gather), index as u32);
+                state.announce(worker, &part.lane);
                 part.lane.push(worker, state.db, target, |out| part.write(&request, split.width, out));
             }
         }
@@ -102,7 +103,7 @@ impl Answers {
 }
 
 impl Split {
-    fn of(worker: &Rc<Worker>, state: &State, request: &Request<'_>) -> Option<Self> {
+    fn of(worker: &Rc<Worker>, state: &mut State, request: &Request<'_>) -> Option<Self> {
         let topology = worker.topology();
         let width = usize::try_from(request.command.range.step).ok().filter(|width| *width > 0)?;
         if !(request.args.len() - 1).is_multiple_of(width) {
@@ -115,7 +116,7 @@ impl Split {
             let part = &mut part_of[topology.owner_index(slot)];
             if *part == u16::MAX {
                 *part = split.parts.len() as u16;
-                let lane = worker.lane_of(slot, state.resp, state.lane)?;
+                let lane = state.lane_of(worker, slot)?;
                 split.parts.push(Part { lane, keys: Vec::new() });
             }
             split.parts[usize::from(*part)].keys.push(key);

@@ -20,6 +20,7 @@ use std::task::Waker;
 use ringtail_net::Stream;
 use ringtail_protocol::frame::Scanner;
 use ringtail_protocol::reply::{Resp, write_request};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::fault::Fault;
@@ -29,6 +30,7 @@ use crate::member::{Member, Sight};
 use crate::pending::Target;
 use crate::session::Session;
 use crate::shared::Counters;
+use crate::tracking::Tracked;
 use crate::worker::Worker;
 
 pub(crate) use deadline::Deadlines;
@@ -60,6 +62,12 @@ pub(crate) struct Lane {
     core: RefCell<Core>,
     /// Already among those that the turn's end writes.
     pub(crate) touched: Cell<bool>,
+    /// The session that has it for itself, if one has.
+    tracked: Option<Rc<Tracked>>,
+    /// It was not there for a while, since something was read on it or could have been heard.
+    missed: Cell<bool>,
+    /// What else belongs to its connection.
+    receiver: RefCell<JoinSet<()>>,
     /// A pause before it is opened again is over now.
     hurry: Cell<bool>,
     /// The lane's own task.
@@ -68,6 +76,8 @@ pub(crate) struct Lane {
 
 struct Core {
     phase: Phase,
+    /// Who gets what the member pushes.
+    tracked: Option<Rc<Tracked>>,
     stream: Option<Stream>,
     /// What ended the stream, found outside of the lane's task.
     failed: Option<io::Error>,
@@ -97,11 +107,19 @@ struct Core {
 
 impl Lane {
     /// A lane, and its task.
-    pub(crate) fn start(worker: &Rc<Worker>, member: &Rc<Member>, resp: Resp) -> Rc<Self> {
+    pub(crate) fn start(
+        worker: &Rc<Worker>,
+        member: &Rc<Member>,
+        resp: Resp,
+        tracked: Option<&Rc<Tracked>>,
+    ) -> Rc<Self> {
         let lane = Rc::new(Self {
             member: Rc::clone(member),
             resp,
-            core: RefCell::new(Core::new(&worker.held)),
+            core: RefCell::new(Core::new(&worker.held, tracked.cloned())),
+            tracked: tracked.cloned(),
+            missed: Cell::new(false),
+            receiver: RefCell::default(),
             touched: Cell::new(false),
             hurry: Cell::new(false),
             task: RefCell::new(Waker::noop().clone()),
@@ -187,6 +205,40 @@ impl Lane {
         }
     }
 
+    /// Which version of the protocol it speaks.
+    pub(crate) fn resp(&self) -> Resp {
+        self.resp
+    }
+
+    /// Whether it is not known yet whether it can be opened.
+    pub(crate) fn is_opening(&self) -> bool {
+        matches!(self.core.borrow().phase, Phase::Opening)
+    }
+
+    /// Keeps a task for as long as its connection, in place of the last one's.
+    pub(crate) fn listen(&self, receiver: Option<impl Future<Output = ()> + 'static>) {
+        let mut tasks = JoinSet::new();
+        if let Some(receiver) = receiver {
+            tasks.spawn_local(receiver);
+        }
+        *self.receiver.borrow_mut() = tasks;
+    }
+
+    /// As if the member had pushed this; whether a session has the lane for itself.
+    #[cfg(test)]
+    pub(crate) fn hear(&self, worker: &Worker, push: &[u8]) -> bool {
+        self.tracked.as_ref().is_some_and(|tracked| {
+            tracked.pushed(worker, push);
+            true
+        })
+    }
+
+    /// Has its task give the connection up.
+    pub(crate) fn fail(&self, error: io::Error) {
+        self.core.borrow_mut().failed.get_or_insert(error);
+        self.look();
+    }
+
     /// Wakes the lane's task, to see that its member is gone.
     pub(crate) fn look(&self) {
         self.task.borrow().wake_by_ref();
@@ -194,9 +246,10 @@ impl Lane {
 }
 
 impl Core {
-    fn new(held: &Rc<Held>) -> Self {
+    fn new(held: &Rc<Held>, tracked: Option<Rc<Tracked>>) -> Self {
         Self {
             phase: Phase::Opening,
+            tracked,
             stream: None,
             failed: None,
             out: Vec::new(),

@@ -57,6 +57,7 @@ mod shared;
 pub mod start;
 #[cfg(test)]
 mod testing;
+mod tracking;
 mod transaction;
 mod turn;
 mod whole;

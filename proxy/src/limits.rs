@@ -117,6 +117,12 @@ pub const MESSAGES: usize = 64 << 10;
 /// How long a channel whose slot has moved is still listened to at its old owner, for those who learn of the move later.
 pub const LINGER: Duration = Duration::from_secs(2);
 
+/// Connections of one worker that track keys; each has a lane of its own to each member that it asks.
+pub const TRACKERS: usize = 1000;
+
+/// Invalidations of one session that wait for answers; more become one that is about all keys.
+pub const BEHIND: usize = 4096;
+
 /// Databases that a session can select, as Redis has them by default.
 pub const DATABASES: u8 = 16;
 

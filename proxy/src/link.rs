@@ -110,6 +110,13 @@ impl Link {
         Ok(self.id)
     }
 
+    /// Asks for what must not be refused; `refusal` begins the error. The answer.
+    pub(crate) async fn demand(&mut self, request: &[&[u8]], refusal: &str) -> io::Result<Vec<u8>> {
+        let answer = self.ask(request).await?;
+        accepted(&answer, refusal)?;
+        Ok(answer)
+    }
+
     async fn ask(&mut self, request: &[&[u8]]) -> io::Result<Vec<u8>> {
         let mut out = Vec::new();
         write_request(&mut out, request.iter().copied());
@@ -171,6 +178,11 @@ impl Link {
     /// Whether nothing is on its way, and the server keeps nothing for it.
     pub(crate) fn owes_nothing(&self) -> bool {
         !self.in_flight && !self.in_use
+    }
+
+    /// The stream, and what was read of it behind the last answer.
+    pub(crate) fn into_parts(self) -> (Stream, Vec<u8>) {
+        (self.stream, self.unread)
     }
 
     /// The stream, for a lane to share.

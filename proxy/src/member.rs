@@ -20,6 +20,7 @@ use crate::link::{Dialer, Link};
 use crate::own::Held;
 use crate::pubsub::{Audience, Feed};
 use crate::shared::Shared;
+use crate::tracking::Tracked;
 use crate::worker::Worker;
 
 /// What one worker has seen of one member, for `INFO servers` to read from any thread.
@@ -61,6 +62,8 @@ pub(crate) struct Member {
     pub(crate) label: String,
     /// By version of the protocol, because a server's answers depend on it.
     lanes: [RefCell<Vec<Rc<Lane>>>; 2],
+    /// Those that one session each has for itself.
+    tracked_lanes: RefCell<Vec<Rc<Lane>>>,
     /// For the proxy's own questions, which may take long.
     links: Option<Pool<Dialer>>,
     /// For sessions that need a connection of their own, by version of the protocol.
@@ -136,6 +139,7 @@ impl Member {
             audience: shared.audience(&label),
             label,
             lanes: Default::default(),
+            tracked_lanes: RefCell::default(),
             links: links(shared, addr, Resp::V2, shared.settings.conns),
             dedicated: [Resp::V2, Resp::V3].map(|resp| links(shared, addr, resp, shared.settings.dedicated)),
             feed: RefCell::default(),
@@ -162,9 +166,28 @@ impl Member {
         let mut lanes = self.lanes[resp as usize].borrow_mut();
         while lanes.len() <= index {
             self.sight.lanes.fetch_add(1, Relaxed);
-            lanes.push(Lane::start(worker, self, resp));
+            lanes.push(Lane::start(worker, self, resp, None));
         }
         Rc::clone(&lanes[index])
+    }
+
+    /// A lane for one session's tracking alone.
+    pub(crate) fn tracked_lane(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        resp: Resp,
+        tracked: &Rc<Tracked>,
+    ) -> Rc<Lane> {
+        self.sight.lanes.fetch_add(1, Relaxed);
+        let lane = Lane::start(worker, self, resp, Some(tracked));
+        self.tracked_lanes.borrow_mut().push(Rc::clone(&lane));
+        lane
+    }
+
+    /// A session's own lane has ended.
+    pub(crate) fn forget_tracked(&self, lane: &Rc<Lane>) {
+        self.sight.lanes.fetch_sub(1, Relaxed);
+        self.tracked_lanes.borrow_mut().retain(|other| !Rc::ptr_eq(other, lane));
     }
 
     /// The worker's subscriptions at this member.
@@ -185,7 +208,7 @@ impl Member {
 
     /// Runs `each` on every lane.
     pub(crate) fn each_lane(&self, mut each: impl FnMut(&Rc<Lane>)) {
-        for lanes in &self.lanes {
+        for lanes in self.lanes.iter().chain([&self.tracked_lanes]) {
             let lanes = lanes.borrow().clone();
             lanes.iter().for_each(&mut each);
         }
@@ -282,6 +305,11 @@ impl Member {
                 self.breaker.failed(Instant::now(), || error.to_string());
             }
         }
+    }
+
+    /// A connection was given up because it is not needed.
+    pub(crate) fn lane_closed(&self) {
+        self.sight.lanes_up.fetch_sub(1, Relaxed);
     }
 
     /// Said once, not at each retry.

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use crate::clients::{Client, Unblock};
 use crate::link::{Dialer, Link};
 use crate::session::Session;
+use crate::tracking;
 use crate::transaction::{self, across};
 use crate::whole::{self, Question};
 use crate::worker::Worker;
@@ -87,6 +88,7 @@ pub(crate) async fn answer(worker: &Rc<Worker>, session: &Rc<Session>, question:
         CommandId::Exec => transaction::exec(worker, session, question).await,
         CommandId::Watch => transaction::watch(worker, session, question).await,
         CommandId::Unwatch | CommandId::Discard => transaction::give_up(session).await,
+        CommandId::ClientTracking => tracking::run(worker, session, question).await,
         _ if waits(question) => blocking::wait(worker, session, question).await,
         _ if matches!(question.id.command().pool, PoolRule::Keys | PoolRule::Options) => {
             across::run(worker, question).await

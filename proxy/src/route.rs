@@ -217,7 +217,7 @@ pub(crate) fn to_slot(
     request: Request<'_>,
     slot: u16,
 ) -> Result<(), Hold> {
-    match worker.lane_of(slot, state.resp, state.lane) {
+    match state.lane_of(worker, slot) {
         Some(lane) => to_lane(worker, session, state, request, &lane),
         None => {
             state.reply(worker, |reply| reply.error(&STARTING));
@@ -239,6 +239,7 @@ pub(crate) fn to_lane(
         Ok(()) => {
             let ticket = state.sequence.take(state.muted());
             let target = Target::Session(Rc::clone(session), ticket);
+            state.announce(worker, lane);
             lane.push(worker, state.db, target, |out| request.write(out));
             Ok(())
         }

@@ -2,6 +2,9 @@
 //! order of the tickets.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ringtail_net::outbox::Frame;
 
 use crate::limits;
 
@@ -40,6 +43,8 @@ pub(crate) struct Sequence {
     alive: usize,
     /// Bytes in [`Place::Large`].
     large: usize,
+    /// Messages, each with the request behind whose answer it goes out, in order.
+    behind: VecDeque<(Ticket, Frame)>,
 }
 
 impl Sequence {
@@ -76,10 +81,10 @@ impl Sequence {
             return self.hold(index, answer);
         }
         if let Some(slot) = self.slots.pop_front() {
-            self.first = self.first.wrapping_add(1);
             if !slot.muted {
                 out.extend_from_slice(answer);
             }
+            self.popped(out);
             self.release(out);
         }
     }
@@ -100,12 +105,40 @@ impl Sequence {
                 }
             }
             self.slots.pop_front();
-            self.first = self.first.wrapping_add(1);
+            self.popped(out);
         }
         if self.alive == 0 {
             self.spill.clear();
             self.spill.shrink_to(limits::KEEP_BUFFER);
         }
+    }
+
+    /// The first request is answered: what was kept behind its answer follows.
+    #[inline]
+    fn popped(&mut self, out: &mut Vec<u8>) {
+        let answered = Ticket(self.first);
+        self.first = self.first.wrapping_add(1);
+        while let Some((_, message)) = self.behind.pop_front_if(|(ticket, _)| *ticket == answered) {
+            out.extend_from_slice(&message);
+        }
+    }
+
+    /// Keeps a message until all that is on its way now is answered. `false` if nothing is: it may go at once.
+    pub(crate) fn keep_behind(&mut self, message: &Frame) -> bool {
+        let Some(last) = self.slots.len().checked_sub(1) else { return false };
+        let newest = Ticket(self.first.wrapping_add(last as u32));
+        self.behind.push_back((newest, Arc::clone(message)));
+        true
+    }
+
+    /// How many messages are kept.
+    pub(crate) fn behind(&self) -> usize {
+        self.behind.len()
+    }
+
+    /// Drops the messages that are kept.
+    pub(crate) fn drop_behind(&mut self) {
+        self.behind.clear();
     }
 
     fn hold(&mut self, index: usize, answer: &[u8]) {
@@ -145,6 +178,7 @@ impl Sequence {
         if self.slots.is_empty() {
             self.spill = Vec::new();
             self.slots.shrink_to(64);
+            self.behind = VecDeque::new();
         }
     }
 }

@@ -33,6 +33,7 @@ use crate::rates::Bucket;
 use crate::seats::Seat;
 use crate::sequence::{Sequence, Ticket};
 use crate::shared::Counters;
+use crate::tracking::Tracking;
 use crate::transaction::Transaction;
 use crate::worker::Worker;
 
@@ -118,6 +119,7 @@ pub(crate) struct State {
     /// What MULTI and WATCH have begun.
     pub(crate) transaction: Option<Box<Transaction>>,
     subscriptions: Option<Box<Subscriptions>>,
+    pub(crate) tracking: Option<Box<Tracking>>,
 }
 
 impl Session {
@@ -148,6 +150,23 @@ impl Session {
     pub(crate) fn push(self: &Rc<Self>, worker: &Worker, frame: &Frame) {
         if self.client.push(frame, &worker.shared.output_limits) {
             worker.turn.touch_session(self);
+        }
+    }
+
+    /// The same, behind the answers to all that is on its way. When too much is kept, `all` stands for it.
+    pub(crate) fn push_behind(self: &Rc<Self>, worker: &Worker, frame: &Frame, all: impl FnOnce() -> Frame) {
+        let mut state = self.state.borrow_mut();
+        let sequence = &mut state.sequence;
+        let kept = match sequence.behind() < limits::BEHIND {
+            true => sequence.keep_behind(frame),
+            false => {
+                sequence.drop_behind();
+                sequence.keep_behind(&all())
+            }
+        };
+        drop(state);
+        if !kept {
+            self.push(worker, frame);
         }
     }
 
@@ -228,6 +247,7 @@ impl State {
             reply_mode: ReplyMode::On,
             transaction: None,
             subscriptions: None,
+            tracking: None,
         };
         state.begin_as_default(worker);
         state

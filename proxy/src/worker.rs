@@ -1,6 +1,7 @@
 //! One worker: everything that its connections share, on one thread and without a lock.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::member::Member;
 use crate::pubsub::Hub;
 use crate::session;
 use crate::shared::{Counters, Shared};
+use crate::tracking::Tracked;
 use crate::turn::{Turn, flush_turns};
 
 /// The buffers that one session's turn works in.
@@ -43,6 +45,8 @@ pub(crate) struct Worker {
     /// What its sessions and lanes hold.
     pub(crate) held: Rc<Held>,
     pub(crate) door: Door,
+    /// The sessions that track keys, by their clients' numbers.
+    pub(crate) trackers: RefCell<BTreeMap<u64, Rc<Tracked>>>,
     pool: RefCell<Pool>,
     spare: RefCell<Vec<Vec<u8>>>,
     free_lane: Cell<Option<usize>>,
@@ -105,6 +109,7 @@ impl Worker {
             desk: RefCell::default(),
             answers: RefCell::default(),
             hub: Hub::default(),
+            trackers: RefCell::default(),
             pool: RefCell::new(Pool { members: Vec::new(), topology }),
             spare: RefCell::default(),
             free_lane: Cell::new(None),
@@ -152,6 +157,8 @@ impl Worker {
         old.iter().for_each(|member| member.retire());
         self.hub.move_to(self);
         self.adopted.notify_waiters();
+        let trackers: Vec<Rc<Tracked>> = self.trackers.borrow().values().cloned().collect();
+        trackers.iter().for_each(|tracked| tracked.slots_moved(self));
         // Opened before they are needed, so that it is known which members are up.
         members.iter().for_each(|member| drop(member.lane(self, Resp::V2, 0)));
     }

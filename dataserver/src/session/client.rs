@@ -1,7 +1,6 @@
 //! What every thread may ask of a client, and send to it.
 
 use super::message::Message;
-use super::tracking::{Mode, NO_TRACKING};
 use super::wake::{self, Task};
 use crate::blocking::Waiter;
 use crate::hub::Kind;
@@ -13,6 +12,7 @@ use ringtail_net::RateLimited;
 use ringtail_net::outbox::{Frame, Outbox, OutputLimits, Pushed};
 use ringtail_protocol::acl::User;
 use ringtail_protocol::reply::{Reply, Resp};
+use ringtail_protocol::tracking::{Mode, NO_TRACKING};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};

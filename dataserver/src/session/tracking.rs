@@ -6,33 +6,9 @@ use crate::store::tracked::Tracker;
 use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use crate::sync::{Mutex, MutexGuard, RwLock};
 use ringtail_protocol::reply::Reply;
+use ringtail_protocol::tracking::{CHANNEL, Mode, NO_TRACKING, Prefixes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
-
-/// Where RESP2 connections get invalidations, when other connections redirect theirs to them.
-const CHANNEL: &[u8] = b"__redis__:invalidate";
-
-bitflags::bitflags! {
-    /// What CLIENT TRACKING ON was given, and what came of it.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    pub struct Mode: u8 {
-        /// Tracking is on.
-        const ON = 1;
-        /// All keys, or those with some prefixes, whether they were read or not.
-        const BCAST = 1 << 1;
-        /// Only what is read right after CLIENT CACHING YES.
-        const OPTIN = 1 << 2;
-        /// All but what is read right after CLIENT CACHING NO.
-        const OPTOUT = 1 << 3;
-        /// Not what the client itself changes.
-        const NOLOOP = 1 << 4;
-        /// The client that is to be told in its place has gone.
-        const BROKEN = 1 << 5;
-    }
-}
-
-/// Redirection, for CLIENT GETREDIR: tracking is off.
-pub const NO_TRACKING: i64 = -1;
 
 /// What is of no use any more.
 #[derive(Clone, Copy)]
@@ -200,7 +176,7 @@ pub struct Tracking {
     listener: Arc<Listener>,
     listeners: Arc<Listeners>,
     store: Arc<Store>,
-    prefixes: BTreeSet<Box<[u8]>>,
+    prefixes: Prefixes,
     /// CLIENT CACHING was given for the next command.
     pub caching: bool,
 }
@@ -214,7 +190,7 @@ impl Tracking {
             listener,
             listeners: Arc::clone(listeners),
             store: Arc::clone(store),
-            prefixes: BTreeSet::new(),
+            prefixes: Prefixes::new(),
             caching: false,
         }
     }
@@ -237,7 +213,7 @@ impl Tracking {
     }
 
     /// The prefixes of BCAST mode.
-    pub fn prefixes(&self) -> &BTreeSet<Box<[u8]>> {
+    pub fn prefixes(&self) -> &Prefixes {
         &self.prefixes
     }
 

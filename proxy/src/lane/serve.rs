@@ -19,6 +19,7 @@ use crate::fault::Fault;
 use crate::limits;
 use crate::link::closed;
 use crate::pending::Target;
+use crate::tracking;
 use crate::worker::Worker;
 
 /// Runs the lane's task, and again if it panics: the lane's sessions go on, with an error for what they wait for.
@@ -34,10 +35,10 @@ pub(super) async fn supervise(lane: Rc<Lane>, worker: Rc<Worker>) {
 async fn run(lane: Rc<Lane>, worker: Rc<Worker>) {
     let mut failures = 0;
     while !lane.is_over() {
-        match open(&lane.member, &worker, lane.resp).await {
-            Ok(stream) => {
+        match lane.open(&worker).await {
+            Ok((stream, unread)) => {
                 let since = Instant::now();
-                lane.up(stream);
+                lane.up(&worker, stream, unread);
                 let error = poll_fn(|cx| lane.serve(&worker, cx)).await;
                 // A server that breaks every connection at once is not to be dialled in a tight loop.
                 failures = if since.elapsed() > limits::RECONNECT_MOST { 0 } else { failures + 1 };
@@ -50,7 +51,10 @@ async fn run(lane: Rc<Lane>, worker: Rc<Worker>) {
         }
         lane.pause(backoff(failures)).await;
     }
-    lane.down(&worker, "it has left the topology".into());
+    match lane.has_ended() {
+        true => lane.member.forget_tracked(&lane),
+        false => lane.down(&worker, "it has left the topology".into()),
+    }
 }
 
 /// The first retry is at once.
@@ -62,8 +66,25 @@ pub(crate) fn backoff(failures: u32) -> Duration {
 }
 
 impl Lane {
+    async fn open(self: &Rc<Self>, worker: &Rc<Worker>) -> Result<(Stream, Vec<u8>), String> {
+        match &self.tracked {
+            None => Ok((open(&self.member, worker, self.resp).await?, Vec::new())),
+            Some(tracked) => tracking::open(self, tracked, worker).await,
+        }
+    }
+
+    /// Whether the session that has it for itself has no more use for it.
+    fn has_ended(&self) -> bool {
+        self.tracked.as_ref().is_some_and(|tracked| tracked.has_ended())
+    }
+
+    /// Whether no new requests come.
+    fn is_left(&self) -> bool {
+        self.member.retired.get() || self.has_ended()
+    }
+
     fn is_over(&self) -> bool {
-        self.member.retired.get() && self.core.borrow().pending.is_empty()
+        self.is_left() && self.core.borrow().pending.is_empty()
     }
 
     /// Keeps the way to wake the lane's task.
@@ -86,13 +107,23 @@ impl Lane {
         .await;
     }
 
-    fn up(&self, stream: Stream) {
+    fn up(&self, worker: &Worker, stream: Stream, unread: Vec<u8>) {
         let mut core = self.core.borrow_mut();
         core.phase = Phase::Up;
         core.stream = Some(stream);
+        if !unread.is_empty() {
+            core.begin_with(worker, unread);
+        }
         core.write();
         drop(core);
         self.member.lane_up();
+        if let Some(tracked) = &self.tracked {
+            // What changed in between nobody was told.
+            if self.missed.take() && tracked.is_broadcast() {
+                tracked.forget_all(worker);
+            }
+            tracked.settled.notify_waiters();
+        }
     }
 
     /// Reads what comes until the stream ends; the error says how.
@@ -118,8 +149,8 @@ impl Lane {
         if let Some(error) = core.failed.take() {
             return Poll::Ready(Err(error));
         }
-        if self.member.retired.get() && core.pending.is_empty() {
-            return Poll::Ready(Err(io::Error::other("it has left the topology")));
+        if self.is_left() && core.pending.is_empty() {
+            return Poll::Ready(Err(io::Error::other("it is not needed any more")));
         }
         core.poll_write(cx)?;
         let Some(stream) = &core.stream else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
@@ -136,8 +167,16 @@ impl Lane {
     /// requests may queue up for it.
     fn broke(&self, worker: &Worker, error: &io::Error) {
         let targets = self.reset(Phase::Opening);
-        self.member.lane_broke(error);
+        match self.has_ended() {
+            true => self.member.lane_closed(),
+            false => self.member.lane_broke(error),
+        }
         self.give_up(worker, &targets, &Fault::Lost(error.to_string()));
+        if let Some(tracked) = &self.tracked {
+            // Of what was read on it nobody hears any more.
+            self.missed.set(true);
+            tracked.forget_all(worker);
+        }
     }
 
     /// It could not be opened: nothing that waits for it was sent.
@@ -145,6 +184,10 @@ impl Lane {
         let targets = self.reset(Phase::Down(Arc::clone(&why)));
         self.member.lane_down(&why);
         self.give_up(worker, &targets, &Fault::Down(why));
+        if let Some(tracked) = &self.tracked {
+            self.missed.set(true);
+            tracked.settled.notify_waiters();
+        }
     }
 
     /// The breaker has opened: who waits for the lane to be opened, or for room in it, is told so instead.
@@ -232,6 +275,15 @@ impl Core {
         full
     }
 
+    /// What was read behind the answers of its opening.
+    #[cold]
+    fn begin_with(&mut self, worker: &Worker, unread: Vec<u8>) {
+        match self.hand_out(worker, &unread) {
+            Ok(used) => self.partial = unread[used..].to_vec(),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
     /// Gives each complete answer at the start of `buf` to its target: how many bytes that were.
     fn hand_out(&mut self, worker: &Worker, buf: &[u8]) -> io::Result<usize> {
         let mut at = 0;
@@ -240,7 +292,11 @@ impl Core {
             let answer = &buf[at..at + len];
             at += len;
             // A push of RESP3 answers no request.
-            if answer[0] != b'>' {
+            let is_push = answer[0] == b'>';
+            if let Some(tracked) = &self.tracked {
+                if is_push { tracked.pushed(worker, answer) } else { tracked.answered() }
+            }
+            if !is_push {
                 self.answer_next(worker, answer)?;
             }
         }
@@ -252,7 +308,9 @@ impl Core {
         let Some(target) = self.pending.pop_front() else { return Err(garbage(NotAReply)) };
         self.deadlines.answered();
         match target {
-            Target::Select if answer[0] != b'+' => Err(io::Error::other("it refused a SELECT")),
+            Target::Select if answer[0] != b'+' => {
+                Err(io::Error::other("it refused a SELECT or a CLIENT CACHING"))
+            }
             Target::Select | Target::Expired => Ok(()),
             target => {
                 self.in_time = true;

@@ -14,6 +14,7 @@ use ringtail_protocol::number::parse_i64;
 use super::{Call, Done};
 use crate::clients::{Client, Unblock};
 use crate::session::ReplyMode;
+use crate::tracking;
 
 pub(super) fn client(call: &mut Call<'_>) -> Done {
     match call.request.command.id {
@@ -29,6 +30,19 @@ pub(super) fn client(call: &mut Call<'_>) -> Done {
         CommandId::ClientNoEvict => switch(call, |client| &client.no_evict),
         // Noted for CLIENT LIST: lanes are shared, so that the servers count its look-ups as use all the same.
         CommandId::ClientNoTouch => switch(call, |client| &client.no_touch),
+        CommandId::ClientCaching => {
+            tracking::caching(call.state, &call.request.args[2])?;
+            ok(call)
+        }
+        CommandId::ClientGetredir => {
+            let redirection = call.state.client.redirection();
+            call.state.reply(call.worker, |reply| reply.int(redirection));
+            Ok(())
+        }
+        CommandId::ClientTrackinginfo => {
+            tracking::info(call.state, call.worker);
+            Ok(())
+        }
         _ => Err(errors::INTERNAL),
     }
 }

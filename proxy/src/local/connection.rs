@@ -44,6 +44,7 @@ pub(super) fn quit(call: &mut Call<'_>) -> Done {
 pub(super) fn reset(call: &mut Call<'_>) -> Done {
     let state = &mut *call.state;
     state.unsubscribe_all(call.worker);
+    state.stop_tracking(call.worker);
     state.select(0);
     state.transaction = None;
     state.set_resp(Resp::V2);

@@ -51,7 +51,11 @@ pub(super) fn hello(call: &mut Call<'_>) -> Done {
         call.state.client.names().name = name;
     }
     if let Some(resp) = wishes.resp {
+        let other = resp != call.state.resp;
         call.state.set_resp(resp);
+        if other {
+            call.state.track_anew(call.worker);
+        }
     }
     introduce(call);
     Ok(())

@@ -52,6 +52,7 @@ impl Drop for Registered<'_> {
     fn drop(&mut self) {
         if let Ok(mut state) = self.1.state.try_borrow_mut() {
             state.unsubscribe_all(self.0);
+            state.stop_tracking(self.0);
         }
         self.0.shared.clients.remove(self.1.client.id);
     }

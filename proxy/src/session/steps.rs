@@ -79,6 +79,7 @@ impl State {
         if self.reply_mode == ReplyMode::SkipNext {
             self.reply_mode = ReplyMode::Skip;
         }
+        self.begin_caching();
     }
 
     #[inline]
@@ -87,6 +88,7 @@ impl State {
             self.reply_mode = ReplyMode::On;
         }
         self.paid = false;
+        self.end_caching();
     }
 
     /// The request was not run after all.
@@ -94,6 +96,7 @@ impl State {
         if self.reply_mode == ReplyMode::Skip {
             self.reply_mode = ReplyMode::SkipNext;
         }
+        self.take_back_caching();
     }
 
     /// Takes the request that the hold is about off what is unread.

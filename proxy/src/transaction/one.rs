@@ -39,7 +39,7 @@ pub(super) fn send(
     state: &mut State,
     slot: u16,
 ) -> Result<(), Hold> {
-    let Some(lane) = worker.lane_of(slot, state.resp, state.lane) else {
+    let Some(lane) = state.lane_of(worker, slot) else {
         state.reply(worker, |reply| reply.error(&errors::INTERNAL));
         return Ok(());
     };

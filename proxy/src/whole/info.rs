@@ -113,7 +113,8 @@ fn clients(shared: &Shared, text: &mut String) -> std::fmt::Result {
     write!(text, "maxclients_per_user:{}\r\n", live.max_clients_per_user.load(Relaxed))?;
     let clients = shared.clients.list();
     let subscribers = clients.iter().filter(|client| client.is_subscribed()).count();
-    write!(text, "pubsub_clients:{subscribers}\r\n")
+    let trackers = clients.iter().filter(|client| !client.tracking().is_empty()).count();
+    write!(text, "pubsub_clients:{subscribers}\r\ntracking_clients:{trackers}\r\n")
 }
 
 /// The proxy's own memory: it holds no keys.

@@ -3,7 +3,7 @@
 //! Clients read and keep what they read until they are told otherwise, while others change the same keys in every way. When all
 //! is quiet again, a copy that was kept must be what the server has.
 
-use ringtail_tests::harness::{Options, Server, pause, say};
+use ringtail_tests::harness::{Options, Pool, Server, pause, say, wait_for, write_servers};
 use ringtail_tests::resp::{Conn, Endpoint, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -138,6 +138,15 @@ impl Reader {
         }
     }
 
+    /// Reads until it is so; `false` if that takes longer.
+    fn is_told_within(&mut self, time: Duration, so: impl Fn(&HashMap<String, Value>) -> bool) -> bool {
+        wait_for(time, || {
+            self.conn.send(b"PING\r\n").expect("a proxy that takes requests");
+            assert_eq!(self.reply(), Value::Simple("PONG".into()));
+            so(&self.copies)
+        })
+    }
+
     /// Copies that are not what the server has, once all was told.
     fn stale(&mut self, truth: &mut Conn) -> Vec<String> {
         self.conn.send(b"PING\r\n").expect("a server that takes requests");
@@ -169,11 +178,15 @@ fn write(endpoint: &Endpoint, seed: u64) {
     }
 }
 
-fn nothing_is_missed(table: usize) {
+fn nothing_is_missed_by_a_server(table: usize) {
     let server = Server::start(&Options::args(&["--threads", "4"]));
-    let (endpoint, mut truth) = (server.endpoint.clone(), server.endpoint.open());
     let line = format!("CONFIG SET tracking-table-max-keys {table}");
-    assert!(truth.run(&line).is_ok());
+    assert!(server.endpoint.open().run(&line).is_ok());
+    nothing_is_missed(&server.endpoint);
+}
+
+fn nothing_is_missed(endpoint: &Endpoint) {
+    let mut truth = endpoint.open();
     let done = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> = (0..2 * KINDS.len())
         .map(|i| {
@@ -205,10 +218,48 @@ fn nothing_is_missed(table: usize) {
 
 #[test]
 fn no_copy_outlives_its_key() {
-    nothing_is_missed(1_000_000);
+    nothing_is_missed_by_a_server(1_000_000);
 }
 
 #[test]
 fn no_copy_outlives_its_key_when_few_are_tracked() {
-    nothing_is_missed(KEYS / 4);
+    nothing_is_missed_by_a_server(KEYS / 4);
+}
+
+#[test]
+fn no_copy_outlives_its_key_through_a_proxy() {
+    nothing_is_missed(&Pool::start(&Options::args(&["--threads", "2"])).endpoint);
+}
+
+/// As members come and go: what was read from one that died, or from one that owns the key no more, is forgotten too.
+#[test]
+fn no_copy_outlives_its_member() {
+    let mut pool = Pool::start(&Options::args(&["--threads", "2"]));
+    let (mut reader, mut writer) = (Reader::new(&pool.endpoint, &KINDS[0]), pool.endpoint.open());
+    let keys: Vec<String> = (0..KEYS).map(|i| format!("key:{i}")).collect();
+    let read_all = |reader: &mut Reader| {
+        for key in &keys {
+            let request = vec!["GET".to_owned(), key.clone()];
+            reader.conn.send(&ringtail_tests::resp::request(&request)).expect("a proxy");
+            let reply = reader.reply();
+            reader.keep(&request, reply);
+        }
+    };
+    keys.iter().for_each(|key| assert!(writer.call(&["SET", key, "1"]).is_ok()));
+    read_all(&mut reader);
+    assert_eq!(reader.copies.len(), KEYS);
+    pool.members.process(1).kill();
+    assert!(reader.is_told_within(Duration::from_secs(5), |copies| copies.is_empty()), "of the death");
+    pool.members.restart(1);
+    let up =
+        wait_for(Duration::from_secs(10), || keys.iter().all(|key| writer.call(&["SET", key, "2"]).is_ok()));
+    assert!(up, "it does not come back");
+    read_all(&mut reader);
+    assert!(reader.copies.values().all(|copy| copy.text() == "2"));
+    let ports = pool.members.ports();
+    write_servers(&pool.servers_json, &ports[..2]);
+    assert!(
+        reader.is_told_within(Duration::from_secs(10), |copies| copies.is_empty()),
+        "of the slots that moved"
+    );
 }

@@ -13,15 +13,13 @@ Client = row("client", -2, flags!())
 
 ClientCaching = row("client|caching", 3, flags!(NOSCRIPT LOADING STALE))
     .about("6.0.0", "O(1)", "Says whether what the next command reads is tracked.")
-    .args(&[one_of("mode", &[word("yes", "YES"), word("no", "NO")])])
-    .pool(PoolRule::Refused);
+    .args(&[one_of("mode", &[word("yes", "YES"), word("no", "NO")])]);
 
 ClientGetname = row("client|getname", 2, flags!(NOSCRIPT LOADING STALE))
     .about("2.6.9", "O(1)", "Returns the connection's name.");
 
 ClientGetredir = row("client|getredir", 2, flags!(NOSCRIPT LOADING STALE))
-    .about("6.0.0", "O(1)", "Returns the number of the client that is told what changes in place of this one.")
-    .pool(PoolRule::Refused);
+    .about("6.0.0", "O(1)", "Returns the number of the client that is told what changes in place of this one.");
 
 ClientHelp = row("client|help", 2, flags!(LOADING STALE))
     .about("5.0.0", "O(1)", "Lists the subcommands.");
@@ -106,11 +104,10 @@ ClientTracking = row("client|tracking", -3, flags!(NOSCRIPT LOADING STALE))
         word("bcast", "BCAST").opt(), word("optin", "OPTIN").opt(), word("optout", "OPTOUT").opt(),
         word("noloop", "NOLOOP").opt(),
     ])
-    .pool(PoolRule::Refused);
+    .pool(PoolRule::Own);
 
 ClientTrackinginfo = row("client|trackinginfo", 2, flags!(NOSCRIPT LOADING STALE))
-    .about("6.2.0", "O(1)", "Describes the connection's tracking.")
-    .pool(PoolRule::Refused);
+    .about("6.2.0", "O(1)", "Describes the connection's tracking.");
 ClientUnblock = row("client|unblock", -3, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("5.0.0", "O(log N), N connections", "Ends the waiting of a client that is blocked.")
     .args(&[

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use ringtail_protocol::command::COMMANDS;
 use ringtail_protocol::errors::{self, Error, printable};
 use ringtail_protocol::number::parse_u64;
+use ringtail_protocol::tracking::Mode;
 
 use super::super::{Call, Done};
 use crate::clients::Client;
@@ -98,20 +99,25 @@ pub(crate) fn line(client: &Client, now: u64) -> String {
     format!(
         "id={id} addr={peer} laddr={local} fd={fd} name={} age={age} idle={idle} flags={} db={db} sub={sub} psub={psub} \
          ssub={ssub} multi=-1 qbuf={unread} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={unsent} oll=0 \
-         omem={unsent} tot-mem={} events=r cmd={command} user={} redir=-1 resp={resp} lib-name={} lib-ver={}\n",
+         omem={unsent} tot-mem={} events=r cmd={command} user={} redir={} resp={resp} lib-name={} lib-ver={}\n",
         names.name,
         flags(client),
         size_of::<Client>() + unread + unsent,
         String::from_utf8_lossy(&client.user_name()),
+        client.redirection(),
         names.library,
         names.version,
     )
 }
 
 fn flags(client: &Client) -> String {
+    let tracking = client.tracking();
     let flag = |set: bool, letter: char| set.then_some(letter);
     let flags = [
         flag(client.is_subscribed(), 'P'),
+        flag(!tracking.is_empty(), 't'),
+        flag(tracking.contains(Mode::BROKEN), 'R'),
+        flag(tracking.contains(Mode::BCAST), 'B'),
         flag(client.no_evict.load(Relaxed), 'e'),
         flag(client.no_touch.load(Relaxed), 'T'),
     ];
