@@ -24,6 +24,7 @@ mod rate_limited;
 mod read;
 mod reload;
 mod replace;
+mod round_trip;
 pub mod secret;
 mod session;
 pub mod shutdown;

@@ -13,6 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::BufMut;
 use socket2::{SockRef, TcpKeepalive};
@@ -22,6 +23,7 @@ use tokio::time::timeout;
 
 use crate::limits;
 use crate::listener::{Accepted, Live};
+use crate::round_trip::round_trip;
 use crate::session::Session;
 use crate::tls::TlsServer;
 
@@ -99,6 +101,11 @@ impl Stream {
     /// The descriptor's number, for `CLIENT LIST`.
     pub fn raw_fd(&self) -> RawFd {
         self.socket.as_raw_fd()
+    }
+
+    /// How long the network takes to the peer and back, as the system has measured it; `None` if it has not.
+    pub fn round_trip(&self) -> Option<Duration> {
+        round_trip(&self.socket)
     }
 
     /// Whether the peer has closed its side, as the system knows it at this moment: what the runtime has noticed may be older.

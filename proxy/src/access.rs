@@ -115,6 +115,7 @@ impl State {
         let name = self.identity.user().name();
         self.place.take_if(|place| **place.key() != *name);
         self.bucket = worker.shared.rates.bucket(name);
+        self.seen_as = worker.shared.seen.users.number(&String::from_utf8_lossy(name));
         self.gates.set(Gates::UNCOUNTED, self.place.is_none());
         self.gates.set(Gates::RATED, self.bucket.is_some());
         self.gates.set(Gates::UNAUTHENTICATED, !self.identity.is_authenticated());

@@ -16,6 +16,7 @@ use crate::lane::{Lane, Refusal};
 use crate::member::Member;
 use crate::pending::Target;
 use crate::route::{self, Request};
+use crate::see::Mark;
 use crate::sequence::Ticket;
 use crate::session::{Hold, Session, State};
 use crate::worker::Worker;
@@ -25,6 +26,7 @@ pub(crate) struct Gather {
     session: Rc<Session>,
     ticket: Ticket,
     join: Join,
+    mark: Mark,
     answers: RefCell<Answers>,
 }
 
@@ -74,7 +76,7 @@ pub(crate) fn split(
     }
     split.wait_for_room(session, state.db)?;
     let ticket = state.sequence.take(state.muted());
-    let gather = Rc::new(Gather::new(Rc::clone(session), ticket, join, &split));
+    let gather = Rc::new(Gather::new(worker, Rc::clone(session), ticket, join, &split));
     let mut faults = Vec::new();
     for (index, part) in split.parts.iter().enumerate() {
         match part.lane.admits(state.db) {
@@ -87,7 +89,7 @@ pub(crate) fn split(
         }
     }
     for (index, fault) in faults {
-        if let Some(answer) = gather.note(index, &fault) {
+        if let Some(answer) = gather.note(worker, index, &fault) {
             state.answer(worker, ticket, &answer);
         }
     }
@@ -150,25 +152,44 @@ impl Part {
 }
 
 impl Gather {
-    fn new(session: Rc<Session>, ticket: Ticket, join: Join, split: &Split) -> Self {
+    fn new(worker: &Worker, session: Rc<Session>, ticket: Ticket, join: Join, split: &Split) -> Self {
         let answer = |part: &Part| Answer { member: Rc::clone(&part.lane.member), bytes: Vec::new() };
         let parts: Vec<Answer> = split.parts.iter().map(answer).collect();
         let answers = Answers { waiting: parts.len(), parts, order: split.order.clone() };
-        Self { session, ticket, join, answers: RefCell::new(answers) }
+        Self { session, ticket, join, mark: worker.eyes.mark(), answers: RefCell::new(answers) }
+    }
+
+    /// Whose request it is.
+    pub(crate) fn session(&self) -> &Rc<Session> {
+        &self.session
     }
 
     /// The answer to one part has come.
     pub(crate) fn answer(&self, worker: &Worker, part: usize, answer: &[u8]) {
-        if let Some(answer) = self.note(part, answer) {
+        if let Some(answer) = self.note(worker, part, answer) {
             self.session.answer(worker, self.ticket, &answer);
         }
     }
 
     /// Keeps the answer to a part; the answer to all once it is the last.
-    fn note(&self, part: usize, answer: &[u8]) -> Option<Vec<u8>> {
+    fn note(&self, worker: &Worker, part: usize, answer: &[u8]) -> Option<Vec<u8>> {
         let mut answers = self.answers.borrow_mut();
         answer.clone_into(&mut answers.parts[part].bytes);
         answers.waiting -= 1;
-        (answers.waiting == 0).then(|| join::join(&answers, self.join))
+        (answers.waiting == 0).then(|| {
+            let answer = join::join(&answers, self.join);
+            self.count(worker, &answer);
+            answer
+        })
+    }
+
+    /// Counts the whole request; its parts were counted with their members.
+    fn count(&self, worker: &Worker, answer: &[u8]) {
+        if worker.eyes.is_on() {
+            worker.count(self.mark, self.mark.age(worker.turn.micros()), 1, None);
+            if let Some(error) = answer.strip_prefix(b"-") {
+                worker.count_failed(self.mark, error);
+            }
+        }
     }
 }

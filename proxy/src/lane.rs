@@ -24,10 +24,11 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::fault::Fault;
-use crate::held::{Held, Share};
+use crate::held::Share;
 use crate::limits;
 use crate::member::{Member, Sight};
 use crate::pending::Target;
+use crate::see::Ledger;
 use crate::session::Session;
 use crate::shared::Counters;
 use crate::tracking::Tracked;
@@ -94,6 +95,8 @@ struct Core {
     /// The bytes that it holds.
     share: Share,
     deadlines: Deadlines,
+    /// What is counted of the pending requests.
+    ledger: Ledger,
     /// The beginning of an answer whose rest has not come yet.
     partial: Vec<u8>,
     scanner: Scanner,
@@ -116,7 +119,7 @@ impl Lane {
         let lane = Rc::new(Self {
             member: Rc::clone(member),
             resp,
-            core: RefCell::new(Core::new(&worker.held, tracked.cloned())),
+            core: RefCell::new(Core::new(worker, member, tracked.cloned())),
             tracked: tracked.cloned(),
             missed: Cell::new(false),
             receiver: RefCell::default(),
@@ -173,10 +176,16 @@ impl Lane {
         if core.db != db {
             core.select(db);
         }
+        if core.out.capacity() == 0 {
+            core.out = worker.take_buffer();
+        }
         write(&mut core.out);
         core.pending.extend((0..skipped).map(|_| Target::Skip));
+        let mark =
+            if matches!(target, Target::Part(..)) { worker.eyes.mark().part() } else { worker.eyes.mark() };
         core.pending.push_back(target);
         let (count, now) = (core.pending.len(), worker.turn.now());
+        core.ledger.note(count, mark);
         if core.deadlines.note(count, now) {
             worker.sweep.notify_one();
         }
@@ -246,7 +255,7 @@ impl Lane {
 }
 
 impl Core {
-    fn new(held: &Rc<Held>, tracked: Option<Rc<Tracked>>) -> Self {
+    fn new(worker: &Worker, member: &Member, tracked: Option<Rc<Tracked>>) -> Self {
         Self {
             phase: Phase::Opening,
             tracked,
@@ -258,8 +267,9 @@ impl Core {
             db: 0,
             pending: VecDeque::new(),
             told: 0,
-            share: Share::new(held),
+            share: Share::new(&worker.held),
             deadlines: Deadlines::default(),
+            ledger: Ledger::new(&member.sight, worker.shared.started, worker.eyes.is_on()),
             partial: Vec::new(),
             scanner: Scanner::default(),
             owed_since: None,
@@ -292,11 +302,11 @@ impl Core {
 
     fn drop_sent(&mut self) {
         if self.sent == self.out.len() {
-            self.out.clear();
-            self.out.shrink_to(limits::KEEP_BUFFER);
+            self.ledger.written(&mut self.out, self.pending.len());
             self.sent = 0;
         } else if self.sent > self.out.len() / 2 {
             self.out.drain(..self.sent);
+            self.ledger.sent.tear();
             self.sent = 0;
         }
         if !self.waiting.is_empty() && self.has_room() {

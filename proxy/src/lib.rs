@@ -27,6 +27,8 @@
 //! has a member that hangs refused at once, until it answers a probe;
 //! `fault` says whose fault it was and whether a retry is safe. `limits` bounds everything.
 //!
+//! `see` counts and times requests, and keeps what was slow, hot or big.
+//!
 //! Measured on one core before three redis-servers (GET:SET 10:1, 256 B, 50 clients; see docs/benchmarks.md), this costs mostly what the
 //! kernel takes for two reads and writes a batch; that is why everything above is about fewer and fuller ones.
 
@@ -50,6 +52,7 @@ mod pubsub;
 pub mod rates;
 mod route;
 mod seats;
+mod see;
 mod sequence;
 mod session;
 pub mod settings;

@@ -123,6 +123,27 @@ pub const TRACKERS: usize = 1000;
 /// Invalidations of one session that wait for answers; more become one that is about all keys.
 pub const BEHIND: usize = 4096;
 
+/// One request of so many, on average, is looked at for its key.
+pub const SAMPLE_ONE_OF: u32 = 16;
+
+/// Hot keys that each worker knows by name.
+pub const HOT_KEYS: usize = 64;
+
+/// Big keys that each worker knows by name.
+pub const BIG_KEYS: usize = 32;
+
+/// Values up to this size are never those of a big key.
+pub const BIG_FROM: usize = 4 << 10;
+
+/// Bytes that are kept of a key's name.
+pub const KEY_SHOWN: usize = 512;
+
+/// Users that are counted one by one.
+pub const USERS_COUNTED: usize = 255;
+
+/// Bytes that were written to a lane and are kept until they are answered, so that a slow request can be told with its arguments.
+pub const SENT_KEPT: usize = 1 << 20;
+
 /// Databases that a session can select, as Redis has them by default.
 pub const DATABASES: u8 = 16;
 

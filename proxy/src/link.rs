@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use ringtail_net::listener::is_loopback;
@@ -183,6 +184,11 @@ impl Link {
     /// The stream, and what was read of it behind the last answer.
     pub(crate) fn into_parts(self) -> (Stream, Vec<u8>) {
         (self.stream, self.unread)
+    }
+
+    /// How long the network takes to the server and back.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.stream.round_trip()
     }
 
     /// The stream, for a lane to share.

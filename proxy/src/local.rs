@@ -5,6 +5,7 @@ mod client;
 mod config;
 mod connection;
 mod hello;
+mod see;
 mod server;
 
 pub(crate) use client::line as client_line;
@@ -37,6 +38,11 @@ pub(crate) fn run(worker: &Rc<Worker>, state: &mut State, request: Request<'_>) 
             refuse(worker, state, &request);
             return Ok(());
         }
+        _ if let Err(error) = see::may_explain(state, &request) => {
+            worker.count_rejected(Some(request.command), error.text());
+            state.reply(worker, |reply| reply.error(&error));
+            return Ok(());
+        }
         // What follows must see its effect, and it those of all before.
         _ => return Err(route::own(state)),
     }
@@ -44,7 +50,10 @@ pub(crate) fn run(worker: &Rc<Worker>, state: &mut State, request: Request<'_>) 
         return Err(Hold::Drain);
     }
     let mut call = Call { worker, state, request };
-    if let Err(error) = dispatch(&mut call) {
+    let done = dispatch(&mut call);
+    call.worker.count_local();
+    if let Err(error) = done {
+        call.worker.count_failed(call.worker.eyes.mark(), error.text().as_bytes());
         call.state.reply(worker, |reply| reply.error(&error));
     }
     Ok(())
@@ -60,6 +69,7 @@ fn refuse(worker: &Rc<Worker>, state: &mut State, request: &Request<'_>) {
     let error = Error::new(format!(
         "ERR {name} does not work through a proxy: send it to the server that it is meant for"
     ));
+    worker.count_rejected(Some(request.command), error.text());
     state.reply(worker, |reply| reply.error(&error));
 }
 
@@ -75,6 +85,12 @@ fn dispatch(call: &mut Call<'_>) -> Done {
         CommandId::Time => server::time(call),
         CommandId::Role => server::role(call),
         CommandId::Lolwut => server::lolwut(call),
+        CommandId::RingtailTopology => see::topology(call),
+        CommandId::RingtailMembers => see::members(call),
+        CommandId::RingtailRoute => see::route(call),
+        CommandId::RingtailHotkeys => see::hot_keys(call),
+        CommandId::RingtailBigkeys => see::big_keys(call),
+        id if see::is_observed(id) && call.request.command.name() != "help" => see::observed(call),
         CommandId::ConfigGet => config::get(call),
         CommandId::ConfigSet => config::set(call),
         CommandId::ConfigRewrite => config::rewrite(call),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use deadpool::Runtime;
 use deadpool::managed::{Pool, PoolError, TimeoutType};
 use ringtail_protocol::reply::Resp;
+use ringtail_protocol::stats::Histogram;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout};
 
@@ -43,6 +44,8 @@ pub(crate) struct Sight {
     /// How often the breaker opened.
     pub(crate) opened: AtomicU64,
     breaker: AtomicU8,
+    /// How long requests took that it answered, in microseconds.
+    pub(crate) durations: Histogram,
     pub(crate) last_error: Mutex<String>,
 }
 
@@ -52,6 +55,17 @@ impl Sight {
         let states = [State::Closed, State::Open, State::Probation];
         states[usize::from(self.breaker.load(Relaxed)) % states.len()]
     }
+}
+
+/// An answer, and how long it took to get it.
+pub(crate) struct Asked {
+    pub(crate) answer: Vec<u8>,
+    /// Until there was a connection.
+    pub(crate) connection: Duration,
+    /// From the request to the answer.
+    pub(crate) away: Duration,
+    /// How much of that the network takes, as far as the system knows.
+    pub(crate) network: Option<Duration>,
 }
 
 /// One member of the topology, in one worker.
@@ -227,14 +241,7 @@ impl Member {
 
     /// Asks on a dedicated connection: what may take long must not stand before others' requests in a lane.
     pub(crate) async fn ask(&self, db: u8, request: &[&[u8]]) -> Result<Vec<u8>, Fault> {
-        self.is_there(db)?;
-        let links = self.links.as_ref().ok_or_else(|| Fault::Down("no pool".into()))?;
-        let mut link = links.get().await.map_err(|error| self.not_connected(error))?;
-        match timeout(self.timeout, link.ask_in(db, request)).await {
-            Err(_) => Err(Fault::Late(self.timeout)),
-            Ok(Err(error)) => Err(Fault::Lost(error.to_string())),
-            Ok(Ok(answer)) => Ok(answer),
-        }
+        self.ask_timed(db, request).await.map(|asked| asked.answer)
     }
 
     /// A connection that the caller has for itself, with `db` selected.
@@ -255,6 +262,22 @@ impl Member {
             Some(Err(Refusal::Fault(fault))) => Err(fault),
             _ => Ok(()),
         }
+    }
+
+    /// The same, and where the time went.
+    pub(crate) async fn ask_timed(&self, db: u8, request: &[&[u8]]) -> Result<Asked, Fault> {
+        self.is_there(db)?;
+        let begun = Instant::now();
+        let links = self.links.as_ref().ok_or_else(|| Fault::Down("no pool".into()))?;
+        let mut link = links.get().await.map_err(|error| self.not_connected(error))?;
+        let connected = Instant::now();
+        let answer = match timeout(self.timeout, link.ask_in(db, request)).await {
+            Err(_) => return Err(Fault::Late(self.timeout)),
+            Ok(Err(error)) => return Err(Fault::Lost(error.to_string())),
+            Ok(Ok(answer)) => answer,
+        };
+        let (connection, away) = (connected - begun, connected.elapsed());
+        Ok(Asked { answer, connection, away, network: link.round_trip() })
     }
 
     fn not_connected(&self, error: PoolError<io::Error>) -> Fault {

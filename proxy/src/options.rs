@@ -126,6 +126,18 @@ pub struct Options {
     /// File of keys for TLS session tickets, shared by a fleet so that sessions go on at each of its processes
     #[arg(long, value_name = "FILE", env = "RINGTAIL_TLS_TICKET_KEYS")]
     pub tls_ticket_keys: Option<PathBuf>,
+    /// Log requests that take longer than so many microseconds (SLOWLOG); -1 logs none [default: 10000]
+    #[arg(long, value_name = "MICROSECONDS", env = "RINGTAIL_SLOWLOG_LOG_SLOWER_THAN", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
+    pub slowlog_log_slower_than: Option<i64>,
+    /// Most entries of the slow log [default: 128]
+    #[arg(long, value_name = "N", env = "RINGTAIL_SLOWLOG_MAX_LEN")]
+    pub slowlog_max_len: Option<u32>,
+    /// Requests from so many milliseconds on are noted for LATENCY LATEST; 0 notes none [default: 0]
+    #[arg(long, value_name = "MILLISECONDS", env = "RINGTAIL_LATENCY_MONITOR_THRESHOLD")]
+    pub latency_monitor_threshold: Option<u32>,
+    /// Count and time requests by command, member, user and key [default: true]
+    #[arg(long, env = "RINGTAIL_STATS", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub stats: Option<bool>,
     /// Allow plaintext, or no password, beyond this machine: only on a network that is trusted
     #[arg(long, env = "RINGTAIL_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub insecure: Option<bool>,

@@ -1,7 +1,9 @@
 //! What a lane's next answers are for.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
+use crate::clients::Client;
 use crate::gather::Gather;
 use crate::pubsub::Publication;
 use crate::sequence::Ticket;
@@ -25,6 +27,16 @@ pub(crate) enum Target {
 }
 
 impl Target {
+    /// Whose request it was.
+    pub(crate) fn client(&self) -> Option<Arc<Client>> {
+        match self {
+            Self::Session(session, _) => Some(session.client()),
+            Self::Part(gather, _) => Some(gather.session().client()),
+            Self::Published(publication) => Some(publication.session().client()),
+            Self::Skip | Self::Select | Self::Expired => None,
+        }
+    }
+
     /// Gives the answer, or an error instead of one, to who waits.
     #[inline]
     pub(crate) fn answer(&self, worker: &Worker, answer: &[u8]) {

@@ -173,6 +173,11 @@ pub(crate) struct Publication {
 }
 
 impl Publication {
+    /// Whose message it is.
+    pub(crate) fn session(&self) -> &Rc<Session> {
+        &self.session
+    }
+
     /// The member counts each of our links as one subscriber: those behind it are added.
     pub(crate) fn answer(&self, worker: &Worker, answer: &[u8]) {
         let count = answer.strip_prefix(b":").and_then(|line| parse_i64(line.strip_suffix(b"\r\n")?));

@@ -60,10 +60,12 @@ pub(crate) fn route(
         Err(error) => {
             state.closing |= is_http(&args[0]);
             transaction::spoil(state);
+            rejected(worker, args, &error);
             state.reply(worker, |reply| reply.error(&error));
             return Ok(());
         }
     };
+    worker.eyes.begin(state.since, command, state.seen_as);
     let request = Request { command, args, raw };
     if alias::is_meant(&request) {
         return alias::route(worker, session, state, request);
@@ -93,6 +95,7 @@ fn run(
     state: &mut State,
     request: Request<'_>,
 ) -> Result<(), Hold> {
+    worker.look_at(&request);
     match request.command.pool {
         PoolRule::Keys => to_owner(worker, session, state, request),
         PoolRule::Options if options::waits(&request) => Err(own(state)),
@@ -123,6 +126,15 @@ pub(crate) fn check_options(request: &Request<'_>) -> Result<(), Error> {
         PoolRule::Options => options::check(request),
         _ => Ok(()),
     }
+}
+
+#[cold]
+fn rejected(worker: &Worker, args: Args<'_>, error: &Error) {
+    let command = match find(&args) {
+        Found::Command(command) => Some(command),
+        Found::NoCommand | Found::NoSubcommand(_) => None,
+    };
+    worker.count_rejected(command, error.text());
 }
 
 /// The command that is asked for, if there is one and this session may run it.
@@ -161,6 +173,7 @@ fn to_owner(
         Some(slot) => to_slot(worker, session, state, request, slot),
         None if across::is_for(&request) => Err(own(state)),
         None => {
+            worker.count_rejected(Some(request.command), errors::CROSS_SLOT.text());
             state.reply(worker, |reply| reply.error(&errors::CROSS_SLOT));
             Ok(())
         }
@@ -177,6 +190,7 @@ fn to_owner_unless_refused(
     match options::check(&request) {
         Ok(()) => to_owner(worker, session, state, request),
         Err(error) => {
+            worker.count_rejected(Some(request.command), error.text());
             state.reply(worker, |reply| reply.error(&error));
             Ok(())
         }
@@ -262,6 +276,7 @@ pub(crate) fn refused(
         }
         Refusal::Fault(fault) => {
             let error = lane.member.fault(&fault);
+            worker.count_rejected(worker.eyes.mark().command(), &String::from_utf8_lossy(&error[1..]));
             state.reply(worker, |reply| reply.raw(&error));
             Ok(())
         }

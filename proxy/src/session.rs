@@ -120,6 +120,10 @@ pub(crate) struct State {
     pub(crate) transaction: Option<Box<Transaction>>,
     subscriptions: Option<Box<Subscriptions>>,
     pub(crate) tracking: Option<Box<Tracking>>,
+    /// When its unread requests came, in microseconds of the proxy.
+    pub(crate) since: u32,
+    /// The number that its user is counted under.
+    pub(crate) seen_as: u16,
 }
 
 impl Session {
@@ -168,6 +172,11 @@ impl Session {
         if !kept {
             self.push(worker, frame);
         }
+    }
+
+    /// The number that its user is counted under.
+    pub(crate) fn seen_as(&self) -> u16 {
+        self.state.borrow().seen_as
     }
 
     /// Whether nothing of it is on its way.
@@ -248,6 +257,8 @@ impl State {
             transaction: None,
             subscriptions: None,
             tracking: None,
+            since: 0,
+            seen_as: 0,
         };
         state.begin_as_default(worker);
         state

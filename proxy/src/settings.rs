@@ -10,6 +10,7 @@ use ringtail_net::{LifeFlags, Password, TlsClient};
 
 use crate::held::InFlight;
 use crate::options::Options;
+use crate::see::Wishes;
 
 /// How long a member may take to answer unless told otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -137,6 +138,8 @@ pub(crate) struct Settings {
     pub(crate) server_tls: Option<TlsClient>,
     /// What servers want to be shown.
     pub(crate) server_password: Option<Password>,
+    /// What is to be seen of the requests.
+    pub(crate) see: Wishes,
     /// Plaintext to servers on other machines is allowed.
     pub(crate) insecure: bool,
     /// How the program begins and ends.

@@ -18,6 +18,7 @@ use crate::member::Sight;
 use crate::pubsub::Audience;
 use crate::rates::Rates;
 use crate::seats::Seats;
+use crate::see::Seen;
 use crate::settings::Settings;
 
 /// Declares what is counted, once.
@@ -117,7 +118,9 @@ pub(crate) struct Shared {
     /// How much may wait for a client that does not take its messages.
     pub(crate) output_limits: OutputLimits,
     reset: Mutex<Totals>,
-    started: Instant,
+    pub(crate) started: Instant,
+    /// What is seen of the requests.
+    pub(crate) seen: Seen,
     /// Random, for `INFO` and to tell one life of the process from the next.
     pub(crate) run_id: String,
 }
@@ -133,7 +136,9 @@ impl Shared {
         let output_limits = OutputLimits::default();
         output_limits.set(settings.output_limits);
         let run_id = (0..40).map(|_| char::from_digit(fastrand::u32(..16), 16).unwrap_or('0')).collect();
+        let seen = Seen::new(settings.threads, &settings.see);
         Arc::new(Self {
+            seen,
             settings,
             access,
             rates: Rates::default(),
@@ -168,6 +173,11 @@ impl Shared {
         now.saturating_duration_since(self.started).as_nanos() as u64
     }
 
+    /// Microseconds since the start; they begin again after 71 minutes.
+    pub(crate) fn micros(&self) -> u32 {
+        self.started.elapsed().as_micros() as u32
+    }
+
     pub(crate) fn uptime(&self) -> Duration {
         self.started.elapsed()
     }
@@ -182,6 +192,8 @@ impl Shared {
         *lock(&self.reset) = Totals::of(&self.counters);
         self.access.log().reset_counts();
         self.output_limits.reset_disconnections();
+        self.seen.reset();
+        self.sights().iter().for_each(|sight| sight.durations.reset());
     }
 
     /// What all workers know of the subscribers at a member.

@@ -19,6 +19,7 @@ use ringtail_protocol::acl::{Access, Users};
 
 use crate::access::users_of;
 use crate::options::{DEFAULT_ADDR, DEFAULT_SERVERS, Options};
+use crate::see::Wishes;
 use crate::settings::{
     DEFAULT_CONNS, DEFAULT_DEDICATED, DEFAULT_HANDSHAKES, DEFAULT_TIMEOUT, Live, Settings,
 };
@@ -191,6 +192,12 @@ fn serve(options: &Options, checked: Checked, listener: Listener, watcher: Watch
         handshakes: usize::from(options.handshakes.unwrap_or(DEFAULT_HANDSHAKES)),
         server_tls,
         server_password,
+        see: Wishes {
+            on: options.stats.unwrap_or(true),
+            slower_than: options.slowlog_log_slower_than,
+            max_len: options.slowlog_max_len,
+            monitor_from: options.latency_monitor_threshold,
+        },
         insecure: exposure.insecure,
         life: options.life(),
     };

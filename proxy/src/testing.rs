@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet, spawn_local, yield_now};
 use tokio::time::timeout;
 
+use crate::see::Wishes;
 use crate::session;
 use crate::settings::{Live, Settings};
 use crate::shared::Shared;
@@ -215,6 +216,7 @@ pub(crate) fn settings(timeout: Duration) -> Settings {
         handshakes: 2,
         server_tls: None,
         server_password: None,
+        see: Wishes::default(),
         insecure: false,
         life: Default::default(),
     }

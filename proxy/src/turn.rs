@@ -26,10 +26,14 @@ pub(crate) struct Turn {
     /// How many requests were pushed to lanes, ever.
     requests: Cell<u64>,
     now: Cell<Option<Instant>>,
+    /// The same in microseconds since `started`.
+    micros: Cell<u32>,
+    started: Instant,
 }
 
-impl Default for Turn {
-    fn default() -> Self {
+impl Turn {
+    /// Of a worker of the proxy that was started then.
+    pub(crate) fn new(started: Instant) -> Self {
         Self {
             lanes: RefCell::default(),
             sessions: RefCell::default(),
@@ -37,20 +41,28 @@ impl Default for Turn {
             woken: Cell::new(false),
             requests: Cell::new(0),
             now: Cell::new(None),
+            micros: Cell::new(0),
+            started,
         }
     }
-}
 
-impl Turn {
     /// The time, read once a turn.
     #[inline]
     pub(crate) fn now(&self) -> Instant {
         self.now.get().unwrap_or_else(|| {
             let now = Instant::now();
             self.now.set(Some(now));
+            self.micros.set(now.saturating_duration_since(self.started).as_micros() as u32);
             self.wake();
             now
         })
+    }
+
+    /// The same in microseconds since the proxy's start; they begin again after 71 minutes.
+    #[inline]
+    pub(crate) fn micros(&self) -> u32 {
+        self.now();
+        self.micros.get()
     }
 
     /// Writes the lane's output when the turn ends.

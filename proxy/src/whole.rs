@@ -3,11 +3,12 @@
 
 mod channels;
 mod counts;
+mod explain;
 mod info;
 mod keyspace;
 mod scan;
 
-pub(crate) use info::REDIS_VERSION;
+pub(crate) use info::{REDIS_VERSION, servers};
 pub(crate) use keyspace::bulk;
 
 use std::rc::Rc;
@@ -77,6 +78,7 @@ pub(crate) async fn answer(worker: &Rc<Worker>, question: &Question) -> Vec<u8> 
         CommandId::PubsubNumpat => channels::patterns(worker, question, &mut out).await,
         CommandId::ConfigGet => counts::setting(worker, question, &mut out).await,
         CommandId::Info => info::info(worker, question, &mut out).await,
+        CommandId::RingtailExplain => explain::explain(worker, question, &mut out).await,
         _ => counts::all_ok(worker, question, &mut out).await,
     };
     if let Err(error) = result {

@@ -20,6 +20,7 @@ use crate::lane::Lane;
 use crate::limits;
 use crate::member::Member;
 use crate::pubsub::Hub;
+use crate::see::Eyes;
 use crate::session;
 use crate::shared::{Counters, Shared};
 use crate::tracking::Tracked;
@@ -37,6 +38,8 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) turn: Turn,
+    /// What it sees of the requests with.
+    pub(crate) eyes: Eyes,
     pub(crate) desk: RefCell<Desk>,
     /// What a lane reads into.
     pub(crate) answers: RefCell<Vec<u8>>,
@@ -104,8 +107,9 @@ impl Worker {
             counters: shared.counters(index),
             held: Held::new(&shared.settings.live.in_flight),
             door: Door::new(shared.settings.handshakes),
+            turn: Turn::new(shared.started),
+            eyes: Eyes::new(index, &shared.seen),
             shared,
-            turn: Turn::default(),
             desk: RefCell::default(),
             answers: RefCell::default(),
             hub: Hub::default(),

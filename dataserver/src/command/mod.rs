@@ -482,6 +482,12 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::Discard => transaction::discard(call),
         CommandId::Watch => transaction::watch(call),
         CommandId::Unwatch => transaction::unwatch(call),
+        CommandId::RingtailBigkeys
+        | CommandId::RingtailExplain
+        | CommandId::RingtailHotkeys
+        | CommandId::RingtailMembers
+        | CommandId::RingtailRoute
+        | CommandId::RingtailTopology => Err(ringtail::OF_A_PROXY),
         CommandId::RingtailLock => ringtail::lock(call),
         CommandId::RingtailRelease => ringtail::release(call),
         CommandId::ClientUnblock => client::unblock(call),

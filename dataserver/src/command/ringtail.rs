@@ -14,6 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+/// What a proxy answers of its pool.
+pub(super) const OF_A_PROXY: Error = Error::fixed("ERR this is a server: ask a proxy");
+
 /// The longest lease, in milliseconds.
 const LONGEST_LEASE: usize = 60_000;
 

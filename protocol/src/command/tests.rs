@@ -92,8 +92,12 @@ fn the_proxy_routes_by_keys_exactly_what_has_keys() {
     for command in &COMMANDS {
         let by_keys = matches!(command.pool, PoolRule::Keys | PoolRule::Options | PoolRule::Split(_));
         let has_keys = command.key_specs.iter().any(|spec| !spec.flags.contains(KeyFlags::NOT_KEY));
-        // What one lane can't serve is refused for now, keys or not.
-        assert!(by_keys == has_keys || command.pool == PoolRule::Refused, "{}", command.full_name);
+        // What a lane can't serve has keys or not.
+        let elsewhere = matches!(
+            command.pool,
+            PoolRule::Refused | PoolRule::Waits | PoolRule::Session | PoolRule::Channel
+        );
+        assert!(by_keys == has_keys || elsewhere, "{}", command.full_name);
         assert!(!command.is_write() || command.pool != PoolRule::Local, "{}", command.full_name);
     }
 }

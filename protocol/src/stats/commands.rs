@@ -152,15 +152,26 @@ impl Stats {
     /// latency monitor wants to know.
     #[inline]
     pub fn ran(&self, worker: usize, command: &Command, ticks: u64, count: u32) -> bool {
+        let each = if count == 1 { ticks } else { ticks / u64::from(count) };
+        self.add(worker, command, ticks, each, count);
+        ticks >= self.attention.load(Relaxed)
+    }
+
+    /// Counts a command that `worker` has run `count` times in so many ticks each.
+    #[inline]
+    pub fn ran_each(&self, worker: usize, command: &Command, ticks: u64, count: u32) {
+        self.add(worker, command, ticks * u64::from(count), ticks, count);
+    }
+
+    #[inline]
+    fn add(&self, worker: usize, command: &Command, ticks: u64, each: u64, count: u32) {
         let one = &self.workers[worker].commands[command.id as usize];
         one.ticks.add(ticks);
         if self.tracking.load(Relaxed) {
-            let each = if count == 1 { ticks } else { ticks / u64::from(count) };
             one.histogram().add(each, u64::from(count));
         } else {
             one.untracked.add(u64::from(count));
         }
-        ticks >= self.attention.load(Relaxed)
     }
 
     /// Whether so short times matter that every command has to be timed by itself.

@@ -109,26 +109,29 @@ impl Lane {
     }
 
     #[cold]
-    fn answer_late(&self, worker: &Worker, now: Instant, expired: &[Target]) {
+    fn answer_late(&self, worker: &Worker, now: Instant, expired: &[(usize, Target)]) {
         if expired.is_empty() {
             return;
         }
         let timeout = worker.timeout();
         self.member.breaker.late(now, timeout, || format!("no answer within {}", Time(timeout)));
         let error = self.member.fault(&Fault::Late(timeout));
-        for target in expired {
+        for (index, target) in expired {
+            self.core.borrow_mut().ledger.late(worker, *index, target, &error);
             target.answer(worker, &error);
         }
     }
 }
 
 impl Core {
-    fn take_expired(&mut self, now: Instant, timeout: Duration) -> Vec<Target> {
+    /// The requests whose time is up, with their places in the queue.
+    fn take_expired(&mut self, now: Instant, timeout: Duration) -> Vec<(usize, Target)> {
         self.deadlines.grain = timeout / GRAIN;
         let late = self.deadlines.pop_late(now, timeout);
         let Some((count, since)) = late else { return Vec::new() };
         self.owed_since.get_or_insert(since);
-        self.pending.iter_mut().take(count).filter_map(expired).collect()
+        let pending = self.pending.iter_mut().take(count).enumerate();
+        pending.filter_map(|(index, target)| Some((index, expired(target)?))).collect()
     }
 
     /// A connection that owes answers and sends nothing is as good as broken.

@@ -223,6 +223,7 @@ impl Lane {
             return;
         }
         let error = self.member.fault(fault);
+        self.core.borrow_mut().ledger.lost(worker, &error[1..]);
         for target in targets {
             target.answer(worker, &error);
         }
@@ -286,6 +287,13 @@ impl Core {
 
     /// Gives each complete answer at the start of `buf` to its target: how many bytes that were.
     fn hand_out(&mut self, worker: &Worker, buf: &[u8]) -> io::Result<usize> {
+        self.ledger.begin(worker);
+        let used = self.hand_out_each(worker, buf);
+        self.ledger.end(worker);
+        used
+    }
+
+    fn hand_out_each(&mut self, worker: &Worker, buf: &[u8]) -> io::Result<usize> {
         let mut at = 0;
         while at < buf.len() {
             let Some(len) = self.scanner.scan(&buf[at..]).map_err(garbage)? else { break };
@@ -307,6 +315,11 @@ impl Core {
     fn answer_next(&mut self, worker: &Worker, answer: &[u8]) -> io::Result<()> {
         let Some(target) = self.pending.pop_front() else { return Err(garbage(NotAReply)) };
         self.deadlines.answered();
+        if self.ledger.is_worth_a_look(answer) {
+            let stream = &self.stream;
+            self.ledger.look_closely(worker, &target, answer, || stream.as_ref()?.round_trip());
+        }
+        self.ledger.answer(worker);
         match target {
             Target::Select if answer[0] != b'+' => {
                 Err(io::Error::other("it refused a SELECT or a CLIENT CACHING"))

@@ -67,6 +67,17 @@ const PARAMETERS: &[Parameter<Shared>] = &[
     ),
     Parameter::fixed("databases", |_| DATABASES.to_string()),
     Parameter::fixed("io-threads", |s| s.settings.threads.to_string()),
+    Parameter::live(
+        "latency-monitor-threshold",
+        |s| s.seen.latency.threshold().to_string(),
+        |s, v| s.seen.set_monitor_from(v),
+    ),
+    Parameter::live("latency-tracking", |s| s.seen.tracking(), |s, v| s.seen.set_tracking(v)),
+    Parameter::live(
+        "latency-tracking-info-percentiles",
+        |s| s.seen.percentiles_text(),
+        |s, v| s.seen.set_percentiles(v),
+    ),
     Parameter::live("log-level", |_| logging::level().unwrap_or_default().name(), set_log_level),
     bytes!("max-in-flight", in_flight.most),
     bytes!("max-in-flight-per-client", client_in_flight),
@@ -84,6 +95,16 @@ const PARAMETERS: &[Parameter<Shared>] = &[
     Parameter::live("rate", |s| s.rates.text(), set_rates),
     Parameter::live("requirepass", required_password, set_required_password),
     Parameter::fixed("save", |_| String::new()),
+    Parameter::live(
+        "slowlog-log-slower-than",
+        |s| s.seen.slowlog.slower_than().to_string(),
+        |s, v| s.seen.set_slower_than(v),
+    ),
+    Parameter::live(
+        "slowlog-max-len",
+        |s| s.seen.slowlog.max_len().to_string(),
+        |s, v| s.seen.set_max_len(v),
+    ),
     Parameter::fixed("timeout", |_| "0".to_owned()),
     Parameter::fixed("tls-port", |s| port(s, true)),
 ];

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use ringtail_net::{RateLimited, Stream};
 use ringtail_protocol::request::{Batch, Parser};
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{Hold, Session, State};
 use crate::pubsub;
@@ -187,6 +187,7 @@ impl Session {
     async fn ask(self: &Rc<Self>, worker: &Rc<Worker>) {
         let question = self.state.borrow_mut().take_question();
         if let Some(question) = question {
+            let begun = Instant::now();
             if let Some((kind, begin)) = question.subscribes() {
                 self.change(|state| state.begin_question(worker));
                 let work = pubsub::run(worker, self, kind, begin, &question.words[1..]);
@@ -194,7 +195,9 @@ impl Session {
                     return;
                 }
                 self.change(State::end_reply);
+                worker.was_asked(self, &question, begun, b"");
             } else if let Some(answer) = self.attend_to(worker, &question).await {
+                worker.was_asked(self, &question, begun, &answer);
                 self.state.borrow_mut().answer_question(worker, &answer);
             }
         }

@@ -70,6 +70,7 @@ impl State {
         self.ended = read == 0;
         Counters::add(&worker.counters.bytes_in, read as u64);
         self.client.active.store(worker.shared.millis(worker.turn.now()), Relaxed);
+        self.since = worker.turn.micros();
         read == limits::READ
     }
 

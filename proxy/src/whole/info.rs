@@ -1,9 +1,10 @@
 //! INFO: the proxy's own, under Redis's sections and names where they mean something here, with the pool's keyspace; and `INFO
 //! servers` about the members.
 
+pub(crate) mod servers;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
 use ringtail_protocol::acl::Reason;
@@ -12,8 +13,7 @@ use ringtail_protocol::reply::Reply;
 
 use super::keyspace::bulk;
 use super::{Question, ask_all};
-use crate::breaker::State;
-use crate::member::Sight;
+use crate::see::Seen;
 use crate::shared::{Shared, unix_time};
 use crate::worker::Worker;
 
@@ -36,6 +36,14 @@ const SECTIONS: [Section; 9] = [
     ("Pool", pool),
 ];
 
+/// What is seen of the requests: told when it is asked for, or all is.
+const SEEN: [(&str, fn(&Seen, &mut String)); 4] = [
+    ("Commandstats", Seen::command_stats),
+    ("Errorstats", Seen::error_stats),
+    ("Latencystats", Seen::latency_stats),
+    ("Users", Seen::user_stats),
+];
+
 /// Answers `INFO [section …]`.
 pub(super) async fn info(worker: &Worker, question: &Question, out: &mut Vec<u8>) -> Result<(), Error> {
     let wanted = Wanted::new(&question.words);
@@ -46,13 +54,19 @@ pub(super) async fn info(worker: &Worker, question: &Question, out: &mut Vec<u8>
         // Writing to a string can't fail.
         let _ = write(shared, &mut text);
     }
+    for (name, write) in
+        SEEN.iter().filter(|(name, _)| wanted.has_all() || wanted.asked(&name.to_lowercase()))
+    {
+        begin(&mut text, name);
+        write(&shared.seen, &mut text);
+    }
     if wanted.has("Keyspace") {
         begin(&mut text, "Keyspace");
         keyspace(worker, &mut text).await;
     }
     if wanted.asked("servers") || wanted.asked("everything") {
         begin(&mut text, "Servers");
-        servers(shared, &mut text);
+        servers::servers(shared, &mut text);
     }
     Reply::new(out, question.resp).verbatim(&text);
     Ok(())
@@ -79,6 +93,10 @@ impl Wanted {
 
     fn asked(&self, name: &str) -> bool {
         self.names.iter().any(|wanted| wanted == name)
+    }
+
+    fn has_all(&self) -> bool {
+        self.asked("all") || self.asked("everything")
     }
 
     fn has(&self, section: &str) -> bool {
@@ -203,7 +221,7 @@ fn cluster(_: &Shared, text: &mut String) -> std::fmt::Result {
 
 fn pool(shared: &Shared, text: &mut String) -> std::fmt::Result {
     let (topology, status) = (shared.topologies.current(), shared.watch_status());
-    let up = by_member(shared).values().filter(|member| member.lanes_up > 0).count();
+    let up = servers::standings(shared).values().filter(|member| member.lanes_up > 0).count();
     write!(text, "pool_members:{}\r\npool_members_up:{up}\r\n", topology.members().len())?;
     write!(text, "pool_epoch:{}\r\n", topology.epoch())?;
     write!(text, "pool_reloads:{}\r\npool_reloads_refused:{}\r\n", status.reloads, status.refused)?;
@@ -213,73 +231,6 @@ fn pool(shared: &Shared, text: &mut String) -> std::fmt::Result {
 
 fn one_line(text: &str) -> String {
     text.replace(['\r', '\n'], " ")
-}
-
-/// What all workers see of one member.
-#[derive(Default)]
-struct Seen {
-    addr: String,
-    lanes: usize,
-    lanes_up: usize,
-    in_flight: u64,
-    faults: u64,
-    breaks: u64,
-    timeouts: u64,
-    refused: u64,
-    opened: u64,
-    breaker: State,
-    last_error: String,
-}
-
-fn by_member(shared: &Shared) -> BTreeMap<String, Seen> {
-    let mut members: BTreeMap<String, Seen> = BTreeMap::new();
-    for sight in shared.sights() {
-        members.entry(sight.name.clone()).or_default().add(&sight);
-    }
-    members
-}
-
-impl Seen {
-    fn add(&mut self, sight: &Sight) {
-        sight.addr.clone_into(&mut self.addr);
-        self.lanes += sight.lanes.load(Relaxed);
-        self.lanes_up += sight.lanes_up.load(Relaxed);
-        self.in_flight = self.in_flight.wrapping_add(sight.in_flight.load(Relaxed));
-        self.faults += sight.faults.load(Relaxed);
-        self.breaks += sight.breaks.load(Relaxed);
-        self.timeouts += sight.timeouts.load(Relaxed);
-        self.refused += sight.refused.load(Relaxed);
-        self.opened += sight.opened.load(Relaxed);
-        self.breaker = self.breaker.max(sight.breaker());
-        let error = sight.last_error.lock().unwrap_or_else(PoisonError::into_inner);
-        if !error.is_empty() {
-            self.last_error = one_line(&error);
-        }
-    }
-}
-
-fn servers(shared: &Shared, text: &mut String) {
-    let slots = shared.topologies.current();
-    let counts = slots.slot_counts();
-    for (index, (name, seen)) in by_member(shared).into_iter().enumerate() {
-        let owned = slots.member_named(&name).map_or(0, |at| counts[at]);
-        let state = if seen.lanes_up > 0 { "up" } else { "down" };
-        let _ = write!(
-            text,
-            "server{index}:name={name},addr={},state={state},breaker={},slots={owned},lanes={},lanes_up={},in_flight={},faults={},breaks={},timeouts={},refused={},breaker_opened={},last_error={}\r\n",
-            seen.addr,
-            seen.breaker.name(),
-            seen.lanes,
-            seen.lanes_up,
-            seen.in_flight,
-            seen.faults,
-            seen.breaks,
-            seen.timeouts,
-            seen.refused,
-            seen.opened,
-            seen.last_error
-        );
-    }
 }
 
 /// One database's keys in the whole pool.

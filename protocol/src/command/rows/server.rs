@@ -112,14 +112,12 @@ Latency = row("latency", -2, flags!())
 
 LatencyDoctor = row("latency|doctor", 2, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("2.8.13", "O(1)", "Tells in words what took long, and what may help.")
-    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-    .pool(PoolRule::Refused);
+    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]);
 
 LatencyGraph = row("latency|graph", 3, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("2.8.13", "O(1)", "Draws the latest latencies of an event.")
     .args(&[string("event")])
-    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-    .pool(PoolRule::Refused);
+    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]);
 
 LatencyHelp = row("latency|help", 2, flags!(LOADING STALE))
     .about("2.8.13", "O(1)", "Lists the subcommands.");
@@ -127,25 +125,21 @@ LatencyHelp = row("latency|help", 2, flags!(LOADING STALE))
 LatencyHistogram = row("latency|histogram", -2, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("7.0.0", "O(N), N commands with latencies", "Returns how many calls of commands took how long.")
     .args(&[string("command").opt().many()])
-    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-    .pool(PoolRule::Refused);
+    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]);
 
 LatencyHistory = row("latency|history", 3, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("2.8.13", "O(1)", "Returns the latest latencies of an event, with their times.")
     .args(&[string("event")])
-    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-    .pool(PoolRule::Refused);
+    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]);
 
 LatencyLatest = row("latency|latest", 2, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("2.8.13", "O(1)", "Returns the last latency of every event.")
-    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"])
-    .pool(PoolRule::Refused);
+    .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]);
 
 LatencyReset = row("latency|reset", -2, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("2.8.13", "O(1)", "Forgets the latencies of some events, or of all.")
     .args(&[string("event").opt().many()])
-    .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-    .pool(PoolRule::Refused);
+    .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]);
 
 Lolwut = row("lolwut", -1, flags!(READONLY FAST))
     .about("5.0.0", "", "Draws something and tells the version.")
@@ -208,21 +202,18 @@ SlowlogGet = row("slowlog|get", -2, flags!(ADMIN LOADING STALE))
     .about("2.2.12", "O(N), N entries returned", "Returns the latest slow commands.")
     .history(&[("4.0.0", "The client's address and name.")])
     .args(&[int("count").opt()])
-    .tips(&["request_policy:all_nodes", "nondeterministic_output"])
-    .pool(PoolRule::Refused);
+    .tips(&["request_policy:all_nodes", "nondeterministic_output"]);
 
 SlowlogHelp = row("slowlog|help", 2, flags!(LOADING STALE))
     .about("6.2.0", "O(1)", "Lists the subcommands.");
 
 SlowlogLen = row("slowlog|len", 2, flags!(ADMIN LOADING STALE))
     .about("2.2.12", "O(1)", "Returns how many slow commands are logged.")
-    .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"])
-    .pool(PoolRule::Refused);
+    .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"]);
 
 SlowlogReset = row("slowlog|reset", 2, flags!(ADMIN LOADING STALE))
     .about("2.2.12", "O(N), N entries", "Empties the log of slow commands.")
-    .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-    .pool(PoolRule::Refused);
+    .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]);
 
 Swapdb = row("swapdb", 3, flags!(WRITE FAST))
     .about("4.0.0", "O(N), N clients that watch or wait on keys", "Swaps two databases.")

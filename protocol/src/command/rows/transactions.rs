@@ -17,10 +17,25 @@ Multi = row("multi", 1, flags!(NOSCRIPT LOADING STALE FAST ALLOW_BUSY))
 Ringtail = row("ringtail", -2, flags!())
     .about("7.2.0", "By subcommand", "Commands that Redis has no word for.");
 
+RingtailBigkeys = row("ringtail|bigkeys", -2, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("7.2.0", "O(N), N keys known as big",
+        "Returns the keys with the largest values, as a proxy has seen them in requests and answers.")
+    .args(&[int("count").after("COUNT").opt()]);
+
 RingtailExec = row("ringtail|exec", 2, flags!(NOSCRIPT SKIP_SLOWLOG))
     .about("7.2.0", "As its commands",
         "Runs the commands since MULTI on slots that this connection holds, and lets the slots go.")
     .pool(PoolRule::Refused);
+
+RingtailExplain = row("ringtail|explain", -3, flags!(ADMIN NOSCRIPT SKIP_SLOWLOG))
+    .about("7.2.0", "As the command",
+        "Runs a command through a proxy, and says where its time went: route, connection, network, member.")
+    .args(&[string("command"), string("arg").opt().many()])
+    .pool(PoolRule::Own);
+
+RingtailHotkeys = row("ringtail|hotkeys", -2, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("7.2.0", "O(N), N keys known as hot", "Returns the keys that a proxy is asked for most, of late.")
+    .args(&[int("count").after("COUNT").opt()]);
 
 RingtailLock = row("ringtail|lock", -4, flags!(NOSCRIPT))
     .about("7.2.0", "O(N), N slots",
@@ -29,9 +44,19 @@ RingtailLock = row("ringtail|lock", -4, flags!(NOSCRIPT))
     .args(&[int("lease-milliseconds"), int("slot").many()])
     .pool(PoolRule::Refused);
 
+RingtailMembers = row("ringtail|members", 2, flags!(ADMIN NOSCRIPT LOADING STALE))
+    .about("7.2.0", "O(N), N members", "Returns what a proxy knows of each member of its pool.");
+
 RingtailRelease = row("ringtail|release", 2, flags!(NOSCRIPT))
     .about("7.2.0", "O(N), N slots", "Lets the slots of this connection go, and gives up its transaction.")
     .pool(PoolRule::Refused);
+
+RingtailRoute = row("ringtail|route", -3, flags!(NOSCRIPT LOADING STALE))
+    .about("7.2.0", "O(N), N keys", "Returns the slot and the member that each key belongs to.")
+    .args(&[string("name").many()]);
+
+RingtailTopology = row("ringtail|topology", 2, flags!(NOSCRIPT LOADING STALE))
+    .about("7.2.0", "O(N), N members", "Returns the members of a proxy's pool and how many slots each owns.");
 
 Unwatch = row("unwatch", 1, flags!(NOSCRIPT LOADING STALE FAST ALLOW_BUSY))
     .about("2.2.0", "O(N), N keys watched", "Watches no key any more.")

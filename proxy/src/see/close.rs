@@ -1,0 +1,146 @@
+//! What is done with requests that were slow, failed, or had a large answer; all others never come here.
+
+use std::fmt;
+use std::time::Duration;
+
+use ringtail_protocol::command::{Command, Flags};
+use ringtail_protocol::stats;
+use tokio::time::Instant;
+
+use super::sent::Request;
+use super::{Ledger, Mark};
+use crate::clients::Client;
+use crate::own;
+use crate::pending::Target;
+use crate::session::Session;
+use crate::shared::unix_time;
+use crate::whole::Question;
+use crate::worker::Worker;
+
+/// Where the time of a request went, and what is known of it beside its arguments.
+struct Where<'a> {
+    /// The member that it was sent to; empty for one that was asked of several.
+    member: &'a str,
+    user: String,
+    /// Bytes of the request and of its answer.
+    sizes: (usize, usize),
+    /// Microseconds until it was written to the member.
+    proxy: u32,
+    /// Microseconds from there to its answer.
+    away: u32,
+    /// How much of that the network takes, as far as the system knows.
+    network: Option<Duration>,
+}
+
+impl fmt::Display for Where<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { member, user, sizes: (request, answer), proxy, away, network } = self;
+        let network = network.map_or(0, |time| time.as_micros() as u32).min(*away);
+        write!(f, "# member={member} user={user} request_bytes={request} answer_bytes={answer} ")?;
+        write!(f, "proxy_usec={proxy} network_usec={network} member_usec={}", away - network)
+    }
+}
+
+impl Ledger {
+    /// The next answer is a slow one, an error, or large.
+    #[cold]
+    pub(crate) fn look_closely(
+        &mut self,
+        worker: &Worker,
+        target: &Target,
+        answer: &[u8],
+        network: impl FnOnce() -> Option<Duration>,
+    ) {
+        let mark = self.mark_at(0);
+        if answer.first() == Some(&b'-') && matches!(target, Target::Session(..) | Target::Published(_)) {
+            worker.count_failed(mark, &answer[1..]);
+        }
+        let large = answer.len() > self.big_from;
+        if !self.on || !(self.slow || large) {
+            return;
+        }
+        let number = self.number_of(0);
+        let (request, written) = self.sent.request(number);
+        if let (Some(request), true) = (&request, large) {
+            let words: Vec<&[u8]> = request.words.iter().map(Vec::as_slice).collect();
+            worker.large_answer(&words, answer.len());
+        }
+        if self.slow {
+            let times = (written.unwrap_or(mark.since()), self.now);
+            self.report(worker, target, mark, request.as_ref(), (times, answer.len(), network()));
+        }
+    }
+
+    /// The pending request at `index` was answered with an error, since its time was up.
+    #[cold]
+    pub(crate) fn late(&mut self, worker: &Worker, index: usize, target: &Target, error: &[u8]) {
+        let (mark, now) = (self.mark_at(index), worker.turn.micros());
+        worker.count_failed(mark, &error[1..]);
+        self.count_early(worker, index);
+        if !self.on || mark.age(now) < worker.shared.seen.attention() {
+            return;
+        }
+        let (request, written) = self.sent.request(self.number_of(index));
+        let times = (written.unwrap_or(now), now);
+        self.report(worker, target, mark, request.as_ref(), (times, error.len(), None));
+    }
+
+    fn report(
+        &self,
+        worker: &Worker,
+        target: &Target,
+        mark: Mark,
+        request: Option<&Request>,
+        ((written, now), answer, network): ((u32, u32), usize, Option<Duration>),
+    ) {
+        let (Some(command), Some(client)) = (mark.command(), target.client()) else { return };
+        let away = now.wrapping_sub(written).min(mark.age(now));
+        let whence = Where {
+            member: &self.sight.name,
+            user: worker.shared.seen.users.name(mark.user()),
+            sizes: (request.map_or(0, |request| request.size), answer),
+            proxy: mark.age(now) - away,
+            away,
+            network,
+        };
+        let name = [command.full_name.as_bytes()];
+        let words: Vec<&[u8]> =
+            request.map_or(name.to_vec(), |r| r.words.iter().map(Vec::as_slice).collect());
+        worker.was_slow(command, &client, mark.age(now), &words, &whence);
+    }
+}
+
+impl Worker {
+    /// A question to the pool, that was begun then, was answered.
+    pub(crate) fn was_asked(&self, session: &Session, question: &Question, begun: Instant, answer: &[u8]) {
+        if !self.eyes.is_on() {
+            return;
+        }
+        let (micros, user) = (begun.elapsed().as_micros() as u32, session.seen_as());
+        let mark = Mark::new(self.turn.micros(), question.id, user);
+        self.count(mark, micros, 1, None);
+        if let Some(error) = answer.strip_prefix(b"-") {
+            self.count_failed(mark, error);
+        }
+        if micros >= self.shared.seen.attention() && !own::waits(question) {
+            let words: Vec<&[u8]> = question.words.iter().map(Vec::as_slice).collect();
+            let sizes = (words.iter().map(|word| word.len()).sum(), answer.len());
+            let user = self.shared.seen.users.name(user);
+            let whence = Where { member: "", user, sizes, proxy: 0, away: micros, network: None };
+            self.was_slow(question.id.command(), &session.client(), micros, &words, &whence);
+        }
+    }
+
+    /// Tells the slow log and the latency monitor of a request that took so many microseconds.
+    #[cold]
+    fn was_slow(&self, command: &Command, client: &Client, micros: u32, words: &[&[u8]], whence: &Where<'_>) {
+        let (seen, now) = (&self.shared.seen, unix_time().as_millis() as u64);
+        let is_fast = command.flags.contains(Flags::FAST);
+        seen.latency.note(if is_fast { stats::FAST_COMMAND } else { stats::COMMAND }, now, u64::from(micros));
+        let is_slow = seen.slowlog.threshold().is_some_and(|least| u64::from(micros) >= least);
+        if is_slow && !command.flags.contains(Flags::SKIP_SLOWLOG) {
+            let who = (client.peer.to_string(), client.names().name.clone());
+            seen.slowlog.add(now, u64::from(micros), words.iter().copied(), who, Some(whence.to_string()));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What is known of each member: INFO servers, and RINGTAIL MEMBERS.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::Relaxed;
+
+use ringtail_protocol::stats::Sum;
+
+use super::one_line;
+use crate::breaker::State;
+use crate::member::Sight;
+use crate::see::percentiles;
+use crate::shared::Shared;
+
+/// What all workers see of one member.
+#[derive(Default)]
+pub(crate) struct Standing {
+    pub(crate) addr: String,
+    pub(crate) lanes: usize,
+    pub(crate) lanes_up: usize,
+    pub(crate) in_flight: u64,
+    pub(crate) faults: u64,
+    pub(crate) breaks: u64,
+    pub(crate) timeouts: u64,
+    pub(crate) refused: u64,
+    opened: u64,
+    breaker: State,
+    /// How long its requests took, from the time that they came to the proxy.
+    pub(crate) durations: Sum,
+    pub(crate) last_error: String,
+}
+
+/// All members, by name.
+pub(crate) fn standings(shared: &Shared) -> BTreeMap<String, Standing> {
+    let mut members: BTreeMap<String, Standing> = BTreeMap::new();
+    for sight in shared.sights() {
+        members.entry(sight.name.clone()).or_default().add(&sight);
+    }
+    members
+}
+
+impl Standing {
+    fn add(&mut self, sight: &Sight) {
+        sight.addr.clone_into(&mut self.addr);
+        self.lanes += sight.lanes.load(Relaxed);
+        self.lanes_up += sight.lanes_up.load(Relaxed);
+        self.in_flight = self.in_flight.wrapping_add(sight.in_flight.load(Relaxed));
+        self.faults += sight.faults.load(Relaxed);
+        self.breaks += sight.breaks.load(Relaxed);
+        self.timeouts += sight.timeouts.load(Relaxed);
+        self.refused += sight.refused.load(Relaxed);
+        self.opened += sight.opened.load(Relaxed);
+        self.breaker = self.breaker.max(sight.breaker());
+        self.durations.add(&sight.durations);
+        let error = sight.last_error.lock().unwrap_or_else(PoisonError::into_inner);
+        if !error.is_empty() {
+            self.last_error = one_line(&error);
+        }
+    }
+
+    /// Whether it can be reached.
+    pub(crate) fn state(&self) -> &'static str {
+        if self.lanes_up > 0 { "up" } else { "down" }
+    }
+
+    /// Where its breaker stands.
+    pub(crate) fn breaker(&self) -> &'static str {
+        self.breaker.name()
+    }
+}
+
+pub(super) fn servers(shared: &Shared, text: &mut String) {
+    let slots = shared.topologies.current();
+    let counts = slots.slot_counts();
+    for (index, (name, member)) in standings(shared).into_iter().enumerate() {
+        let owned = slots.member_named(&name).map_or(0, |at| counts[at]);
+        let _ = write!(
+            text,
+            "server{index}:name={name},addr={},state={},breaker={},slots={owned},lanes={},lanes_up={},in_flight={},faults={},breaks={},timeouts={},refused={},breaker_opened={},requests={},{},last_error={}\r\n",
+            member.addr,
+            member.state(),
+            member.breaker.name(),
+            member.lanes,
+            member.lanes_up,
+            member.in_flight,
+            member.faults,
+            member.breaks,
+            member.timeouts,
+            member.refused,
+            member.opened,
+            member.durations.total(),
+            percentiles(&member.durations),
+            member.last_error
+        );
+    }
+}
