@@ -77,6 +77,10 @@ pub(crate) struct Client {
     pub(crate) unread: AtomicUsize,
     /// Bytes of answers that it has not taken yet.
     pub(crate) unsent: AtomicUsize,
+    /// Commands since MULTI, -1 outside of a transaction.
+    pub(crate) queued: AtomicI64,
+    /// Bytes of these.
+    pub(crate) queued_bytes: AtomicUsize,
     blocked: AtomicU8,
     /// How many channels, patterns and shard channels it is subscribed to, by [`Kind`](crate::pubsub::Kind).
     pub(crate) subscriptions: [AtomicU32; 3],
@@ -263,6 +267,8 @@ impl Clients {
             no_touch: AtomicBool::new(false),
             unread: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
+            queued: AtomicI64::new(-1),
+            queued_bytes: AtomicUsize::new(0),
             blocked: AtomicU8::new(FREE),
             subscriptions: Default::default(),
             tracking: AtomicU8::new(0),

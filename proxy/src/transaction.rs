@@ -19,6 +19,7 @@ mod queue;
 mod watch;
 
 use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use ringtail_protocol::command::CommandId;
 use ringtail_protocol::errors::{self, Error};
@@ -44,6 +45,15 @@ pub(crate) struct Transaction {
     queue: Option<Queue>,
     /// The keys that are watched, by member.
     watches: Vec<Watch>,
+}
+
+/// Has CLIENT LIST know of it.
+#[inline]
+pub(crate) fn tell(state: &State) {
+    let queue = state.transaction.as_ref().and_then(|transaction| transaction.queue.as_ref());
+    let client = &state.client;
+    client.queued.store(queue.map_or(-1, |queue| queue.commands.len() as i64), Relaxed);
+    client.queued_bytes.store(queue.map_or(0, |queue| queue.bytes.len()), Relaxed);
 }
 
 /// Whether commands are queued.

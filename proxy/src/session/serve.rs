@@ -14,6 +14,7 @@ use super::{Hold, Session, State};
 use crate::pubsub;
 use crate::route;
 use crate::shared::Counters;
+use crate::transaction;
 use crate::worker::{Desk, Worker};
 
 /// What a session's task does next.
@@ -210,6 +211,7 @@ impl Session {
         }
         state.check_length(worker);
         state.count_held();
+        transaction::tell(state);
         if !state.out.is_empty() {
             worker.turn.touch_session(self);
         }

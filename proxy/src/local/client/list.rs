@@ -90,19 +90,22 @@ impl Class {
 pub(crate) fn line(client: &Client, now: u64) -> String {
     let seconds = |since: u64| now.saturating_sub(since) / 1000;
     let names = client.names().clone();
-    let (unread, unsent) = (client.unread.load(Relaxed), client.unsent.load(Relaxed));
+    let (unread, unsent) = (client.unread.load(Relaxed), client.unsent.load(Relaxed) + client.outbox.bytes());
     let (age, idle) = (seconds(client.since), seconds(client.active.load(Relaxed)));
     let Client { id, peer, local, fd, .. } = client;
     let (db, resp) = (client.db.load(Relaxed), client.resp.load(Relaxed));
+    let multi = client.queued.load(Relaxed);
+    let queued = client.queued_bytes.load(Relaxed);
     let [sub, psub, ssub] = client.subscriptions.each_ref().map(|count| count.load(Relaxed));
     let command = COMMANDS.get(usize::from(client.command.load(Relaxed))).map_or("NULL", |row| row.full_name);
     format!(
         "id={id} addr={peer} laddr={local} fd={fd} name={} age={age} idle={idle} flags={} db={db} sub={sub} psub={psub} \
-         ssub={ssub} multi=-1 qbuf={unread} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={unsent} oll=0 \
-         omem={unsent} tot-mem={} events=r cmd={command} user={} redir={} resp={resp} lib-name={} lib-ver={}\n",
+         ssub={ssub} multi={multi} qbuf={unread} qbuf-free=0 argv-mem=0 multi-mem={queued} rbs=0 rbp=0 obl={unsent} oll=0 \
+         omem={unsent} tot-mem={} events={} cmd={command} user={} redir={} resp={resp} lib-name={} lib-ver={}\n",
         names.name,
         flags(client),
-        size_of::<Client>() + unread + unsent,
+        size_of::<Client>() + unread + unsent + queued,
+        if unsent > 0 { "rw" } else { "r" },
         String::from_utf8_lossy(&client.user_name()),
         client.redirection(),
         names.library,
@@ -118,6 +121,9 @@ fn flags(client: &Client) -> String {
         flag(!tracking.is_empty(), 't'),
         flag(tracking.contains(Mode::BROKEN), 'R'),
         flag(tracking.contains(Mode::BCAST), 'B'),
+        flag(client.queued.load(Relaxed) >= 0, 'x'),
+        flag(client.is_blocked(), 'b'),
+        flag(client.is_killed(), 'c'),
         flag(client.no_evict.load(Relaxed), 'e'),
         flag(client.no_touch.load(Relaxed), 'T'),
     ];
