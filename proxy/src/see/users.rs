@@ -25,11 +25,14 @@ impl Cell {
     }
 }
 
+/// One worker's cells, by the users' numbers.
+type Cells = Box<[OnceLock<Box<Cell>>]>;
+
 /// All users that were seen, by number.
 #[derive(Debug)]
 pub(crate) struct Users {
     names: Mutex<Vec<String>>,
-    cells: Box<[Box<[OnceLock<Box<Cell>>]>]>,
+    cells: Box<[Cells]>,
 }
 
 /// What one user's requests took, with all workers added up.

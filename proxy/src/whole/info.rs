@@ -36,8 +36,11 @@ const SECTIONS: [Section; 9] = [
     ("Pool", pool),
 ];
 
+/// Writes a section.
+type Section = fn(&Seen, &mut String);
+
 /// What is seen of the requests: told when it is asked for, or all is.
-const SEEN: [(&str, fn(&Seen, &mut String)); 4] = [
+const SEEN: [(&str, Section); 4] = [
     ("Commandstats", Seen::command_stats),
     ("Errorstats", Seen::error_stats),
     ("Latencystats", Seen::latency_stats),
