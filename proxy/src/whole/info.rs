@@ -37,10 +37,10 @@ const SECTIONS: [Section; 9] = [
 ];
 
 /// Writes a section.
-type Section = fn(&Seen, &mut String);
+type SeenSection = fn(&Seen, &mut String);
 
 /// What is seen of the requests: told when it is asked for, or all is.
-const SEEN: [(&str, Section); 4] = [
+const SEEN: [(&str, SeenSection); 4] = [
     ("Commandstats", Seen::command_stats),
     ("Errorstats", Seen::error_stats),
     ("Latencystats", Seen::latency_stats),
