@@ -8,8 +8,9 @@ pub mod wake;
 
 pub use client::{Client, Clients, NO_COMMAND, Names};
 pub use message::Message;
+pub use ringtail_protocol::tracking::Mode;
 pub use subscriptions::Subscriptions;
-pub use tracking::{Listeners, Mode, NO_TRACKING, Tracking};
+pub use tracking::{Listeners, Tracking};
 
 use crate::blocking::Blocked;
 use crate::command::scripting::long::Long;
