@@ -18,6 +18,7 @@ use ringtail_protocol::request::Args;
 use crate::clients::Client;
 use crate::local::client_line;
 use crate::options::Options;
+use crate::pass_through;
 use crate::pubsub::Kind;
 use crate::session::State;
 use crate::shared::{Counters, unix_time};
@@ -42,6 +43,15 @@ bitflags::bitflags! {
 /// The users that the options describe: those of a file or of a list, and the default user's password.
 pub(crate) fn users_of(options: &Options, password: Option<&Secret>) -> Result<Users, Problem> {
     let path = options.acl_file.as_deref();
+    if options.acl_pass_through.unwrap_or(false) {
+        return match path.is_some() || options.users.is_some() || password.is_some() {
+            true => Err(Problem::new(
+                "--acl-pass-through beside users of the proxy's own",
+                "leave out --acl-file, users and --requirepass-file: the servers say who is let in",
+            )),
+            false => Ok(pass_through::users()),
+        };
+    }
     let file = path.map(|path| (path, read_bounded(path, limits::ACL_FILE)));
     let lines = options.users.as_deref();
     let origin = Origin { file, lines, password: password.map(Secret::expose) };
@@ -71,13 +81,28 @@ impl State {
         (name, password): (&[u8], &[u8]),
     ) -> Result<(), Error> {
         let access = &worker.shared.access;
-        if !self.identity.log_in(access, name, password) {
+        let let_in = match self.vouched.take() {
+            Some(Err(error)) if error != errors::WRONG_PASSWORD => return Err(error),
+            Some(Err(_)) => false,
+            Some(Ok(_)) if self.is_bound() => return Err(NOT_NOW),
+            Some(Ok(home)) => {
+                self.moving = Some(home);
+                self.identity.become_vouched(access, name)
+            }
+            None => self.identity.log_in(access, name, password),
+        };
+        if !let_in {
             self.note(worker, command, Reason::Auth, given, name);
             return Err(errors::WRONG_PASSWORD);
         }
         self.client.names().user = self.identity.named_user();
         self.note_identity(worker);
         Ok(())
+    }
+
+    /// Whether it has begun something that stays with the connections that it was begun on.
+    fn is_bound(&self) -> bool {
+        self.transaction.is_some() || self.is_subscriber() || self.tracking.is_some()
     }
 
     /// Looks again at its user if any has changed. One whose user is gone is to end.
@@ -209,7 +234,8 @@ impl State {
             self.note(worker, command, denied.reason, object, user.name());
             return Err(denied.error(user, command));
         }
-        if command.group == Group::Scripting && self.gates.contains(Gates::RESTRICTED) {
+        let is_checked = worker.shared.settings.pass_through;
+        if command.group == Group::Scripting && !is_checked && self.gates.contains(Gates::RESTRICTED) {
             self.note(worker, command, Reason::Command, command.full_name.as_bytes(), user.name());
             return Err(no_scripts(user.name()));
         }
@@ -226,6 +252,11 @@ impl State {
         shared.access.log().add(reason, context, object, user, line, now);
     }
 }
+
+/// Subscriptions, copies and watched keys are where the session was.
+const NOT_NOW: Error = Error::fixed(
+    "ERR with --acl-pass-through, first end subscriptions, CLIENT TRACKING, WATCH and MULTI, and then become another user",
+);
 
 /// What ends something that its user has begun, and paid for.
 fn ends_something(command: &Command) -> bool {

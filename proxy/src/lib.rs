@@ -47,6 +47,7 @@ mod local;
 mod member;
 pub mod options;
 mod own;
+mod pass_through;
 mod pending;
 mod pubsub;
 pub mod rates;

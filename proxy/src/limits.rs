@@ -60,6 +60,9 @@ pub const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
 /// Users with a rate whose tokens are kept; above it, those of users who have no client are forgotten.
 pub const RATE_BUCKETS: usize = 1024;
 
+/// Users of `--acl-pass-through` that have connections of their own in each thread. At it, those of users without a client are closed.
+pub const PASSED_USERS: usize = 128;
+
 /// How often the event loop looks for more requests before those that it has are sent on, while there are more.
 pub const TURN_ROUNDS: usize = 4;
 

@@ -8,11 +8,13 @@ use std::time::Duration;
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use ringtail_net::listener::is_loopback;
 use ringtail_net::{Password, Stream};
+use ringtail_protocol::acl::DEFAULT_USER;
 use ringtail_protocol::frame::Scanner;
 use ringtail_protocol::number::parse_i64;
 use ringtail_protocol::reply::{Resp, write_request};
 
 use crate::limits;
+use crate::pass_through::Login;
 use crate::shared::Shared;
 
 /// A connection and what has been read of its next answer.
@@ -34,7 +36,12 @@ pub(crate) struct Link {
 
 impl Link {
     /// Connects, authenticates, sets the protocol's version and finds out about databases. The caller bounds the time.
-    pub(crate) async fn open(addr: &str, shared: &Shared, resp: Resp) -> io::Result<Self> {
+    pub(crate) async fn open(
+        addr: &str,
+        shared: &Shared,
+        login: Option<&Login>,
+        resp: Resp,
+    ) -> io::Result<Self> {
         let settings = &shared.settings;
         let stream = Stream::connect(addr, settings.server_tls.as_ref(), settings.timeout).await?;
         if !stream.is_tls() && !settings.insecure && !is_loopback(stream.peer_addr()?.ip()) {
@@ -52,17 +59,22 @@ impl Link {
             id: None,
         };
         let password = settings.server_password.as_ref().map(Password::current);
-        link.greet(password.as_ref().map(|secret| secret.expose()), resp).await?;
+        let own = password.as_ref().map(|secret| (DEFAULT_USER, secret.expose()));
+        link.greet(login.map(|login| (&*login.user, login.password.expose())).or(own), resp).await?;
         link.find_databases().await?;
         Ok(link)
     }
 
-    async fn greet(&mut self, password: Option<&[u8]>, resp: Resp) -> io::Result<()> {
-        let answer = match (resp, password) {
+    async fn greet(&mut self, login: Option<(&[u8], &[u8])>, resp: Resp) -> io::Result<()> {
+        let answer = match (resp, login) {
             (Resp::V2, None) => return Ok(()),
-            (Resp::V2, Some(password)) => self.ask(&[b"AUTH", password]).await?,
+            // Servers before version 6 know no names.
+            (Resp::V2, Some((DEFAULT_USER, password))) => self.ask(&[b"AUTH", password]).await?,
+            (Resp::V2, Some((user, password))) => self.ask(&[b"AUTH", user, password]).await?,
             (Resp::V3, None) => self.ask(&[b"HELLO", b"3"]).await?,
-            (Resp::V3, Some(password)) => self.ask(&[b"HELLO", b"3", b"AUTH", b"default", password]).await?,
+            (Resp::V3, Some((user, password))) => {
+                self.ask(&[b"HELLO", b"3", b"AUTH", user, password]).await?
+            }
         };
         accepted(&answer, "it refuses to talk to us")
     }
@@ -217,6 +229,8 @@ pub(crate) struct Dialer {
     pub(crate) addr: String,
     pub(crate) resp: Resp,
     pub(crate) shared: Arc<Shared>,
+    /// Whose connections they are; the proxy's own without one.
+    pub(crate) login: Option<Login>,
 }
 
 impl Manager for Dialer {
@@ -224,7 +238,7 @@ impl Manager for Dialer {
     type Error = io::Error;
 
     async fn create(&self) -> io::Result<Link> {
-        Link::open(&self.addr, &self.shared, self.resp).await
+        Link::open(&self.addr, &self.shared, self.login.as_ref(), self.resp).await
     }
 
     async fn recycle(&self, link: &mut Link, _: &Metrics) -> RecycleResult<io::Error> {

@@ -15,6 +15,7 @@ use std::rc::Rc;
 use ringtail_protocol::command::{CommandId, PoolRule, introspect};
 use ringtail_protocol::errors::{self, Error};
 
+use crate::pass_through;
 use crate::route::{self, Request};
 use crate::session::{Hold, State};
 use crate::worker::Worker;
@@ -49,6 +50,9 @@ pub(crate) fn run(worker: &Rc<Worker>, state: &mut State, request: Request<'_>) 
     if must_be_alone(&request) && !state.sequence.is_empty() {
         return Err(Hold::Drain);
     }
+    if is_to_vouch(worker, state, &request) {
+        return Err(route::own(state));
+    }
     let mut call = Call { worker, state, request };
     let done = dispatch(&mut call);
     call.worker.count_local();
@@ -56,7 +60,16 @@ pub(crate) fn run(worker: &Rc<Worker>, state: &mut State, request: Request<'_>) 
         call.worker.count_failed(call.worker.eyes.mark(), error.text().as_bytes());
         call.state.reply(worker, |reply| reply.error(&error));
     }
+    // It was about that request alone, whatever became of it.
+    call.state.vouched = None;
     Ok(())
+}
+
+/// A name and password that a server has to be asked about first.
+fn is_to_vouch(worker: &Worker, state: &State, request: &Request<'_>) -> bool {
+    worker.shared.settings.pass_through
+        && state.vouched.is_none()
+        && pass_through::credentials(request.command.executes(), &request.args).is_some()
 }
 
 /// Requests before it are on lanes of another kind than those after it.

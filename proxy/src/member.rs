@@ -20,7 +20,6 @@ use crate::lane::{Lane, Refusal};
 use crate::link::{Dialer, Link};
 use crate::own::Held;
 use crate::pubsub::{Audience, Feed};
-use crate::shared::Shared;
 use crate::tracking::Tracked;
 use crate::worker::Worker;
 
@@ -100,7 +99,7 @@ pub(crate) struct Member {
 impl Member {
     /// A member, and the task of its breaker.
     pub(crate) fn start(worker: &Rc<Worker>, name: &str, addr: &str) -> Rc<Self> {
-        let member = Self::new(&worker.shared, name, addr);
+        let member = Self::new(worker, name, addr);
         spawn_local(Rc::clone(&member).guard(Rc::clone(worker)));
         member
     }
@@ -109,7 +108,7 @@ impl Member {
     async fn guard(self: Rc<Self>, worker: Rc<Worker>) {
         let wanted = || !self.retired.get();
         let probe = async || {
-            let asked = Link::open(&self.addr, &worker.shared, Resp::V2);
+            let asked = Link::open(&self.addr, &worker.shared, worker.login.as_ref(), Resp::V2);
             timeout(self.timeout, asked).await.is_ok_and(|answered| answered.is_ok())
         };
         self.breaker.run(wanted, probe, |state| self.entered(&worker, state)).await;
@@ -144,7 +143,8 @@ impl Member {
         }
     }
 
-    fn new(shared: &Arc<Shared>, name: &str, addr: &str) -> Rc<Self> {
+    fn new(worker: &Worker, name: &str, addr: &str) -> Rc<Self> {
+        let shared = &worker.shared;
         let label = if name == addr { addr.to_owned() } else { format!("{name} ({addr})") };
         let sight = Sight { name: name.to_owned(), addr: addr.to_owned(), ..Sight::default() };
         Rc::new(Self {
@@ -154,8 +154,8 @@ impl Member {
             label,
             lanes: Default::default(),
             tracked_lanes: RefCell::default(),
-            links: links(shared, addr, Resp::V2, shared.settings.conns),
-            dedicated: [Resp::V2, Resp::V3].map(|resp| links(shared, addr, resp, shared.settings.dedicated)),
+            links: links(worker, addr, Resp::V2, shared.settings.conns),
+            dedicated: [Resp::V2, Resp::V3].map(|resp| links(worker, addr, resp, shared.settings.dedicated)),
             feed: RefCell::default(),
             timeout: shared.settings.timeout,
             only_db_0: Cell::new(false),
@@ -357,9 +357,11 @@ impl Member {
 }
 
 /// None only if deadpool refuses its own defaults.
-fn links(shared: &Arc<Shared>, addr: &str, resp: Resp, most: usize) -> Option<Pool<Dialer>> {
+fn links(worker: &Worker, addr: &str, resp: Resp, most: usize) -> Option<Pool<Dialer>> {
+    let shared = &worker.shared;
     let limit = Some(shared.settings.timeout);
-    let dialer = Dialer { addr: addr.to_owned(), resp, shared: Arc::clone(shared) };
+    let dialer =
+        Dialer { addr: addr.to_owned(), resp, shared: Arc::clone(shared), login: worker.login.clone() };
     let builder = Pool::builder(dialer).max_size(most).runtime(Runtime::Tokio1);
     builder.wait_timeout(limit).create_timeout(limit).recycle_timeout(limit).build().ok()
 }

@@ -104,6 +104,9 @@ pub struct Options {
     /// File of users and what they may do, in Redis's format; ACL LOAD reads it again, ACL SAVE writes it
     #[arg(long, value_name = "FILE", env = "RINGTAIL_ACL_FILE")]
     pub acl_file: Option<PathBuf>,
+    /// Let the servers say who a client is and what it may do: each user has connections of its own to them
+    #[arg(long, env = "RINGTAIL_ACL_PASS_THROUGH", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub acl_pass_through: Option<bool>,
     /// Users for those who want no file of their own for them, one `user NAME RULE …` each. Only in the configuration file: what is
     /// on a command line can be read by everybody.
     #[arg(skip)]

@@ -20,6 +20,7 @@ use std::task::Waker;
 use ringtail_net::Stream;
 use ringtail_net::outbox::Frame;
 use ringtail_protocol::acl::Identity;
+use ringtail_protocol::errors::Error;
 use ringtail_protocol::limits::RequestLimits;
 use ringtail_protocol::reply::{Reply, Resp};
 use ringtail_protocol::request::Parser;
@@ -29,6 +30,7 @@ use crate::access::Gates;
 use crate::clients::Client;
 use crate::held::Share;
 use crate::limits;
+use crate::pass_through::Home;
 use crate::rates::Bucket;
 use crate::seats::Seat;
 use crate::sequence::{Sequence, Ticket};
@@ -61,6 +63,8 @@ pub(crate) enum Hold {
     Lane,
     /// Until nothing is on its way: the next request must see the effects of all before it.
     Drain,
+    /// Until the session goes on as another user, with other connections.
+    Move,
     /// Until the session's task has asked the members that the next request is about.
     Pool,
 }
@@ -109,6 +113,11 @@ pub(crate) struct State {
     pub(crate) place: Option<Seat<Box<[u8]>>>,
     /// Its user's commands of a second.
     pub(crate) bucket: Option<Arc<Bucket>>,
+    /// What a server said of the name and password of the present AUTH.
+    pub(crate) vouched: Option<Result<Home, Error>>,
+    /// Where it goes on, and where it is, if that is not where it came.
+    pub(crate) moving: Option<Home>,
+    pub(crate) home: Option<Home>,
     /// The present request has been taken off them.
     pub(crate) paid: bool,
     /// The bytes that are held for it.
@@ -250,6 +259,9 @@ impl State {
             gates: Gates::empty(),
             place: None,
             bucket: None,
+            vouched: None,
+            moving: None,
+            home: None,
             paid: false,
             share: Share::new(&worker.held),
             stuck_since: None,
@@ -346,7 +358,7 @@ impl State {
             Some(Hold::Window) => self.has_room(),
             Some(Hold::Drain) => self.sequence.is_empty(),
             // The lane calls, or the session's own task goes on by itself.
-            None | Some(Hold::Lane | Hold::Pool) => false,
+            None | Some(Hold::Lane | Hold::Pool | Hold::Move) => false,
         }
     }
 

@@ -140,6 +140,8 @@ pub(crate) struct Settings {
     pub(crate) server_password: Option<Password>,
     /// What is to be seen of the requests.
     pub(crate) see: Wishes,
+    /// Servers say who clients are.
+    pub(crate) pass_through: bool,
     /// Plaintext to servers on other machines is allowed.
     pub(crate) insecure: bool,
     /// How the program begins and ends.

@@ -189,6 +189,7 @@ fn serve(options: &Options, checked: Checked, listener: Listener, watcher: Watch
         output_limits,
         live: Live::new(options),
         flags: shown(options),
+        pass_through: options.acl_pass_through.unwrap_or(false),
         handshakes: usize::from(options.handshakes.unwrap_or(DEFAULT_HANDSHAKES)),
         server_tls,
         server_password,

@@ -214,6 +214,7 @@ pub(crate) fn settings(timeout: Duration) -> Settings {
         live,
         flags: vec![("servers".to_owned(), "servers.json".to_owned())],
         handshakes: 2,
+        pass_through: false,
         server_tls: None,
         server_password: None,
         see: Wishes::default(),

@@ -19,6 +19,7 @@ use crate::held::Held;
 use crate::lane::Lane;
 use crate::limits;
 use crate::member::Member;
+use crate::pass_through::{Login, Logins};
 use crate::pubsub::Hub;
 use crate::see::Eyes;
 use crate::session;
@@ -58,7 +59,13 @@ pub(crate) struct Worker {
     /// Tells that another topology was adopted.
     pub(crate) adopted: Notify,
     /// The program ends.
-    pub(crate) stopping: Cell<bool>,
+    pub(crate) stopping: Rc<Cell<bool>>,
+    /// Whose connections its are; the proxy's own without one.
+    pub(crate) login: Option<Login>,
+    /// Sessions that have moved here.
+    pub(crate) sessions: Cell<usize>,
+    /// The users' workers of this thread.
+    pub(crate) logins: Rc<Logins>,
     index: usize,
 }
 
@@ -92,7 +99,24 @@ async fn welcome(worker: Rc<Worker>, accepted: Accepted, entry: Entry) {
 impl Worker {
     /// A worker and its own tasks, on the thread's runtime.
     pub(crate) fn start(shared: Arc<Shared>, index: usize) -> (Rc<Self>, JoinSet<()>) {
-        let (worker, mut tasks) = (Self::new(shared, index), JoinSet::new());
+        Self::begin(Self::new(shared, index))
+    }
+
+    /// One for a user of its own, the thread's so-many-eth; it has what the thread's sessions share.
+    pub(crate) fn start_for(&self, login: Login, number: usize) -> (Rc<Self>, JoinSet<()>) {
+        let threads = self.shared.settings.threads;
+        let mut worker = Self::new(Arc::clone(&self.shared), self.index % threads + threads * number);
+        worker.login = Some(login);
+        worker.stopping = Rc::clone(&self.stopping);
+        worker.logins = Rc::clone(&self.logins);
+        let (worker, tasks) = Self::begin(worker);
+        // Its first request is there already.
+        worker.adopt(self.shared.topologies.current());
+        (worker, tasks)
+    }
+
+    fn begin(worker: Self) -> (Rc<Self>, JoinSet<()>) {
+        let (worker, mut tasks) = (Rc::new(worker), JoinSet::new());
         tasks.spawn_local(flush_turns(Rc::clone(&worker)));
         tasks.spawn_local(Rc::clone(&worker).sweep_deadlines());
         tasks.spawn_local(Rc::clone(&worker).follow_topology());
@@ -101,9 +125,9 @@ impl Worker {
         (worker, tasks)
     }
 
-    fn new(shared: Arc<Shared>, index: usize) -> Rc<Self> {
+    fn new(shared: Arc<Shared>, index: usize) -> Self {
         let topology = shared.topologies.current();
-        Rc::new(Self {
+        Self {
             counters: shared.counters(index),
             held: Held::new(&shared.settings.live.in_flight),
             door: Door::new(shared.settings.handshakes),
@@ -119,9 +143,12 @@ impl Worker {
             free_lane: Cell::new(None),
             sweep: Notify::new(),
             adopted: Notify::new(),
-            stopping: Cell::new(false),
+            stopping: Rc::default(),
+            login: None,
+            sessions: Cell::new(0),
+            logins: Rc::default(),
             index,
-        })
+        }
     }
 
     /// At shutdown, clients leave as soon as nothing of theirs is on its way.
@@ -163,8 +190,18 @@ impl Worker {
         self.adopted.notify_waiters();
         let trackers: Vec<Rc<Tracked>> = self.trackers.borrow().values().cloned().collect();
         trackers.iter().for_each(|tracked| tracked.slots_moved(self));
+        if self.login.is_none() && self.shared.settings.pass_through {
+            return;
+        }
         // Opened before they are needed, so that it is known which members are up.
         members.iter().for_each(|member| drop(member.lane(self, Resp::V2, 0)));
+    }
+
+    /// Lets its connections end: nobody uses it any more.
+    pub(crate) fn end(&self) {
+        let members = std::mem::take(&mut self.pool.borrow_mut().members);
+        members.iter().for_each(|member| member.retire());
+        self.shared.set_sights(self.index, Vec::new());
     }
 
     /// The lane that takes requests on `slot`.

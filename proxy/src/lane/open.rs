@@ -10,7 +10,9 @@ use crate::worker::Worker;
 
 /// A stream that is ready for requests on database 0, or why there is none.
 pub(crate) async fn open(member: &Member, worker: &Worker, resp: Resp) -> Result<Stream, String> {
-    let opened = timeout(worker.timeout(), Link::open(&member.addr, &worker.shared, resp)).await;
+    let opened =
+        timeout(worker.timeout(), Link::open(&member.addr, &worker.shared, worker.login.as_ref(), resp))
+            .await;
     let link = match opened {
         Ok(opened) => opened.map_err(|error| member.without_addr(&error))?,
         Err(_) => return Err("it does not answer".to_owned()),

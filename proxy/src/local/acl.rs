@@ -13,7 +13,15 @@ use super::{Call, Done};
 use crate::access::{close_if, wake_subscribers};
 use crate::shared::unix_time;
 
+/// With `--acl-pass-through`, the users are the servers'.
+const PASSED: Error =
+    Error::fixed("ERR users are the servers' own (--acl-pass-through): send this to each of them");
+
 pub(super) fn acl(call: &mut Call<'_>) -> Done {
+    let of_connection = [CommandId::AclWhoami, CommandId::AclGenpass, CommandId::AclCat];
+    if call.worker.shared.settings.pass_through && !of_connection.contains(&call.request.command.id) {
+        return Err(PASSED);
+    }
     match call.request.command.id {
         CommandId::AclWhoami => who_am_i(call),
         CommandId::AclGenpass => gen_pass(call),

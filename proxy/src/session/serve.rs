@@ -11,6 +11,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, timeout};
 
 use super::{Hold, Session, State};
+use crate::pass_through;
 use crate::pubsub;
 use crate::route;
 use crate::shared::Counters;
@@ -26,6 +27,8 @@ enum Event {
     Ask,
     /// Nothing: how long it may wait is another now.
     Look,
+    /// It goes on as another user.
+    Move,
     Done,
 }
 
@@ -52,16 +55,20 @@ struct Registered<'a>(&'a Worker, Rc<Session>);
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
         if let Ok(mut state) = self.1.state.try_borrow_mut() {
-            state.unsubscribe_all(self.0);
-            state.stop_tracking(self.0);
+            let home = state.home.as_ref().map(|home| Rc::clone(home.worker()));
+            let worker = home.as_deref().unwrap_or(self.0);
+            state.unsubscribe_all(worker);
+            state.stop_tracking(worker);
         }
         self.0.shared.clients.remove(self.1.client.id);
     }
 }
 
 impl Session {
-    async fn run(self: &Rc<Self>, worker: &Rc<Worker>) {
+    async fn run(self: &Rc<Self>, first: &Rc<Worker>) {
+        let mut here = Rc::clone(first);
         loop {
+            let worker = &here;
             match self.next_event(worker).await {
                 Event::Readable => {
                     if self.turn(worker) {
@@ -72,9 +79,22 @@ impl Session {
                 Event::GoOn => self.go_on(worker),
                 Event::Ask => self.ask(worker).await,
                 Event::Look => {}
+                Event::Move => {
+                    here = self.move_home(first);
+                    self.go_on(&here);
+                }
                 Event::Done => return,
             }
         }
+    }
+
+    /// Where it goes on from now.
+    fn move_home(&self, first: &Rc<Worker>) -> Rc<Worker> {
+        let mut state = self.state.borrow_mut();
+        let home = state.moving.take();
+        let here = home.as_ref().map_or_else(|| Rc::clone(first), |home| Rc::clone(home.worker()));
+        state.home = home;
+        here
     }
 
     async fn next_event(self: &Rc<Self>, worker: &Worker) -> Event {
@@ -122,6 +142,7 @@ impl Session {
         match state.hold {
             None => {}
             Some(Hold::Pool) => return Poll::Ready(Event::Ask),
+            Some(Hold::Move) => return Poll::Ready(Event::Move),
             Some(Hold::Lane) if self.room.take() => return Poll::Ready(Event::GoOn),
             Some(_) if state.can_go_on() => return Poll::Ready(Event::GoOn),
             Some(hold) => {
@@ -186,6 +207,15 @@ impl Session {
 
     /// Runs the one request that is about several members, with nothing else on its way.
     async fn ask(self: &Rc<Self>, worker: &Rc<Worker>) {
+        let login = match worker.shared.settings.pass_through {
+            true => self.state.borrow_mut().login_to_vouch(),
+            false => None,
+        };
+        if let Some(login) = login {
+            let vouched = self.attend(worker, false, pass_through::vouch(worker, login)).await;
+            self.change(|state| state.vouched = vouched);
+            return self.go_on(worker);
+        }
         let question = self.state.borrow_mut().take_question();
         if let Some(question) = question {
             let begun = Instant::now();
@@ -279,6 +309,10 @@ impl Session {
                 return Some(index);
             }
             state.end_reply();
+            if state.moving.is_some() {
+                state.hold = Some(Hold::Move);
+                return Some(index + 1);
+            }
             if state.closing || state.is_authenticated() != was_authenticated {
                 return Some(index + 1);
             }

@@ -4,12 +4,14 @@ use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 
-use ringtail_net::Stream;
+use ringtail_net::{Secret, Stream};
+use ringtail_protocol::command::{Found, find};
 use ringtail_protocol::errors;
 use ringtail_protocol::request::{Batch, Parser, ProtocolError};
 
 use super::{ReplyMode, State};
 use crate::limits;
+use crate::pass_through::{self, Login};
 use crate::shared::Counters;
 use crate::whole;
 use crate::worker::Worker;
@@ -98,6 +100,21 @@ impl State {
             self.reply_mode = ReplyMode::SkipNext;
         }
         self.take_back_caching();
+    }
+
+    /// Name and password that the request which the hold is about shows, if it is to be asked of a server.
+    pub(super) fn login_to_vouch(&mut self) -> Option<Login> {
+        let (mut parser, mut batch) = (Parser::default(), Batch::default());
+        let limits = self.limits();
+        parser.parse(&mut self.unread, limits, &mut batch);
+        let request = batch.requests().first()?;
+        let args = batch.args(request, &self.unread);
+        let Found::Command(command) = find(&args) else { return None };
+        let login = pass_through::credentials(command.id, &args)
+            .map(|(user, password)| Login { user: user.into(), password: Secret::new(password) });
+        // The parser may have changed what it read: an inline request is written out.
+        batch.put_back(0, &mut self.unread, 0);
+        login
     }
 
     /// Takes the request that the hold is about off what is unread.

@@ -24,7 +24,7 @@ pub(super) struct Receiver {
 
 impl Receiver {
     pub(super) async fn open(member: &Member, worker: &Worker) -> io::Result<Self> {
-        let mut link = Link::open(&member.addr, &worker.shared, Resp::V3).await?;
+        let mut link = Link::open(&member.addr, &worker.shared, worker.login.as_ref(), Resp::V3).await?;
         let id = link.id().await?.ok_or_else(|| io::Error::other("it tells no CLIENT ID"))?;
         Ok(Self { stream: link.into_parts().0, id: id.to_string().into_bytes() })
     }

@@ -222,7 +222,7 @@ pub(crate) async fn open(
 
 async fn begin(lane: &Rc<Lane>, tracked: &Rc<Tracked>, worker: &Rc<Worker>) -> io::Result<(Stream, Vec<u8>)> {
     let member = &lane.member;
-    let mut link = Link::open(&member.addr, &worker.shared, lane.resp()).await?;
+    let mut link = Link::open(&member.addr, &worker.shared, worker.login.as_ref(), lane.resp()).await?;
     member.only_db_0.set(link.only_db_0);
     let receiver = match lane.resp() {
         Resp::V3 => None,
