@@ -2,7 +2,8 @@
 
 use super::check;
 use crate::session::wake::{Home, Turn};
-use crate::session::{Client, Clients, Frame};
+use crate::session::{Client, Clients};
+use ringtail_net::outbox::Frame;
 use shuttle::future::block_on;
 use shuttle::thread::{JoinHandle, spawn};
 use std::future::{Future, poll_fn};
