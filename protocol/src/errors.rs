@@ -46,6 +46,7 @@ errors! {
     DECR_OVERFLOW = "ERR decrement would overflow";
     WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
     NO_SUCH_KEY = "ERR no such key";
+    NO_CLUSTER = "ERR This instance has cluster support disabled";
     INDEX_OUT_OF_RANGE = "ERR index out of range";
     OUT_OF_RANGE_POSITIVE = "ERR value is out of range, must be positive";
     OFFSET_OUT_OF_RANGE = "ERR offset is out of range";

@@ -53,12 +53,69 @@ impl Scanner {
     }
 }
 
+/// Follows one reply whose bytes are passed on as they come.
+#[derive(Debug)]
+pub struct Passage {
+    /// Elements that are still to come.
+    missing: u64,
+    /// Bytes of the present element that are still to come.
+    body: u64,
+}
+
+impl Default for Passage {
+    fn default() -> Self {
+        Self { missing: 1, body: 0 }
+    }
+}
+
+impl Passage {
+    /// How many bytes at the start of `buf` are of this reply and can be passed on. `buf` starts with the first byte that
+    /// was not; a header that is not all there is to be given again with more.
+    pub fn take(&mut self, buf: &[u8]) -> Result<usize, NotAReply> {
+        let mut at = 0;
+        loop {
+            let part = self.body.min((buf.len() - at) as u64);
+            self.body -= part;
+            at += part as usize;
+            if self.body > 0 || self.missing == 0 {
+                return Ok(at);
+            }
+            let Some(header) = header(buf, at)? else { return Ok(at) };
+            self.missing = self.missing.checked_add(header.more).ok_or(NotAReply)? - 1;
+            (at, self.body) = (header.end, header.body);
+        }
+    }
+
+    /// Whether all of the reply was taken.
+    pub fn is_over(&self) -> bool {
+        self.missing == 0 && self.body == 0
+    }
+}
+
 /// First bytes of a reply's elements, in RESP2 and RESP3.
 const KINDS: &[u8] = b"+-:$*_,#(=!~>%|";
 
 /// The end of the element at `at` and how many elements it announces, or `None` when it isn't all there.
 #[inline]
 fn element(buf: &[u8], at: usize) -> Result<Option<(usize, u64)>, NotAReply> {
+    let Some(header) = header(buf, at)? else { return Ok(None) };
+    let end = header.end.checked_add(header.body as usize).ok_or(NotAReply)?;
+    Ok((end <= buf.len()).then_some((end, header.more)))
+}
+
+/// The line that begins an element.
+struct Header {
+    /// Where it ends.
+    end: usize,
+    /// How many elements it announces.
+    more: u64,
+    /// How many bytes belong to it, the last CR LF among them.
+    body: u64,
+}
+
+/// The header at `at`, or `None` when it isn't all there.
+#[inline]
+fn header(buf: &[u8], at: usize) -> Result<Option<Header>, NotAReply> {
     let Some(&kind) = buf.get(at) else { return Ok(None) };
     if !KINDS.contains(&kind) {
         return Err(NotAReply);
@@ -70,23 +127,16 @@ fn element(buf: &[u8], at: usize) -> Result<Option<(usize, u64)>, NotAReply> {
     if line == 0 || rest[line - 1] != b'\r' {
         return Err(NotAReply);
     }
-    let after = at + 1 + line + 1;
     let number = || length(&rest[..line - 1]);
-    match kind {
-        b'+' | b'-' | b':' | b'_' | b',' | b'#' | b'(' => Ok(Some((after, 0))),
-        b'$' | b'=' | b'!' => match number()? {
-            None => Ok(Some((after, 0))),
-            Some(len) => {
-                let end = after.checked_add(len as usize + 2).ok_or(NotAReply)?;
-                Ok((end <= buf.len()).then_some((end, 0)))
-            }
-        },
-        b'*' | b'~' | b'>' => Ok(Some((after, number()?.unwrap_or(0)))),
-        b'%' => Ok(Some((after, number()?.unwrap_or(0) * 2))),
+    let (more, body) = match kind {
+        b'$' | b'=' | b'!' => (0, number()?.map_or(0, |length| length + 2)),
+        b'*' | b'~' | b'>' => (number()?.unwrap_or(0), 0),
+        b'%' => (number()?.unwrap_or(0) * 2, 0),
         // An attribute comes before the reply that it describes.
-        b'|' => Ok(Some((after, number()?.unwrap_or(0) * 2 + 1))),
-        _ => Err(NotAReply),
-    }
+        b'|' => (number()?.unwrap_or(0) * 2 + 1, 0),
+        _ => (0, 0),
+    };
+    Ok(Some(Header { end: at + 1 + line + 1, more, body }))
 }
 
 /// A length; `None` for null (-1).
@@ -150,6 +200,36 @@ mod tests {
             assert_eq!(scanner.scan(&buf), Ok(Some(reply.len())), "{reply:?}");
             assert_eq!(scanner.scan(&buf[reply.len()..]), Ok(Some(7)));
         }
+    }
+
+    /// What a passage takes of `data` in pieces of `piece` bytes, and whether the reply ended.
+    fn passed(data: &[u8], piece: usize) -> Result<(Vec<u8>, bool), NotAReply> {
+        let (mut passage, mut taken, mut buf) = (Passage::default(), Vec::new(), Vec::new());
+        for chunk in data.chunks(piece) {
+            buf.extend_from_slice(chunk);
+            let length = passage.take(&buf)?;
+            taken.extend(buf.drain(..length));
+        }
+        Ok((taken, passage.is_over()))
+    }
+
+    #[test]
+    fn a_reply_is_passed_on_to_its_end_and_no_further() {
+        for reply in REPLIES {
+            let data = format!("{reply}+next\r\n").into_bytes();
+            for piece in 1..=data.len() {
+                assert_eq!(
+                    passed(&data, piece),
+                    Ok((reply.as_bytes().to_vec(), true)),
+                    "{reply:?} by {piece}"
+                );
+            }
+        }
+        assert_eq!(
+            passed(b"$9\r\nabc", 4),
+            Ok((b"$9\r\nabc".to_vec(), false)),
+            "as it comes, not at its end"
+        );
     }
 
     proptest::proptest! {

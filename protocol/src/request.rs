@@ -5,12 +5,14 @@
 
 mod inline;
 mod owned;
+mod passage;
 
 use crate::limits::{MAX_BATCH, MAX_LINE, MAX_REQUEST, RequestLimits};
 use crate::reply::write_request;
 use inline::inline;
 use memchr::memchr;
 pub use owned::OwnedRequest;
+pub use passage::Passage;
 
 /// One argument: `len` bytes of the buffer from `start`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,6 +221,25 @@ pub struct Parser {
     partial: Vec<Span>,
 }
 
+/// A request of which not all is there.
+pub struct Begun<'a> {
+    /// The arguments that are; there may be none.
+    pub args: Args<'a>,
+    /// How many it will have.
+    pub count: usize,
+    /// How many bytes it has at least.
+    pub least: usize,
+    /// Where the first argument that is not all there starts, from the request's start.
+    pub at: usize,
+}
+
+impl Begun<'_> {
+    /// To follow the rest of the request, from `at` on.
+    pub fn rest(&self) -> Passage {
+        Passage::new(self.count - self.args.len())
+    }
+}
+
 /// A header line was read in full, or not yet.
 enum Line {
     Number(i64, usize),
@@ -242,6 +263,22 @@ impl Parser {
             }
         }
         Parsed { consumed, error: None }
+    }
+
+    /// What is known of the request that has been begun at the start of `buf` and not ended, once its number of arguments is.
+    pub fn begun<'a>(&'a self, buf: &'a [u8]) -> Option<Begun<'a>> {
+        let announced = || match number_line(buf, self.at + 1) {
+            Line::Number(length, after) if buf.get(self.at) == Some(&b'$') => {
+                after.saturating_add(usize::try_from(length).unwrap_or(0))
+            }
+            _ => self.at,
+        };
+        (self.missing > 0).then(|| Begun {
+            args: Args::new(buf, &self.partial),
+            count: self.partial.len() + self.missing,
+            least: announced().max(buf.len()),
+            at: self.at,
+        })
     }
 
     /// Whether a request has been begun and not ended.

@@ -15,6 +15,7 @@ use ringtail_protocol::reply::Reply;
 use crate::lane::{Lane, Refusal};
 use crate::member::Member;
 use crate::pending::Target;
+use crate::retry;
 use crate::route::{self, Request};
 use crate::see::Mark;
 use crate::sequence::Ticket;
@@ -67,6 +68,13 @@ pub(crate) fn split(
     request: Request<'_>,
     join: Join,
 ) -> Result<(), Hold> {
+    if request.raw.is_some_and(|raw| raw.len() >= worker.large()) && state.lane != worker.last_lane() {
+        if !state.sequence.is_empty() {
+            return Err(Hold::Drain);
+        }
+        // It has to be whole to be split. At least nobody's small request stands behind its parts.
+        state.lane = worker.last_lane();
+    }
     let Some(split) = Split::of(worker, state, &request) else {
         // Malformed (MSET with an odd argument): a member says best what is wrong.
         return route::to_slot(worker, session, state, request, 0);
@@ -82,7 +90,11 @@ pub(crate) fn split(
         match part.lane.admits(state.db) {
             Err(Refusal::Fault(fault)) => faults.push((index, part.lane.member.fault(&fault))),
             _ => {
-                let target = Target::Part(Rc::clone(&gather), index as u32);
+                let mut target = Target::Part(Rc::clone(&gather), index as u32);
+                if worker.retries() > 0 && state.tracking.is_none() {
+                    let write = |out: &mut Vec<u8>| part.write(&request, split.width, out);
+                    target = retry::target(worker, session, state, &request, target, write);
+                }
                 state.announce(worker, &part.lane);
                 part.lane.push(worker, state.db, target, |out| part.write(&request, split.width, out));
             }
@@ -118,7 +130,7 @@ impl Split {
             let part = &mut part_of[topology.owner_index(slot)];
             if *part == u16::MAX {
                 *part = split.parts.len() as u16;
-                let lane = state.lane_of(worker, slot)?;
+                let lane = state.lane_for(worker, request, slot)?;
                 split.parts.push(Part { lane, keys: Vec::new() });
             }
             split.parts[usize::from(*part)].keys.push(key);

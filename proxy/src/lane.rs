@@ -4,6 +4,7 @@
 //! same order. A lane's own task opens it, reads it, and opens it again when it breaks.
 
 mod deadline;
+mod flow;
 mod open;
 mod serve;
 
@@ -35,6 +36,7 @@ use crate::tracking::Tracked;
 use crate::worker::Worker;
 
 pub(crate) use deadline::Deadlines;
+use flow::Flow;
 pub(crate) use open::open;
 pub(crate) use serve::backoff;
 
@@ -99,6 +101,8 @@ struct Core {
     ledger: Ledger,
     /// The beginning of an answer whose rest has not come yet.
     partial: Vec<u8>,
+    /// The answer that is passed through as it comes.
+    flow: Option<Flow>,
     scanner: Scanner,
     /// Since when the oldest request that was given up for late waits; `None` once a byte came.
     owed_since: Option<Instant>,
@@ -193,10 +197,17 @@ impl Lane {
         worker.turn.touch_lane(self);
     }
 
+    /// Whether there is a connection, and its member is asked.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.core.borrow().phase, Phase::Up) && !self.member.breaker.refuses()
+    }
+
     /// Whether another lane would serve a new session sooner.
     pub(crate) fn is_busy(&self) -> bool {
         let core = self.core.borrow();
-        core.pending.len() >= limits::LANE_BUSY || core.out.len() - core.sent > limits::LANE_BACKLOG / 4
+        core.flow.is_some()
+            || core.pending.len() >= limits::LANE_BUSY
+            || core.out.len() - core.sent > limits::LANE_BACKLOG / 4
     }
 
     /// Calls the session once there is room.
@@ -209,7 +220,8 @@ impl Lane {
         let mut core = self.core.borrow_mut();
         core.write();
         core.tell(&self.member.sight);
-        if core.stuck || core.failed.is_some() {
+        // One that is paused reads on if others wait now.
+        if core.stuck || core.failed.is_some() || core.flow.is_some() {
             self.task.borrow().wake_by_ref();
         }
     }
@@ -271,6 +283,7 @@ impl Core {
             deadlines: Deadlines::default(),
             ledger: Ledger::new(&member.sight, worker.shared.started, worker.eyes.is_on()),
             partial: Vec::new(),
+            flow: None,
             scanner: Scanner::default(),
             owed_since: None,
             in_time: false,

@@ -25,7 +25,8 @@
 //! own (`shared`). `member` is one server as a worker sees it: lanes, and a pool of dedicated connections (`link`) for
 //! what may take long and must not stand before others' requests. `lane::deadline` answers what is late in its place; `breaker`
 //! has a member that hangs refused at once, until it answers a probe;
-//! `fault` says whose fault it was and whether a retry is safe. `limits` bounds everything.
+//! `large` passes through what is too large
+//! to hold, or to stand before others' requests. `fault` says whose fault it was and whether a retry is safe. `limits` bounds everything.
 //!
 //! `see` counts and times requests, and keeps what was slow, hot or big.
 //!
@@ -41,6 +42,7 @@ mod fault;
 mod gather;
 mod held;
 mod lane;
+mod large;
 pub mod limits;
 mod link;
 mod local;
@@ -51,6 +53,8 @@ mod pass_through;
 mod pending;
 mod pubsub;
 pub mod rates;
+pub mod replicas;
+mod retry;
 mod route;
 mod seats;
 mod see;

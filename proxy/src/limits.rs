@@ -81,6 +81,15 @@ pub const SPILL_ANSWER: usize = 16 << 10;
 /// Answers that came before their turn are moved together once they take this much with half of it dead.
 pub const SPILL_COMPACT: usize = 64 << 10;
 
+/// Bytes of a large answer that are kept for a client that does not take them, while others wait behind it on the same lane.
+pub const FLOW_AHEAD: usize = 4 << 20;
+
+/// Requests that a worker remembers for their large answers.
+pub const LARGE_KEYS: usize = 4096;
+
+/// Longest wait for a connection for a large request or answer; its client's bytes wait in the sockets meanwhile.
+pub const LARGE_WAIT: Duration = Duration::from_secs(60);
+
 /// A buffer that grew above this is given back to the allocator when it is empty.
 pub const KEEP_BUFFER: usize = 64 << 10;
 
@@ -150,6 +159,12 @@ pub const SENT_KEPT: usize = 1 << 20;
 /// Databases that a session can select, as Redis has them by default.
 pub const DATABASES: u8 = 16;
 
+/// How often replicas are asked whether they still are, and how soon they answer.
+pub const REPLICA_LOOK: Duration = Duration::from_secs(1);
+
+/// How often a read that is to be sent again looks whether its lane is up.
+pub const RETRY_LOOK: Duration = Duration::from_millis(10);
+
 /// A client that has begun a request and sends nothing more for this long is closed.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -159,4 +174,5 @@ pub const MEMBER_CURSOR: u64 = (1 << 48) - 1;
 const _: () = assert!(SESSION_OUTPUT <= SESSION_EXPECTED && SESSION_FIRST <= SESSION_IN_FLIGHT);
 // Offsets of answers that came before their turn are u32.
 const _: () = assert!(SESSION_IN_FLIGHT * SPILL_ANSWER * 2 + SPILL_COMPACT < u32::MAX as usize);
+const _: () = assert!(SESSION_OUTPUT <= FLOW_AHEAD);
 const _: () = assert!(SPILL_ANSWER < KEEP_BUFFER && LANE_BUSY < LANE_PENDING);

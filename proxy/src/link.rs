@@ -130,6 +130,34 @@ impl Link {
         Ok(answer)
     }
 
+    /// From here on the caller sends a request and reads its answer in pieces, until [`Self::end`].
+    pub(crate) fn begin(&mut self) {
+        self.in_flight = true;
+    }
+
+    /// All of the answer was read.
+    pub(crate) fn end(&mut self) {
+        self.in_flight = false;
+    }
+
+    /// Sends a piece of a request.
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
+    /// What was read and not dropped.
+    pub(crate) fn unread(&self) -> &[u8] {
+        &self.unread
+    }
+
+    /// The first `length` bytes of that are dealt with.
+    pub(crate) fn drop_unread(&mut self, length: usize) {
+        self.unread.drain(..length);
+        if self.unread.is_empty() {
+            self.unread.shrink_to(limits::KEEP_BUFFER);
+        }
+    }
+
     async fn ask(&mut self, request: &[&[u8]]) -> io::Result<Vec<u8>> {
         let mut out = Vec::new();
         write_request(&mut out, request.iter().copied());
@@ -162,7 +190,8 @@ impl Link {
         }
     }
 
-    async fn read(&mut self) -> io::Result<()> {
+    /// One read, once there is something.
+    pub(crate) async fn read(&mut self) -> io::Result<()> {
         loop {
             self.stream.readable().await?;
             self.unread.reserve(limits::READ);

@@ -92,6 +92,8 @@ fn dispatch(call: &mut Call<'_>) -> Done {
         CommandId::Echo => connection::echo(call),
         CommandId::Quit => connection::quit(call),
         CommandId::Reset => connection::reset(call),
+        CommandId::Readonly => connection::read_from_replicas(call, true),
+        CommandId::Readwrite => connection::read_from_replicas(call, false),
         CommandId::Select => connection::select(call),
         CommandId::Auth => hello::auth(call),
         CommandId::Hello => hello::hello(call),

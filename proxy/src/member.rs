@@ -3,12 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool::Runtime;
 use deadpool::managed::{Pool, PoolError, TimeoutType};
+use ringtail_net::units::Time;
 use ringtail_protocol::reply::Resp;
 use ringtail_protocol::stats::Histogram;
 use tokio::task::spawn_local;
@@ -17,6 +18,7 @@ use tokio::time::{Instant, timeout};
 use crate::breaker::{Breaker, State};
 use crate::fault::{self, Fault};
 use crate::lane::{Lane, Refusal};
+use crate::limits;
 use crate::link::{Dialer, Link};
 use crate::own::Held;
 use crate::pubsub::{Audience, Feed};
@@ -45,6 +47,12 @@ pub(crate) struct Sight {
     breaker: AtomicU8,
     /// How long requests took that it answered, in microseconds.
     pub(crate) durations: Histogram,
+    /// It is a replica, and owns no slot.
+    pub(crate) replica: bool,
+    /// A replica that is not to be read from.
+    pub(crate) unusable: AtomicBool,
+    /// How soon it answers, in microseconds; 0 if that is not measured.
+    pub(crate) latency: AtomicU64,
     pub(crate) last_error: Mutex<String>,
 }
 
@@ -85,12 +93,20 @@ pub(crate) struct Member {
     feed: RefCell<Option<Rc<Feed>>>,
     /// How many more get a message than this member counts.
     pub(crate) audience: Arc<Audience>,
-    timeout: Duration,
+    /// For what is passed through because it is large, by version of the protocol.
+    large: [Option<Pool<Dialer>>; 2],
+    pub(crate) timeout: Duration,
     /// It knows no other database.
     pub(crate) only_db_0: Cell<bool>,
     /// It has left the topology: its lanes end when nobody waits for them.
     pub(crate) retired: Cell<bool>,
     pub(crate) breaker: Breaker,
+    pub(crate) replicas: RefCell<Vec<Rc<Self>>>,
+    /// A replica in step with its primary.
+    pub(crate) usable: Cell<bool>,
+    /// Which of its servers answers soonest: 0 is the primary.
+    pub(crate) nearest: Cell<usize>,
+    pub(crate) latency: Cell<Option<Duration>>,
     /// A probe was not answered since the breaker opened.
     unreachable: Cell<bool>,
     pub(crate) sight: Arc<Sight>,
@@ -99,7 +115,16 @@ pub(crate) struct Member {
 impl Member {
     /// A member, and the task of its breaker.
     pub(crate) fn start(worker: &Rc<Worker>, name: &str, addr: &str) -> Rc<Self> {
-        let member = Self::new(worker, name, addr);
+        Self::start_as(worker, name, addr, false)
+    }
+
+    /// The same for a server that owns no slot.
+    pub(crate) fn start_replica(worker: &Rc<Worker>, name: &str, addr: &str) -> Rc<Self> {
+        Self::start_as(worker, name, addr, true)
+    }
+
+    fn start_as(worker: &Rc<Worker>, name: &str, addr: &str, replica: bool) -> Rc<Self> {
+        let member = Self::new(worker, name, addr, replica);
         spawn_local(Rc::clone(&member).guard(Rc::clone(worker)));
         member
     }
@@ -114,7 +139,7 @@ impl Member {
         self.breaker.run(wanted, probe, |state| self.entered(&worker, state)).await;
     }
 
-    fn entered(&self, worker: &Worker, state: State) {
+    fn entered(&self, worker: &Rc<Worker>, state: State) {
         let before = self.sight.breaker();
         self.sight.breaker.store(state as u8, Relaxed);
         match (before, state) {
@@ -126,7 +151,7 @@ impl Member {
     }
 
     /// Who waits for a lane to be opened, or for room in one, hears at once what is wrong.
-    fn give_up(&self, worker: &Worker) {
+    fn give_up(&self, worker: &Rc<Worker>) {
         let why = self.breaker.why();
         self.sight.opened.fetch_add(1, Relaxed);
         if self.note(&why) {
@@ -143,10 +168,12 @@ impl Member {
         }
     }
 
-    fn new(worker: &Worker, name: &str, addr: &str) -> Rc<Self> {
+    fn new(worker: &Worker, name: &str, addr: &str, replica: bool) -> Rc<Self> {
         let shared = &worker.shared;
         let label = if name == addr { addr.to_owned() } else { format!("{name} ({addr})") };
-        let sight = Sight { name: name.to_owned(), addr: addr.to_owned(), ..Sight::default() };
+        let (conns, dedicated) = (shared.settings.conns, shared.settings.dedicated);
+        let limit = shared.settings.timeout;
+        let sight = Sight { name: name.to_owned(), addr: addr.to_owned(), replica, ..Sight::default() };
         Rc::new(Self {
             name: name.to_owned(),
             addr: addr.to_owned(),
@@ -154,13 +181,18 @@ impl Member {
             label,
             lanes: Default::default(),
             tracked_lanes: RefCell::default(),
-            links: links(worker, addr, Resp::V2, shared.settings.conns),
-            dedicated: [Resp::V2, Resp::V3].map(|resp| links(worker, addr, resp, shared.settings.dedicated)),
+            links: links(worker, addr, Resp::V2, conns, limit),
+            dedicated: [Resp::V2, Resp::V3].map(|resp| links(worker, addr, resp, dedicated, limit)),
+            large: [Resp::V2, Resp::V3].map(|resp| links(worker, addr, resp, conns, limits::LARGE_WAIT)),
             feed: RefCell::default(),
             timeout: shared.settings.timeout,
             only_db_0: Cell::new(false),
             retired: Cell::new(false),
             breaker: Breaker::default(),
+            replicas: RefCell::default(),
+            usable: Cell::new(false),
+            nearest: Cell::new(0),
+            latency: Cell::new(None),
             unreachable: Cell::new(false),
             sight: Arc::new(sight),
         })
@@ -215,6 +247,11 @@ impl Member {
         self.feed.take();
     }
 
+    /// Itself and its replicas.
+    pub(crate) fn servers(self: &Rc<Self>) -> Vec<Rc<Self>> {
+        std::iter::once(Rc::clone(self)).chain(self.replicas.borrow().iter().cloned()).collect()
+    }
+
     /// Whether a session that is free to choose should rather not take this lane.
     pub(crate) fn is_busy(&self, resp: Resp, index: usize) -> bool {
         self.lanes[resp as usize].borrow().get(index).is_some_and(|lane| lane.is_busy())
@@ -231,11 +268,13 @@ impl Member {
     /// Lets the lanes end when nobody waits for them any more, and the other connections when they come back.
     pub(crate) fn retire(&self) {
         self.retired.set(true);
+        self.replicas.borrow().iter().for_each(|replica| replica.retire());
         self.each_lane(|lane| lane.look());
         if let Some(feed) = &*self.feed.borrow() {
             feed.look();
         }
-        self.links.iter().chain(self.dedicated.iter().flatten()).for_each(|links| links.close());
+        let own = self.dedicated.iter().chain(&self.large).flatten();
+        self.links.iter().chain(own).for_each(|links| links.close());
         self.breaker.look();
     }
 
@@ -246,8 +285,18 @@ impl Member {
 
     /// A connection that the caller has for itself, with `db` selected.
     pub(crate) async fn dedicated(&self, db: u8, resp: Resp) -> Result<Held, Fault> {
+        self.take(&self.dedicated[resp as usize], db).await
+    }
+
+    /// The same for what is passed through. Waits for one for longer than a deadline: that many large requests at once
+    /// are slow, and no fault.
+    pub(crate) async fn large(&self, db: u8, resp: Resp) -> Result<Held, Fault> {
+        self.take(&self.large[resp as usize], db).await
+    }
+
+    async fn take(&self, links: &Option<Pool<Dialer>>, db: u8) -> Result<Held, Fault> {
         self.is_there(db)?;
-        let links = self.dedicated[resp as usize].as_ref().ok_or_else(|| Fault::Down("no pool".into()))?;
+        let links = links.as_ref().ok_or_else(|| Fault::Down("no pool".into()))?;
         let mut link = Held::new(links.get().await.map_err(|error| self.not_connected(error))?);
         match timeout(self.timeout, link.select(db)).await {
             Err(_) => Err(Fault::Late(self.timeout)),
@@ -278,6 +327,11 @@ impl Member {
         };
         let (connection, away) = (connected - begun, connected.elapsed());
         Ok(Asked { answer, connection, away, network: link.round_trip() })
+    }
+
+    /// Requests were not answered in time.
+    pub(crate) fn is_late(&self, now: Instant) {
+        self.breaker.late(now, self.timeout, || format!("no answer within {}", Time(self.timeout)));
     }
 
     fn not_connected(&self, error: PoolError<io::Error>) -> Fault {
@@ -357,11 +411,11 @@ impl Member {
 }
 
 /// None only if deadpool refuses its own defaults.
-fn links(worker: &Worker, addr: &str, resp: Resp, most: usize) -> Option<Pool<Dialer>> {
+fn links(worker: &Worker, addr: &str, resp: Resp, most: usize, wait: Duration) -> Option<Pool<Dialer>> {
     let shared = &worker.shared;
     let limit = Some(shared.settings.timeout);
     let dialer =
         Dialer { addr: addr.to_owned(), resp, shared: Arc::clone(shared), login: worker.login.clone() };
     let builder = Pool::builder(dialer).max_size(most).runtime(Runtime::Tokio1);
-    builder.wait_timeout(limit).create_timeout(limit).recycle_timeout(limit).build().ok()
+    builder.wait_timeout(Some(wait)).create_timeout(limit).recycle_timeout(limit).build().ok()
 }

@@ -9,6 +9,7 @@ use ringtail_net::units::{ByteSize, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::rates::Rate;
+use crate::replicas::ReadFrom;
 
 /// Where the proxy listens unless told otherwise.
 pub const DEFAULT_ADDR: &str = "127.0.0.1:9443";
@@ -68,6 +69,15 @@ pub struct Options {
     /// How long a server may take to answer a request or to take a connection: 250ms, 2s [default: 1s]
     #[arg(long, value_name = "TIME", env = "RINGTAIL_TIMEOUT")]
     pub timeout: Option<Time>,
+    /// Requests and answers of this size and more are passed through as they come, on connections of their own [default: 256kb]
+    #[arg(long, value_name = "SIZE", env = "RINGTAIL_LARGE")]
+    pub large: Option<ByteSize>,
+    /// How often a read is sent again when the connection to its server is lost before the answer; writes never are [default: 0]
+    #[arg(long, value_name = "N", env = "RINGTAIL_RETRY_READS", value_parser = clap::value_parser!(u32).range(0..=10))]
+    pub retry_reads: Option<u32>,
+    /// Where reads go: to the member's primary, to a replica while one is in step with it, or to whichever answers soonest. READONLY and READWRITE change it for their connection [default: primary]
+    #[arg(long, value_name = "WHERE", env = "RINGTAIL_READ_FROM")]
+    pub read_from: Option<ReadFrom>,
     /// Most clients at once [default: 10000]
     #[arg(long, value_name = "N", env = "RINGTAIL_MAXCLIENTS", value_parser = clap::value_parser!(u32).range(1..))]
     pub maxclients: Option<u32>,

@@ -14,9 +14,11 @@ use ringtail_protocol::request::{Args, is_http};
 use crate::alias;
 use crate::gather;
 use crate::lane::{Lane, Refusal};
+use crate::large;
 use crate::local;
 use crate::pending::Target;
 use crate::pubsub;
+use crate::retry;
 use crate::session::{Hold, Session, State};
 use crate::transaction::{self, across};
 use crate::worker::Worker;
@@ -231,7 +233,10 @@ pub(crate) fn to_slot(
     request: Request<'_>,
     slot: u16,
 ) -> Result<(), Hold> {
-    match state.lane_of(worker, slot) {
+    if large::is_expected(worker, state, &request) {
+        return Err(Hold::Large);
+    }
+    match state.lane_for(worker, &request, slot) {
         Some(lane) => to_lane(worker, session, state, request, &lane),
         None => {
             state.reply(worker, |reply| reply.error(&STARTING));
@@ -252,7 +257,10 @@ pub(crate) fn to_lane(
     match lane.admits(state.db) {
         Ok(()) => {
             let ticket = state.sequence.take(state.muted());
-            let target = Target::Session(Rc::clone(session), ticket);
+            let mut target = Target::Session(Rc::clone(session), ticket, worker.sizes.trace_of(&request));
+            if worker.retries() > 0 && state.tracking.is_none() {
+                target = retry::target(worker, session, state, &request, target, |out| request.write(out));
+            }
             state.announce(worker, lane);
             lane.push(worker, state.db, target, |out| request.write(out));
             Ok(())

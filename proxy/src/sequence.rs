@@ -23,12 +23,26 @@ enum Place {
     Spilled { start: u32, len: u32 },
     /// Answered before its turn, at length.
     Large(Box<[u8]>),
+    /// A long answer that comes before its turn: what is there of it.
+    Flowing(Vec<u8>),
 }
 
 struct Slot {
     place: Place,
     /// The client asked for no answer (`CLIENT REPLY`).
     muted: bool,
+}
+
+impl Slot {
+    /// Keeps a part of a long answer that comes before its turn.
+    fn keep(&mut self, part: &[u8], over: bool) {
+        let mut held = match std::mem::replace(&mut self.place, Place::Waiting) {
+            Place::Flowing(held) => held,
+            _ => Vec::new(),
+        };
+        held.extend_from_slice(part);
+        self.place = if over { Place::Large(held.into()) } else { Place::Flowing(held) };
+    }
 }
 
 /// The requests of one session that are on their way.
@@ -45,6 +59,8 @@ pub(crate) struct Sequence {
     large: usize,
     /// Messages, each with the request behind whose answer it goes out, in order.
     behind: VecDeque<(Ticket, Frame)>,
+    /// A part of the next answer is out, and the rest of it is still to come.
+    amid: bool,
 }
 
 impl Sequence {
@@ -89,12 +105,59 @@ impl Sequence {
         }
     }
 
+    /// A part of an answer that comes in parts; `over` with its last.
+    pub(crate) fn pass(&mut self, ticket: Ticket, part: &[u8], over: bool, out: &mut Vec<u8>) {
+        let index = ticket.0.wrapping_sub(self.first) as usize;
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let part = if slot.muted { &[] } else { part };
+        if index > 0 {
+            self.large += part.len();
+            return slot.keep(part, over);
+        }
+        out.extend_from_slice(part);
+        self.amid = !over;
+        if over {
+            self.slots.pop_front();
+            self.first = self.first.wrapping_add(1);
+            self.release(out);
+        }
+    }
+
+    /// Whether a part of an answer is out and nothing else may follow it.
+    #[inline]
+    pub(crate) fn is_amid(&self) -> bool {
+        self.amid
+    }
+
+    /// Says so of an answer that has no ticket.
+    pub(crate) fn set_amid(&mut self, amid: bool) {
+        self.amid = amid;
+    }
+
+    /// Forgets what is there of an answer that comes in parts, so that another can be given. `false` if some of it is out.
+    pub(crate) fn take_back(&mut self, ticket: Ticket) -> bool {
+        let index = ticket.0.wrapping_sub(self.first) as usize;
+        let Some(slot) = self.slots.get_mut(index).filter(|_| index > 0) else { return false };
+        if let Place::Flowing(held) = std::mem::replace(&mut slot.place, Place::Waiting) {
+            self.large -= held.len();
+        }
+        true
+    }
+
     /// Lets out the answers whose turn has come.
     #[inline]
     fn release(&mut self, out: &mut Vec<u8>) {
         while let Some(slot) = self.slots.front() {
             match &slot.place {
                 Place::Waiting => break,
+                Place::Flowing(held) => {
+                    self.large -= held.len();
+                    out.extend_from_slice(held);
+                    // Its turn has come: what follows goes straight out.
+                    self.slots[0].place = Place::Waiting;
+                    self.amid = true;
+                    break;
+                }
                 Place::Spilled { start, len } => {
                     self.alive -= *len as usize;
                     out.extend_from_slice(&self.spill[*start as usize..][..*len as usize]);

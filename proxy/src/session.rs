@@ -1,6 +1,7 @@
 //! A session: one client's connection, its state, and its turn: one read, every complete request, one write.
 
 mod attend;
+mod flow;
 mod pressure;
 mod serve;
 mod steps;
@@ -29,9 +30,11 @@ use tokio::time::Instant;
 use crate::access::Gates;
 use crate::clients::Client;
 use crate::held::Share;
+use crate::lane::Lane;
 use crate::limits;
 use crate::pass_through::Home;
 use crate::rates::Bucket;
+use crate::replicas::ReadFrom;
 use crate::seats::Seat;
 use crate::sequence::{Sequence, Ticket};
 use crate::shared::Counters;
@@ -39,6 +42,7 @@ use crate::tracking::Tracking;
 use crate::transaction::Transaction;
 use crate::worker::Worker;
 
+pub(crate) use flow::Gone;
 pub(crate) use serve::serve;
 use subscriptions::Subscriptions;
 use window::Window;
@@ -67,6 +71,8 @@ pub(crate) enum Hold {
     Move,
     /// Until the session's task has asked the members that the next request is about.
     Pool,
+    /// Until the session's task has passed on the next request, with nothing else on its way, as it comes and as its answer does.
+    Large,
 }
 
 /// What `CLIENT REPLY` said.
@@ -93,8 +99,8 @@ pub(crate) struct State {
     /// The socket takes no more for now; the session's task waits until it does.
     stuck: bool,
     /// Requests that are incomplete, or on hold.
-    unread: Vec<u8>,
-    parser: Parser,
+    pub(crate) unread: Vec<u8>,
+    pub(crate) parser: Parser,
     hold: Option<Hold>,
     window: Window,
     /// No more will come.
@@ -133,6 +139,14 @@ pub(crate) struct State {
     pub(crate) since: u32,
     /// The number that its user is counted under.
     pub(crate) seen_as: u16,
+    /// Where its reads go.
+    pub(crate) read_from: ReadFrom,
+    /// Requests so far that were no reads; counted only if reads are to be sent again.
+    pub(crate) writes: u32,
+    /// The last answer that could have been large was.
+    pub(crate) reads_large: bool,
+    /// The lane that stopped reading a large answer until this client has taken more of it.
+    feeder: Option<Rc<Lane>>,
 }
 
 impl Session {
@@ -271,6 +285,10 @@ impl State {
             tracking: None,
             since: 0,
             seen_as: 0,
+            read_from: worker.shared.settings.read_from,
+            writes: 0,
+            reads_large: false,
+            feeder: None,
         };
         state.begin_as_default(worker);
         state
@@ -356,7 +374,7 @@ impl State {
     fn can_go_on(&self) -> bool {
         match self.hold {
             Some(Hold::Window) => self.has_room(),
-            Some(Hold::Drain) => self.sequence.is_empty(),
+            Some(Hold::Drain | Hold::Large) => self.sequence.is_empty(),
             // The lane calls, or the session's own task goes on by itself.
             None | Some(Hold::Lane | Hold::Pool | Hold::Move) => false,
         }
@@ -387,6 +405,7 @@ impl State {
             }
             Err(_) => self.failed = true,
         }
+        self.call_feeder();
     }
 
     /// Writes what is there, then messages while there are some.
@@ -394,7 +413,7 @@ impl State {
         loop {
             self.take_messages(worker, limits::MESSAGES);
             self.write_out()?;
-            if !self.client.outbox.is_pending() {
+            if !self.client.outbox.is_pending() || self.sequence.is_amid() {
                 return Ok(());
             }
             self.rest(worker);

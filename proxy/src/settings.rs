@@ -10,6 +10,7 @@ use ringtail_net::{LifeFlags, Password, TlsClient};
 
 use crate::held::InFlight;
 use crate::options::Options;
+use crate::replicas::ReadFrom;
 use crate::see::Wishes;
 
 /// How long a member may take to answer unless told otherwise.
@@ -18,6 +19,10 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
 pub const DEFAULT_CONNS: u16 = 10;
 /// Most connections of their own that sessions have to a server, unless told otherwise.
 pub const DEFAULT_DEDICATED: u32 = 1000;
+/// What is large unless told otherwise: so many bytes stand before others' for a fifth of a millisecond at 10 Gbit/s.
+pub const DEFAULT_LARGE: u64 = 256 << 10;
+/// What may be called large at least: an answer of this size is kept in one piece anyway.
+pub const LEAST_LARGE: u64 = 64 << 10;
 /// Most clients unless told otherwise.
 pub const DEFAULT_MAX_CLIENTS: usize = 10_000;
 
@@ -128,6 +133,12 @@ pub(crate) struct Settings {
     pub(crate) conns: usize,
     /// Most connections to each server that one session has for itself, for each worker and version of the protocol.
     pub(crate) dedicated: usize,
+    /// From how many bytes on a request or an answer is passed through as it comes, by itself.
+    pub(crate) large: usize,
+    /// How often a read is sent again whose connection was lost.
+    pub(crate) retry_reads: u32,
+    /// Where sessions' reads go unless they say otherwise.
+    pub(crate) read_from: ReadFrom,
     /// Worker threads.
     pub(crate) threads: usize,
     /// Clients speak TLS.

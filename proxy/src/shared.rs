@@ -79,6 +79,12 @@ counters! {
     in_flight_refused,
     /// Clients closed because they did not take their answers.
     slow_readers,
+    /// Requests that were passed through as they came.
+    large_requests,
+    /// Answers that were.
+    large_replies,
+    /// Reads that were sent again.
+    retried_reads,
     /// Bytes read from clients.
     bytes_in,
     /// Bytes written to clients.

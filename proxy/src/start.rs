@@ -21,7 +21,8 @@ use crate::access::users_of;
 use crate::options::{DEFAULT_ADDR, DEFAULT_SERVERS, Options};
 use crate::see::Wishes;
 use crate::settings::{
-    DEFAULT_CONNS, DEFAULT_DEDICATED, DEFAULT_HANDSHAKES, DEFAULT_TIMEOUT, Live, Settings,
+    DEFAULT_CONNS, DEFAULT_DEDICATED, DEFAULT_HANDSHAKES, DEFAULT_LARGE, DEFAULT_TIMEOUT, LEAST_LARGE, Live,
+    Settings,
 };
 use crate::shared::Shared;
 use crate::worker;
@@ -38,6 +39,7 @@ struct Checked {
     server_password: Option<Password>,
     exposure: Exposure,
     timeout: Duration,
+    large: usize,
     threads: usize,
     output_limits: (u64, u64, u64),
 }
@@ -97,6 +99,10 @@ fn check(options: &Options) -> Result<Checked, Problem> {
     if timeout.is_zero() {
         return Err(Problem::new("--timeout 0 leaves the servers no time", "give at least 1ms"));
     }
+    let large = options.large.map_or(DEFAULT_LARGE, |size| size.0);
+    if large < LEAST_LARGE {
+        return Err(Problem::new("--large is too small", "give at least 64kb"));
+    }
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = options.threads.map_or_else(cores, usize::from);
     check_members(options, server_tls.is_some() || exposure.insecure)?;
@@ -110,6 +116,7 @@ fn check(options: &Options) -> Result<Checked, Problem> {
         server_password,
         exposure,
         timeout,
+        large: usize::try_from(large).unwrap_or(usize::MAX),
         threads,
         output_limits,
     })
@@ -176,12 +183,16 @@ fn serve(options: &Options, checked: Checked, listener: Listener, watcher: Watch
         server_password,
         exposure,
         timeout,
+        large,
         threads,
         output_limits,
     } = checked;
     let settings = Settings {
         addr: listener.local_addr(),
         timeout,
+        large,
+        read_from: options.read_from.unwrap_or_default(),
+        retry_reads: options.retry_reads.unwrap_or(0),
         conns: usize::from(options.conns.unwrap_or(DEFAULT_CONNS)),
         dedicated: options.dedicated.unwrap_or(DEFAULT_DEDICATED) as usize,
         threads,

@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet, spawn_local, yield_now};
 use tokio::time::timeout;
 
+use crate::replicas::ReadFrom;
 use crate::see::Wishes;
 use crate::session;
 use crate::settings::{Live, Settings};
@@ -179,7 +180,21 @@ impl Proxy {
 
     /// One with these settings.
     pub(crate) async fn with(settings: Settings, access: Access, members: &[&Fake]) -> Self {
-        let shared = Shared::new(settings, access, Topologies::new(topology(members, 1)), None);
+        Self::of(settings, access, topology(members, 1)).await
+    }
+
+    /// One in front of the members of a `servers.json`.
+    pub(crate) async fn start_from(json: &str, settings: Settings) -> Self {
+        Self::of(settings, Access::default(), parse(json, 1)).await
+    }
+
+    /// One with these settings, and whom it lets in by default.
+    pub(crate) async fn start_with(members: &[&Fake], settings: Settings) -> Self {
+        Self::with(settings, Access::default(), members).await
+    }
+
+    async fn of(settings: Settings, access: Access, topology: Topology) -> Self {
+        let shared = Shared::new(settings, access, Topologies::new(topology), None);
         let (worker, tasks) = Worker::start(shared, 0);
         // Its tasks begin.
         yield_now().await;
@@ -208,6 +223,10 @@ pub(crate) fn settings(timeout: Duration) -> Settings {
         timeout,
         conns: 2,
         dedicated: 4,
+        // Nothing, so that what is tested about lanes and buffers is seen there.
+        large: usize::MAX,
+        retry_reads: 0,
+        read_from: ReadFrom::Primary,
         threads: 1,
         tls: false,
         output_limits: (32 << 20, 8 << 20, 60),
@@ -227,7 +246,10 @@ pub(crate) fn settings(timeout: Duration) -> Settings {
 fn topology(members: &[&Fake], epoch: u64) -> Topology {
     let entry = |(i, fake): (usize, &&Fake)| format!(r#"{{"name":"{}","addr":"{}"}}"#, name(i), fake.addr);
     let entries: Vec<String> = members.iter().enumerate().map(entry).collect();
-    let json = format!("[{}]", entries.join(","));
+    parse(&format!("[{}]", entries.join(",")), epoch)
+}
+
+fn parse(json: &str, epoch: u64) -> Topology {
     Topology::new(Servers::parse(json.as_bytes(), Path::new("servers.json")).unwrap(), epoch)
 }
 

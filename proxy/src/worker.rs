@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::admission::{self, Door};
 use crate::held::Held;
 use crate::lane::Lane;
+use crate::large::Sizes;
 use crate::limits;
 use crate::member::Member;
 use crate::pass_through::{Login, Logins};
@@ -53,7 +54,13 @@ pub(crate) struct Worker {
     pub(crate) trackers: RefCell<BTreeMap<u64, Rc<Tracked>>>,
     pool: RefCell<Pool>,
     spare: RefCell<Vec<Vec<u8>>>,
+    /// Whose answers were large.
+    pub(crate) sizes: Sizes,
     free_lane: Cell<Option<usize>>,
+    /// A session has asked to read from replicas.
+    pub(crate) reads_replicas: Cell<bool>,
+    /// Replicas are to be looked at now.
+    pub(crate) replicas_wanted: Notify,
     /// Wakes the task that looks after deadlines.
     pub(crate) sweep: Notify,
     /// Tells that another topology was adopted.
@@ -122,6 +129,7 @@ impl Worker {
         tasks.spawn_local(Rc::clone(&worker).follow_topology());
         let (shared, counters) = (Arc::clone(&worker.shared), Arc::clone(&worker.counters));
         tasks.spawn_local(Rc::clone(&worker.held).relieve(shared, counters));
+        tasks.spawn_local(Rc::clone(&worker).watch_replicas());
         (worker, tasks)
     }
 
@@ -140,7 +148,10 @@ impl Worker {
             trackers: RefCell::default(),
             pool: RefCell::new(Pool { members: Vec::new(), topology }),
             spare: RefCell::default(),
+            sizes: Sizes::default(),
             free_lane: Cell::new(None),
+            reads_replicas: Cell::new(false),
+            replicas_wanted: Notify::new(),
             sweep: Notify::new(),
             adopted: Notify::new(),
             stopping: Rc::default(),
@@ -183,7 +194,11 @@ impl Worker {
                 same.map_or_else(|| Member::start(self, &member.name, &addr), |at| old.swap_remove(at))
             })
             .collect();
-        self.shared.set_sights(self.index, members.iter().map(|member| Arc::clone(&member.sight)).collect());
+        for (member, of) in members.iter().zip(topology.members()) {
+            member.set_replicas(self, &of.replicas);
+        }
+        let servers = members.iter().flat_map(|member| member.servers());
+        self.shared.set_sights(self.index, servers.map(|server| Arc::clone(&server.sight)).collect());
         *self.pool.borrow_mut() = Pool { topology, members: members.clone() };
         old.iter().for_each(|member| member.retire());
         self.hub.move_to(self);
@@ -258,6 +273,23 @@ impl Worker {
         self.shared.settings.live.timeout()
     }
 
+    /// From how many bytes on a request or an answer is passed through by itself.
+    #[inline]
+    pub(crate) fn large(&self) -> usize {
+        self.shared.settings.large
+    }
+
+    /// How often a read is sent again.
+    #[inline]
+    pub(crate) fn retries(&self) -> u32 {
+        self.shared.settings.retry_reads
+    }
+
+    /// The lane that is chosen last.
+    pub(crate) fn last_lane(&self) -> usize {
+        self.shared.settings.conns - 1
+    }
+
     /// An empty buffer with memory, most of the time.
     #[inline]
     pub(crate) fn take_buffer(&self) -> Vec<u8> {
@@ -295,7 +327,7 @@ impl Worker {
 
     fn expire(&self, now: Instant) -> Option<Instant> {
         let mut next: Option<Instant> = None;
-        for member in self.members() {
+        for member in self.members().iter().flat_map(|member| member.servers()) {
             member.each_lane(|lane| next = next.into_iter().chain(lane.expire(self, now)).min());
         }
         next

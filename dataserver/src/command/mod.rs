@@ -543,6 +543,7 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::MemoryPurge => memory::purge(call),
         CommandId::MemoryStats => memory::stats(call),
         CommandId::Time => server::time(call),
+        CommandId::Readonly | CommandId::Readwrite => Err(errors::NO_CLUSTER),
         CommandId::Role => server::role(call),
         CommandId::Lolwut => server::lolwut(call),
         CommandId::Shutdown => server::shutdown(call),

@@ -173,11 +173,13 @@ pub enum Group {
     Connection,
     /// The server as a whole.
     Server,
+    /// A cluster's members.
+    Cluster,
 }
 
 impl Group {
     /// Every group, in the order of the reference page.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Generic,
         Self::String,
         Self::List,
@@ -193,6 +195,7 @@ impl Group {
         Self::Scripting,
         Self::Connection,
         Self::Server,
+        Self::Cluster,
     ];
 
     /// The name in `COMMAND DOCS`.
@@ -213,6 +216,7 @@ impl Group {
             Self::Scripting => "scripting",
             Self::Connection => "connection",
             Self::Server => "server",
+            Self::Cluster => "cluster",
         }
     }
 
@@ -233,7 +237,7 @@ impl Group {
             Self::Transactions => Acl::TRANSACTION,
             Self::Scripting => Acl::SCRIPTING,
             Self::Connection => Acl::CONNECTION,
-            Self::Server => Acl::empty(),
+            Self::Server | Self::Cluster => Acl::empty(),
         }
     }
 }

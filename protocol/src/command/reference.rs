@@ -96,6 +96,7 @@ impl Group {
             Self::Scripting => "Scripts and functions",
             Self::Connection => "Connection and clients",
             Self::Server => "Server",
+            Self::Cluster => "Cluster",
         }
     }
 }

@@ -24,7 +24,7 @@ macro_rules! table {
 }
 
 generic_rows! { string_rows list_rows hash_rows
-set_rows sorted_set_rows stream_rows bitmap_rows hyperloglog_rows geo_rows pubsub_rows transactions_rows scripting_rows connection_rows server_rows acl_rows table; }
+set_rows sorted_set_rows stream_rows bitmap_rows hyperloglog_rows geo_rows pubsub_rows transactions_rows scripting_rows connection_rows server_rows acl_rows cluster_rows table; }
 
 impl CommandId {
     /// A placeholder for rows that do not know their place yet.

@@ -138,3 +138,35 @@ fn what_was_put_back_is_parsed_again() {
         assert_eq!(error, Some(ProtocolError::UnbalancedQuotes));
     }
 }
+
+/// A request that is passed on as it comes: its beginning is known, and its end is found in any pieces.
+#[test]
+fn a_large_request_is_known_by_its_beginning_and_passed_on_to_its_end() {
+    let body = "x".repeat(300);
+    let request = format!("*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$300\r\n{body}\r\n");
+    let data = format!("{request}*1\r\n$4\r\nPING\r\n").into_bytes();
+    for piece in 1..40 {
+        let (mut parser, mut batch) = (Parser::default(), Batch::default());
+        let (mut buf, mut chunks) = (Vec::new(), data.chunks(piece));
+        while parser.begun(&buf).is_none_or(|begun| begun.least < request.len() - 2) {
+            buf.extend_from_slice(chunks.next().unwrap());
+            assert_eq!(parser.parse(&mut buf, RequestLimits::FULL, &mut batch).consumed, 0);
+        }
+        let begun = parser.begun(&buf).unwrap();
+        assert_eq!((begun.count, begun.args.len(), &begun.args[1]), (3, 2, &b"key"[..]));
+        let (mut passage, mut passed) = (begun.rest(), begun.at);
+        while !passage.is_over() {
+            passed += passage.take(&buf[passed..]).unwrap();
+            buf.extend(chunks.next().into_iter().flatten());
+        }
+        assert_eq!(passed, request.len(), "by {piece}");
+    }
+}
+
+#[test]
+fn what_is_no_request_is_not_passed_on() {
+    let refused = |rest: &[u8]| Passage::new(2).take(rest).unwrap_err();
+    assert_eq!(refused(b"$1\r\nab\r\n"), ProtocolError::BulkEnd);
+    assert_eq!(refused(b"$1\r\na\r\n:1\r\n"), ProtocolError::ExpectedBulk(b':'));
+    assert_eq!(refused(b"$x\r\n"), ProtocolError::BulkLength);
+}

@@ -3,9 +3,9 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
-use ringtail_net::units::Time;
 use tokio::time::Instant;
 
 use super::{Core, Lane};
@@ -93,7 +93,7 @@ impl Deadlines {
 impl Lane {
     /// Answers the requests whose deadline has passed, and gives the lane up if it hangs. Says when to look
     /// again, if anything waits.
-    pub(crate) fn expire(&self, worker: &Worker, now: Instant) -> Option<Instant> {
+    pub(crate) fn expire(self: &Rc<Self>, worker: &Worker, now: Instant) -> Option<Instant> {
         let timeout = worker.timeout();
         let mut core = self.core.borrow_mut();
         let expired = core.take_expired(now, timeout);
@@ -104,18 +104,18 @@ impl Lane {
             // Its task ends the connection, and answers all that wait.
             self.look();
         }
-        self.answer_late(worker, now, &expired);
+        if !expired.is_empty() {
+            if !self.cut_slow_reader(worker) {
+                self.member.is_late(now);
+            }
+            self.answer_late(worker, &expired);
+        }
         next
     }
 
     #[cold]
-    fn answer_late(&self, worker: &Worker, now: Instant, expired: &[(usize, Target)]) {
-        if expired.is_empty() {
-            return;
-        }
-        let timeout = worker.timeout();
-        self.member.breaker.late(now, timeout, || format!("no answer within {}", Time(timeout)));
-        let error = self.member.fault(&Fault::Late(timeout));
+    fn answer_late(&self, worker: &Worker, expired: &[(usize, Target)]) {
+        let error = self.member.fault(&Fault::Late(worker.timeout()));
         for (index, target) in expired {
             self.core.borrow_mut().ledger.late(worker, *index, target, &error);
             target.answer(worker, &error);
@@ -159,10 +159,5 @@ pub(super) fn silent() -> io::Error {
 
 /// Leaves a place in the queue for the late answer, which nobody wants any more.
 fn expired(target: &mut Target) -> Option<Target> {
-    match target {
-        Target::Skip | Target::Select | Target::Expired => None,
-        Target::Session(..) | Target::Part(..) | Target::Published(_) => {
-            Some(std::mem::replace(target, Target::Expired))
-        }
-    }
+    (!target.is_nobody()).then(|| std::mem::replace(target, Target::Expired))
 }

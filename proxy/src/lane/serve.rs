@@ -19,6 +19,7 @@ use crate::fault::Fault;
 use crate::limits;
 use crate::link::closed;
 use crate::pending::Target;
+use crate::retry;
 use crate::tracking;
 use crate::worker::Worker;
 
@@ -84,7 +85,7 @@ impl Lane {
     }
 
     fn is_over(&self) -> bool {
-        self.is_left() && self.core.borrow().pending.is_empty()
+        self.is_left() && self.core.borrow().is_idle()
     }
 
     /// Keeps the way to wake the lane's task.
@@ -127,7 +128,7 @@ impl Lane {
     }
 
     /// Reads what comes until the stream ends; the error says how.
-    fn serve(&self, worker: &Worker, cx: &mut Context<'_>) -> Poll<io::Error> {
+    fn serve(self: &Rc<Self>, worker: &Worker, cx: &mut Context<'_>) -> Poll<io::Error> {
         self.keep_waker(cx);
         loop {
             match self.poll_once(worker, cx) {
@@ -144,15 +145,18 @@ impl Lane {
         }
     }
 
-    fn poll_once(&self, worker: &Worker, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    fn poll_once(self: &Rc<Self>, worker: &Worker, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let mut core = self.core.borrow_mut();
         if let Some(error) = core.failed.take() {
             return Poll::Ready(Err(error));
         }
-        if self.is_left() && core.pending.is_empty() {
+        if self.is_left() && core.is_idle() {
             return Poll::Ready(Err(io::Error::other("it is not needed any more")));
         }
         core.poll_write(cx)?;
+        if self.is_paused(&core) {
+            return Poll::Pending;
+        }
         let Some(stream) = &core.stream else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
         ready!(stream.poll_read_ready(cx))?;
         let received = core.receive(worker);
@@ -165,13 +169,17 @@ impl Lane {
 
     /// The stream is gone: nobody knows what became of the requests in it. The first retry is at once, and
     /// requests may queue up for it.
-    fn broke(&self, worker: &Worker, error: &io::Error) {
+    fn broke(self: &Rc<Self>, worker: &Rc<Worker>, error: &io::Error) {
+        let flow = self.core.borrow_mut().flow.take();
         let targets = self.reset(Phase::Opening);
         match self.has_ended() {
             true => self.member.lane_closed(),
             false => self.member.lane_broke(error),
         }
-        self.give_up(worker, &targets, &Fault::Lost(error.to_string()));
+        if let Some(flow) = flow {
+            flow.break_off(worker, &self.member.fault(&Fault::Lost(error.to_string())));
+        }
+        self.give_up(worker, targets, &Fault::Lost(error.to_string()));
         if let Some(tracked) = &self.tracked {
             // Of what was read on it nobody hears any more.
             self.missed.set(true);
@@ -180,10 +188,10 @@ impl Lane {
     }
 
     /// It could not be opened: nothing that waits for it was sent.
-    fn down(&self, worker: &Worker, why: Arc<str>) {
+    fn down(self: &Rc<Self>, worker: &Rc<Worker>, why: Arc<str>) {
         let targets = self.reset(Phase::Down(Arc::clone(&why)));
         self.member.lane_down(&why);
-        self.give_up(worker, &targets, &Fault::Down(why));
+        self.give_up(worker, targets, &Fault::Down(why));
         if let Some(tracked) = &self.tracked {
             self.missed.set(true);
             tracked.settled.notify_waiters();
@@ -191,19 +199,18 @@ impl Lane {
     }
 
     /// The breaker has opened: who waits for the lane to be opened, or for room in it, is told so instead.
-    pub(crate) fn refuse_unsent(&self, worker: &Worker, fault: &Fault) {
+    pub(crate) fn refuse_unsent(self: &Rc<Self>, worker: &Rc<Worker>, fault: &Fault) {
         let opening = matches!(self.core.borrow().phase, Phase::Opening);
         let unsent = if opening { self.reset(Phase::Opening) } else { Vec::new() };
         self.core.borrow_mut().call_waiting();
-        self.give_up(worker, &unsent, fault);
+        self.give_up(worker, unsent, fault);
     }
 
     /// The member answers again. A connection that owes only what nobody wants any more may have lost it for good, and
     /// one that waits to be opened need not wait longer.
     pub(crate) fn renew(&self) {
         let mut core = self.core.borrow_mut();
-        let unwanted = |target: &Target| matches!(target, Target::Expired | Target::Select);
-        if core.owed_since.is_some() && core.pending.iter().all(unwanted) {
+        if core.owed_since.is_some() && core.pending.iter().all(Target::is_nobody) {
             core.failed = Some(silent());
         }
         drop(core);
@@ -218,19 +225,27 @@ impl Lane {
         targets
     }
 
-    fn give_up(&self, worker: &Worker, targets: &[Target], fault: &Fault) {
+    fn give_up(self: &Rc<Self>, worker: &Rc<Worker>, targets: Vec<Target>, fault: &Fault) {
         if targets.is_empty() {
             return;
         }
         let error = self.member.fault(fault);
         self.core.borrow_mut().ledger.lost(worker, &error[1..]);
         for target in targets {
-            target.answer(worker, &error);
+            match target {
+                Target::Retry(retry) => retry::again(retry, worker, self, fault),
+                target => target.answer(worker, &error),
+            }
         }
     }
 }
 
 impl Core {
+    /// Whether nobody waits for anything.
+    fn is_idle(&self) -> bool {
+        self.pending.is_empty() && self.flow.is_none()
+    }
+
     fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         while self.stuck {
             let Some(stream) = &self.stream else { return Ok(()) };
@@ -247,16 +262,21 @@ impl Core {
     /// One read, and its answers handed out. `true` when there may be more to read.
     fn receive(&mut self, worker: &Worker) -> io::Result<bool> {
         self.owed_since = None;
-        if self.partial.len() > limits::SPILL_ANSWER {
+        if self.flow.is_none() && self.partial.len() > limits::SPILL_ANSWER {
             return self.receive_long(worker);
         }
         let mut buf = worker.answers.borrow_mut();
         buf.clear();
         buf.extend_from_slice(&self.partial);
         let full = read(&mut self.stream, &mut buf)?;
-        let used = self.hand_out(worker, &buf)?;
+        let mut used = self.flow_on(worker, &buf)?;
+        if self.flow.is_none() {
+            used += self.hand_out(worker, &buf[used..])?;
+        }
         self.partial.clear();
         self.partial.extend_from_slice(&buf[used..]);
+        drop(buf);
+        self.begin_flow(worker)?;
         Ok(full)
     }
 
@@ -273,6 +293,7 @@ impl Core {
             partial.shrink_to(limits::SPILL_ANSWER);
         }
         self.partial = partial;
+        self.begin_flow(worker)?;
         full
     }
 
@@ -356,6 +377,6 @@ fn read(stream: &mut Option<Stream>, buf: &mut Vec<u8>) -> io::Result<bool> {
     }
 }
 
-fn garbage(error: NotAReply) -> io::Error {
+pub(super) fn garbage(error: NotAReply) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }

@@ -6,6 +6,7 @@ use ringtail_protocol::reply::Resp;
 
 use super::{Call, Done};
 use crate::limits::DATABASES;
+use crate::replicas::ReadFrom;
 use crate::session::ReplyMode;
 
 pub(super) fn ping(call: &mut Call<'_>) -> Done {
@@ -50,10 +51,22 @@ pub(super) fn reset(call: &mut Call<'_>) -> Done {
     state.set_resp(Resp::V2);
     state.reply_mode = ReplyMode::On;
     state.begin_as_default(call.worker);
+    state.read_from = call.worker.shared.settings.read_from;
     state.client.names().name.clear();
     state.client.no_evict.store(false, std::sync::atomic::Ordering::Relaxed);
     state.client.no_touch.store(false, std::sync::atomic::Ordering::Relaxed);
     state.reply(call.worker, |reply| reply.simple("RESET"));
+    Ok(())
+}
+
+/// Reads of the session may go to replicas, or may not.
+pub(super) fn read_from_replicas(call: &mut Call<'_>, allowed: bool) -> Done {
+    let wanted = call.worker.shared.settings.read_from.with_replicas();
+    call.state.read_from = if allowed { wanted } else { ReadFrom::Primary };
+    if allowed {
+        call.worker.want_replicas();
+    }
+    call.state.reply(call.worker, |reply| reply.ok());
     Ok(())
 }
 

@@ -52,7 +52,9 @@ impl Ledger {
         network: impl FnOnce() -> Option<Duration>,
     ) {
         let mark = self.mark_at(0);
-        if answer.first() == Some(&b'-') && matches!(target, Target::Session(..) | Target::Published(_)) {
+        if answer.first() == Some(&b'-')
+            && (target.session().is_some() || matches!(target, Target::Published(_)))
+        {
             worker.count_failed(mark, &answer[1..]);
         }
         let large = answer.len() > self.big_from;

@@ -10,7 +10,8 @@ use ringtail_protocol::request::{Batch, Parser};
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout};
 
-use super::{Hold, Session, State};
+use super::{Gone, Hold, Session, State};
+use crate::large;
 use crate::pass_through;
 use crate::pubsub;
 use crate::route;
@@ -29,6 +30,8 @@ enum Event {
     Look,
     /// It goes on as another user.
     Move,
+    /// The next request is large, or its answer is likely to be: the task passes both on.
+    Pass,
     Done,
 }
 
@@ -82,6 +85,13 @@ impl Session {
                 Event::Move => {
                     here = self.move_home(first);
                     self.go_on(&here);
+                }
+                Event::Pass => {
+                    // Boxed: it would make every session's task larger.
+                    match Box::pin(large::pass(worker, self)).await {
+                        Ok(()) => self.go_on(worker),
+                        Err(Gone) => self.give_up_large(worker),
+                    }
                 }
                 Event::Done => return,
             }
@@ -143,6 +153,7 @@ impl Session {
             None => {}
             Some(Hold::Pool) => return Poll::Ready(Event::Ask),
             Some(Hold::Move) => return Poll::Ready(Event::Move),
+            Some(Hold::Large) if state.sequence.is_empty() => return Poll::Ready(Event::Pass),
             Some(Hold::Lane) if self.room.take() => return Poll::Ready(Event::GoOn),
             Some(_) if state.can_go_on() => return Poll::Ready(Event::GoOn),
             Some(hold) => {
@@ -235,9 +246,11 @@ impl Session {
         self.go_on(worker);
     }
 
-    fn end_turn(self: &Rc<Self>, worker: &Worker, state: &mut State) {
+    pub(super) fn end_turn(self: &Rc<Self>, worker: &Worker, state: &mut State) {
         if state.unread.is_empty() {
             state.unread = Vec::new();
+        } else if state.hold.is_none() && state.is_large_begun(worker) {
+            state.hold = Some(Hold::Large);
         }
         state.check_length(worker);
         state.count_held();

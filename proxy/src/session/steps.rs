@@ -78,7 +78,7 @@ impl State {
 
     /// The reply mode of the request that begins.
     #[inline]
-    pub(super) fn begin_reply(&mut self) {
+    pub(crate) fn begin_reply(&mut self) {
         if self.reply_mode == ReplyMode::SkipNext {
             self.reply_mode = ReplyMode::Skip;
         }
@@ -86,7 +86,7 @@ impl State {
     }
 
     #[inline]
-    pub(super) fn end_reply(&mut self) {
+    pub(crate) fn end_reply(&mut self) {
         if self.reply_mode == ReplyMode::Skip {
             self.reply_mode = ReplyMode::On;
         }
@@ -142,7 +142,7 @@ impl State {
     }
 
     #[cold]
-    pub(super) fn refuse(&mut self, worker: &Worker, error: ProtocolError) {
+    pub(crate) fn refuse(&mut self, worker: &Worker, error: ProtocolError) {
         let error = errors::Error::new(error.text());
         self.reply(worker, |reply| reply.error(&error));
         self.closing = true;
@@ -156,6 +156,7 @@ impl State {
         self.sent = 0;
         self.failed = true;
         self.count_held();
+        self.call_feeder();
         self.stream.take()
     }
 }

@@ -61,7 +61,8 @@ pub(super) fn send(
     }
     Counters::add(&worker.counters.transactions, 1);
     let ticket = state.sequence.take(state.muted());
-    let target = Target::Session(Rc::clone(session), ticket);
+    state.writes = state.writes.wrapping_add(1);
+    let target = Target::Session(Rc::clone(session), ticket, 0);
     lane.push_after(worker, state.db, 1 + queue.commands.len(), target, |out| {
         out.extend_from_slice(MULTI);
         out.extend_from_slice(&queue.bytes);

@@ -181,6 +181,9 @@ fn stats(shared: &Shared, text: &mut String) -> std::fmt::Result {
         ("in_flight_waits", totals.in_flight_waits),
         ("in_flight_refused", totals.in_flight_refused),
         ("slow_readers_closed", totals.slow_readers),
+        ("large_requests", totals.large_requests),
+        ("large_replies", totals.large_replies),
+        ("retried_reads", totals.retried_reads),
     ];
     own.iter().try_for_each(|(name, count)| write!(text, "{name}:{count}\r\n"))?;
     let log = shared.access.log();
@@ -224,7 +227,8 @@ fn cluster(_: &Shared, text: &mut String) -> std::fmt::Result {
 
 fn pool(shared: &Shared, text: &mut String) -> std::fmt::Result {
     let (topology, status) = (shared.topologies.current(), shared.watch_status());
-    let up = servers::standings(shared).values().filter(|member| member.lanes_up > 0).count();
+    let up =
+        servers::standings(shared).values().filter(|member| member.lanes_up > 0 && !member.replica).count();
     write!(text, "pool_members:{}\r\npool_members_up:{up}\r\n", topology.members().len())?;
     write!(text, "pool_epoch:{}\r\n", topology.epoch())?;
     write!(text, "pool_reloads:{}\r\npool_reloads_refused:{}\r\n", status.reloads, status.refused)?;

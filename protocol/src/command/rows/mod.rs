@@ -33,3 +33,5 @@ mod connection;
 mod server;
 #[macro_use]
 mod acl;
+#[macro_use]
+mod cluster;

@@ -26,6 +26,9 @@ pub(crate) struct Standing {
     pub(crate) refused: u64,
     opened: u64,
     breaker: State,
+    pub(crate) replica: bool,
+    unusable: bool,
+    latency: u64,
     /// How long its requests took, from the time that they came to the proxy.
     pub(crate) durations: Sum,
     pub(crate) last_error: String,
@@ -52,6 +55,9 @@ impl Standing {
         self.refused += sight.refused.load(Relaxed);
         self.opened += sight.opened.load(Relaxed);
         self.breaker = self.breaker.max(sight.breaker());
+        self.replica = sight.replica;
+        self.unusable |= sight.unusable.load(Relaxed);
+        self.latency = self.latency.max(sight.latency.load(Relaxed));
         self.durations.add(&sight.durations);
         let error = sight.last_error.lock().unwrap_or_else(PoisonError::into_inner);
         if !error.is_empty() {
@@ -61,7 +67,21 @@ impl Standing {
 
     /// Whether it can be reached.
     pub(crate) fn state(&self) -> &'static str {
-        if self.lanes_up > 0 { "up" } else { "down" }
+        match (self.lanes, self.lanes_up) {
+            // A replica that nobody reads from.
+            (0, _) => "idle",
+            (_, 0) => "down",
+            _ => "up",
+        }
+    }
+
+    /// What it is to its member.
+    fn role(&self) -> &'static str {
+        match (self.replica, self.unusable) {
+            (false, _) => "primary",
+            (true, false) => "replica",
+            (true, true) => "unusable-replica",
+        }
     }
 
     /// Where its breaker stands.
@@ -77,8 +97,10 @@ pub(super) fn servers(shared: &Shared, text: &mut String) {
         let owned = slots.member_named(&name).map_or(0, |at| counts[at]);
         let _ = write!(
             text,
-            "server{index}:name={name},addr={},state={},breaker={},slots={owned},lanes={},lanes_up={},in_flight={},faults={},breaks={},timeouts={},refused={},breaker_opened={},requests={},{},last_error={}\r\n",
+            "server{index}:name={name},addr={},role={},latency_us={},state={},breaker={},slots={owned},lanes={},lanes_up={},in_flight={},faults={},breaks={},timeouts={},refused={},breaker_opened={},requests={},{},last_error={}\r\n",
             member.addr,
+            member.role(),
+            member.latency,
             member.state(),
             member.breaker.name(),
             member.lanes,
