@@ -75,6 +75,7 @@ impl Passage {
         let mut at = 0;
         loop {
             let part = self.body.min((buf.len() - at) as u64);
+            ends_as_told(self.body, &buf[at..at + part as usize])?;
             self.body -= part;
             at += part as usize;
             if self.body > 0 || self.missing == 0 {
@@ -100,7 +101,20 @@ const KINDS: &[u8] = b"+-:$*_,#(=!~>%|";
 fn element(buf: &[u8], at: usize) -> Result<Option<(usize, u64)>, NotAReply> {
     let Some(header) = header(buf, at)? else { return Ok(None) };
     let end = header.end.checked_add(header.body as usize).ok_or(NotAReply)?;
-    Ok((end <= buf.len()).then_some((end, header.more)))
+    let Some(body) = buf.get(header.end..end) else { return Ok(None) };
+    ends_as_told(header.body, body)?;
+    Ok(Some((end, header.more)))
+}
+
+/// Whether a string of which `left` bytes are to come ends with CR LF, as far as `part` of them says. What follows another end would be
+/// taken for the next reply.
+#[inline]
+fn ends_as_told(left: u64, part: &[u8]) -> Result<(), NotAReply> {
+    let from_end = |n: u64| left.checked_sub(n).and_then(|at| part.get(at as usize));
+    match (from_end(2), from_end(1)) {
+        (None | Some(b'\r'), None | Some(b'\n')) => Ok(()),
+        _ => Err(NotAReply),
+    }
 }
 
 /// The line that begins an element.
@@ -242,7 +256,15 @@ mod tests {
 
     #[test]
     fn garbage_is_refused() {
-        for text in ["HTTP/1.1 200 OK\r\n", "$x\r\n", "*-2\r\n", "\n", "+OK\n", "$99999999999\r\n"] {
+        for text in [
+            "HTTP/1.1 200 OK\r\n",
+            "$x\r\n",
+            "*-2\r\n",
+            "\n",
+            "+OK\n",
+            "$99999999999\r\n",
+            "$3\r\nabcdef\r\n",
+        ] {
             assert_eq!(Scanner::default().scan(text.as_bytes()), Err(NotAReply), "{text:?}");
         }
     }
