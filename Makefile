@@ -2,11 +2,13 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run certs build test lint bench bench-store fuzz fuzz-build models tsan miri docs clean
+.PHONY: help run certs build test chaos lint bench bench-store fuzz fuzz-build models tsan miri docs clean
 
 CARGO ?= cargo
 # How long `make fuzz` runs each target, in seconds.
 FUZZ_SECONDS ?= 300
+# How long `make chaos` goes on, in seconds.
+CHAOS_SECONDS ?= 300
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +31,11 @@ test: ## Run all tests, and install what they need where that is allowed
 	scripts/docs.sh target/debug check
 	python3 -m unittest discover --start-directory scripts/bench --pattern 'test_*.py'
 	@$(MAKE) --no-print-directory fuzz-build
+
+chaos: ## Put one member into all kinds of network trouble for CHAOS_SECONDS, as root
+	@scripts/setup-tests.sh
+	$(CARGO) build --workspace --bins
+	RINGTAIL_CHAOS=$(CHAOS_SECONDS) $(CARGO) test --package ringtail-tests --test suite -- --exact --nocapture faults::a_member_in_trouble_hurts_nobody_else
 
 lint: ## Check formatting, lints, licences and dependencies
 	$(CARGO) fmt --all --check

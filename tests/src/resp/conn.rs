@@ -2,7 +2,7 @@ use super::{Value, parse, request};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::io::{Error, ErrorKind, Read, Result, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,6 +118,19 @@ pub struct Conn {
 }
 
 impl Conn {
+    /// Connects to an address of any machine in plaintext; neither that nor a reply may take longer than `patience`.
+    pub fn connect_to(addr: SocketAddr, patience: Duration) -> Result<Conn> {
+        let tcp = TcpStream::connect_timeout(&addr, patience)?;
+        tcp.set_nodelay(true)?;
+        tcp.set_read_timeout(Some(patience))?;
+        Ok(Conn { stream: Stream::Plain(tcp), buf: Vec::new() })
+    }
+
+    /// Closes the sending side: replies still come.
+    pub fn end_sending(&mut self) -> Result<()> {
+        self.tcp().shutdown(Shutdown::Write)
+    }
+
     /// Sends a request and waits for its reply.
     pub fn try_call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Result<Value> {
         self.send(&request(args))?;

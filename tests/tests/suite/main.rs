@@ -10,6 +10,7 @@ mod differential;
 mod docs;
 mod every_command;
 mod failure;
+mod faults;
 mod front;
 mod garbage;
 mod hostile;
