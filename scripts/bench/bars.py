@@ -4,7 +4,8 @@ import os
 from dataclasses import asdict, dataclass
 from statistics import median
 
-from scenarios import FANOUT_BAR, MEMORY_BAR, STALL_BAR_MS, STORE_BARS, THREADS_BAR, THREADS_P99_BAR
+from scenarios import (
+    ACROSS_BARS, FANOUT_BAR, MEMORY_BAR, MGET_BAR, PEER_BAR, STALL_BAR_MS, STORE_BARS, THREADS_BAR, THREADS_P99_BAR)
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,22 @@ def of_stall(operation, result):
     if not operation.judged or "ours" not in result:
         return []
     return [Bar(f"stalls, {operation.name}", result["ours"]["longest_ms"], STALL_BAR_MS, unit="ms")]
+
+
+def of_across(name, result):
+    """The bars of what is measured on our side alone, of MGET and of handshakes beside the peer's."""
+    ours, ratios = result.get("ours"), result.get("ratios", {})
+    if not ours:
+        return []
+    made = [Bar(f"{name}: {what}", ours[figure], bar, at_least, unit)
+            for figure, what, bar, at_least, unit in ACROSS_BARS.get(name, ())]
+    if name == "many keys":
+        share = ours["mget_keys_per_second"] / ours["get_keys_per_second"]
+        made.append(Bar("many keys: keys/s by MGET of 100 to those by single GETs", share, MGET_BAR, at_least=True))
+    judged = [figure for figure in ratios if figure == "mget_keys_per_second" or figure.endswith("_per_core_second")]
+    made += [Bar(f"{name}: {figure.replace('_', ' ')}, to the peer's", ratios[figure], PEER_BAR, at_least=True)
+             for figure in judged]
+    return made
 
 
 def of_memory(result):

@@ -12,25 +12,30 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import across
 import bars
+import contenders
+import handshakes
 import machine
 import report
 from contenders import Lab, Missing
+from drive import DriveError
 from fanout import FanoutError, deliver
 from measure import RATIOS, LoadError, Plan, measure, medians, preload
 from processes import StartError, rss_bytes
 from quiet import Patience
 from scenarios import (
-    FANOUT_MESSAGES, FANOUT_PIPELINES, FANOUT_SUBSCRIBERS, MEMORIES, MEMORY_KEYS, MEMORY_VALUE, all_scenarios,
+    FANOUT_MESSAGES, FANOUT_PIPELINES, FANOUT_SUBSCRIBERS, MEMORIES, MEMORY_KEYS, MEMORY_VALUE, Load, Side, all_scenarios,
     stall_sides)
 from stalls import StallError, longest, operations
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARIES = ("ringtail-load", "ringtail-server", "ringtail-proxy", "ringtail-certs")
-NAMES = ("server", "commands", "proxy", "tls", "threads", "fanout", "stalls", "memory", "store")
+NAMES = ("server", "commands", "proxy", "tls", "threads", "across", "handshakes", "fanout", "stalls", "memory", "store")
 
 
 def main():
@@ -93,6 +98,14 @@ class Bench:
                 self.scenario(scenario)
         if any(name in self.options.only for name in ("server", "commands", "proxy", "tls", "threads")):
             report.print_notes()
+        if "across" in self.options.only:
+            self.beside("transactions", across.transactions, contenders.ringtail_pool)
+            self.beside("many keys", across.many_keys, contenders.ringtail_pool, contenders.nutcracker)
+            self.beside("frozen", across.frozen, contenders.ringtail_pool)
+            self.beside("half load", across.half_load, contenders.ringtail_pool)
+        if "handshakes" in self.options.only:
+            self.beside("handshakes", handshakes.rates, tls_proxy, contenders.haproxy)
+            self.beside("idle", self.idle, tls_proxy)
         if "fanout" in self.options.only:
             self.fanout()
         if "stalls" in self.options.only:
@@ -138,9 +151,35 @@ class Bench:
             return True
         except Missing as reason:
             self.skipped.append(f"{what}: {reason}")
-        except (StartError, LoadError, FanoutError, StallError, OSError, subprocess.CalledProcessError) as reason:
+        except (StartError, LoadError, FanoutError, StallError, DriveError, OSError, subprocess.CalledProcessError) as reason:
             self.failed.append(f"{what}: {reason}")
         return False
+
+    def beside(self, name, measurement, ours, peer=None):
+        """What `measurement` says of our side, and of the peer if there is one, in each round."""
+        rounds = {"ours": [], "peer": []}
+        for number in range(self.options.rounds):
+            for key, start in (("ours", ours), ("peer", peer)):
+                if start:
+                    progress(f"{name}: round {number + 1} of {self.options.rounds}, {key}")
+                    self.attempt(f"{name}, {key}", self.measure_beside, start, measurement, rounds[key])
+        progress("")
+        result = bars.of_rounds(rounds)
+        self.results.setdefault("across", {})[name] = result | {"rounds": rounds}
+        report.print_across(name, result)
+        self.bars += bars.of_across(name, result)
+
+    def measure_beside(self, start, measurement, results):
+        with start(self.lab) as target:
+            results.append(measurement(target, self.plan))
+
+    def idle(self, target, plan):
+        """1,000 active clients of the generator, alone and beside many that say nothing."""
+        many, side = replace(plan, connections=1000), Side("ringtail-proxy", None)
+
+        def throughput():
+            return measure(many, side, target, Load(1))["ops_per_second"]
+        return handshakes.idle(target, throughput)
 
     def fanout(self):
         """One message to many subscribers, of the server scenario's two sides."""
@@ -233,6 +272,10 @@ class Bench:
         missed = self.options.check and any(bar.reached is False for bar in self.bars)
         skipped_in_ci = self.skipped and os.environ.get("CI") == "true"
         return 1 if self.failed or missed or skipped_in_ci else 0
+
+
+def tls_proxy(lab):
+    return contenders.ringtail_proxy(lab, tls=True)
 
 
 def settings(options):

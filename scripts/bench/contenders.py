@@ -30,6 +30,7 @@ class Target:
     cacert: str | None = None
     # The servers behind a proxy, which belong to the bench but not to what is measured.
     behind: list = field(default_factory=list)
+    behind_ports: list = field(default_factory=list)
 
 
 @dataclass
@@ -80,13 +81,39 @@ def backends(lab, count=3):
 
 
 @contextmanager
+def ringtail_pool(lab):
+    """A proxy before three of Ringtail's own servers."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(ringtail_server(lab, 1, OTHERS)) for _ in range(3)]
+        port = free_port()
+        listed = lab.directory / f"servers-{port}.json"
+        listed.write_text(json.dumps([{"addr": f"127.0.0.1:{server.port}"} for server in servers]))
+        command = [built(lab, "ringtail-proxy"), "--addr", f"127.0.0.1:{port}", "--servers", str(listed),
+                   "--threads", "1", "--timeout", "250ms"]
+        process = stack.enter_context(running(command, port, TESTED, lab.directory))
+        yield Target(port, [process.pid], behind=[server.pids[0] for server in servers],
+                     behind_ports=[server.port for server in servers])
+
+
+@contextmanager
+def haproxy(lab):
+    """haproxy alone, which ends TLS before one redis-server."""
+    with redis_server(lab, OTHERS) as plain:
+        port = free_port()
+        config = lab.directory / f"haproxy-{port}.cfg"
+        config.write_text(HAPROXY.format(port=port, behind=plain.port, pem=certificates(lab)["pem"]))
+        with running([tool("haproxy"), "-db", "-f", str(config)], port, TESTED, lab.directory) as process:
+            yield Target(port, [process.pid], certificates(lab)["ca"], plain.pids)
+
+
+@contextmanager
 def ringtail_proxy(lab, tls=False):
     with backends(lab) as (addresses, behind):
         port = free_port()
         servers = lab.directory / f"servers-{port}.json"
         servers.write_text(json.dumps([{"addr": address} for address in addresses]))
         command = [built(lab, "ringtail-proxy"), "--addr", f"127.0.0.1:{port}", "--servers", str(servers),
-                   "--threads", "1"]
+                   "--threads", "1", "--maxclients", "20000"]
         if tls:
             command += ["--cert", certificates(lab)["cert"], "--key", certificates(lab)["key"]]
         with running(command, port, TESTED, lab.directory) as process:

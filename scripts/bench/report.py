@@ -69,6 +69,13 @@ def print_notes():
     print("others: the share of the machine that other processes used meanwhile; theirs is the noise in all columns.")
 
 
+def print_across(name, result):
+    print(f"\n{name}")
+    for side in ("ours", "peer"):
+        for figure, value in result.get(side, {}).items():
+            print(f"  {side:<6} {figure.replace('_', ' '):<28} {value:>16,.2f}")
+
+
 def print_fanout(pipeline, result):
     print(f"\nfanout: PUBLISH of 32 B to 1,000 subscribers, pipeline {pipeline}")
     for name in ("ours", "peer"):

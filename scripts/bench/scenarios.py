@@ -99,6 +99,18 @@ def stall_sides():
             ("peer", Side("redis-server", lambda lab: contenders.redis_server(lab, cores))))
 
 
+# What the proxy does over several members: the bars of each figure, at least or at most.
+ACROSS_BARS = {
+    "transactions": (("rate_ratio", "rate of MULTI of 4 writes over 3 members to that on one", 0.25, True, "×"),
+                     ("p99_ratio", "p99 of the same", 3.0, False, "×")),
+    "frozen": (("ratio", "p99 of requests to the others, from 100 ms after a freeze, to before", 1.2, False, "×"),),
+    "half load": (("added_us", "p99.9 that the proxy adds at half load", 150.0, False, "µs"),),
+    "idle": (("kib_each", "memory of an idle TLS client", 12.0, False, "KiB"),
+             ("ratio", "throughput of 1,000 active ones beside 10,000 idle ones", 0.95, True, "×")),
+}
+MGET_BAR = 3.0
+PEER_BAR = 1.0
+
 # Memory: 1 M keys of 12 B with 64 B values, below the peer's.
 MEMORY_KEYS = 1_000_000
 MEMORY_VALUE = 64
