@@ -31,6 +31,10 @@ impl Stream {
 }
 
 async fn open(addr: &str, tls: Option<&TlsClient>) -> io::Result<Stream> {
+    #[cfg(feature = "simulation")]
+    if let Some(simulated) = crate::simulation::connect(addr) {
+        return simulated.await;
+    }
     let socket = connect_any(addr).await?;
     let Some(tls) = tls else {
         return Stream::plain(socket);

@@ -28,6 +28,9 @@ mod round_trip;
 pub mod secret;
 mod session;
 pub mod shutdown;
+#[cfg(feature = "simulation")]
+pub mod simulation;
+mod socket;
 pub mod stream;
 pub mod sync;
 mod takeover;

@@ -11,7 +11,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use crate::limits;
-use crate::stream::forget_readiness;
+use crate::socket::Transport;
 use crate::tls_error::tls_error;
 
 thread_local! {
@@ -80,7 +80,7 @@ impl Session {
             let space = (full - buf.len()).min(scratch.len());
             let read = socket.try_read(&mut scratch[..space])?;
             if read < space {
-                forget_readiness(socket, Interest::READABLE, read);
+                socket.forget_readiness(Interest::READABLE, read);
             }
             let ended = read == 0 || self.decrypt(socket, &scratch[..read], buf, full)?;
             self.waiting |= ended;
@@ -170,7 +170,7 @@ impl Write for Wire<'_> {
             several => self.0.try_write_vectored(several)?,
         };
         if written < records.iter().map(|record| record.len()).sum() {
-            forget_readiness(self.0, Interest::WRITABLE, written);
+            self.0.forget_readiness(Interest::WRITABLE, written);
         }
         Ok(written)
     }

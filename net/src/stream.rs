@@ -7,7 +7,6 @@
 //!   [`Stream::writable`] and call [`Stream::try_flush`].
 //! - Readiness is kept for one waiter in each direction: one task owns a stream.
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -25,6 +24,7 @@ use crate::limits;
 use crate::listener::{Accepted, Live};
 use crate::round_trip::round_trip;
 use crate::session::Session;
+use crate::socket::{Socket, Transport};
 use crate::tls::TlsServer;
 
 /// First byte of a TLS handshake record; no request starts with it.
@@ -36,7 +36,7 @@ const TLS_ALERT: [u8; 7] = [0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x0a];
 /// A connected socket and, on a TLS connection, its session.
 #[derive(Debug)]
 pub struct Stream {
-    socket: TcpStream,
+    socket: Socket,
     /// Boxed: a plain stream pays eight bytes for it.
     session: Option<Box<Session>>,
     /// Counts this connection as live for as long as the stream exists.
@@ -53,25 +53,32 @@ impl Stream {
     /// does not name the peer.
     pub async fn accept(accepted: Accepted, tls: Option<&TlsServer>) -> io::Result<Self> {
         let Accepted { socket, live, .. } = accepted;
-        let mut stream = Self::plain(TcpStream::from_std(socket)?)?;
+        let socket = TcpStream::from_std(socket)?;
+        prepare(&socket)?;
+        let (socket, session) = match tls {
+            None => (socket, None),
+            Some(tls) => {
+                // Boxed, so that every connection's task is not as large as a handshake for as long as it lives.
+                let (socket, session) = Box::pin(tls.handshake(socket)).await?;
+                (socket, Some(Box::new(session)))
+            }
+        };
+        let fresh = session.is_none();
+        let mut stream = Self { socket: as_socket(socket), session, live: None, fresh };
         stream.live = Some(live);
-        stream.fresh = tls.is_none();
-        if let Some(tls) = tls {
-            // Boxed, so that every connection's task is not as large as a handshake for as long as it lives.
-            let (socket, session) = Box::pin(tls.handshake(stream.socket)).await?;
-            stream.socket = socket;
-            stream.session = Some(Box::new(session));
-        }
         Ok(stream)
     }
 
     /// Wraps a connected socket: sets TCP_NODELAY (batches are whole already) and keepalive.
     pub(crate) fn plain(socket: TcpStream) -> io::Result<Self> {
-        socket.set_nodelay(true)?;
-        let (idle, every, times) = limits::KEEPALIVE;
-        let keepalive = TcpKeepalive::new().with_time(idle).with_interval(every).with_retries(times);
-        SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
-        Ok(Self { socket, session: None, live: None, fresh: false })
+        prepare(&socket)?;
+        Ok(Self { socket: as_socket(socket), session: None, live: None, fresh: false })
+    }
+
+    /// One end of a connection that is simulated.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn simulated(pipe: crate::simulation::Pipe) -> Self {
+        Self { socket: Socket::Simulated(pipe), session: None, live: None, fresh: false }
     }
 
     pub(crate) fn secure(socket: TcpStream, session: Session) -> io::Result<Self> {
@@ -110,16 +117,12 @@ impl Stream {
 
     /// Whether the peer has closed its side, as the system knows it at this moment: what the runtime has noticed may be older.
     pub fn peer_has_left(&self) -> bool {
-        let mut socket = [PollFd::new(&self.socket, PollFlags::RDHUP)];
-        let left = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
-        poll(&mut socket, Some(&Timespec::default())).is_ok() && socket[0].revents().intersects(left)
+        self.socket.peer_has_left()
     }
 
     /// Whether there is something to read, or the end of it, as the system knows it at this moment.
     pub fn has_unread(&self) -> bool {
-        let mut socket = [PollFd::new(&self.socket, PollFlags::IN)];
-        self.session.as_ref().is_some_and(|session| session.is_readable())
-            || poll(&mut socket, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+        self.session.as_ref().is_some_and(|session| session.is_readable()) || self.socket.has_unread()
     }
 
     /// Waits until [`Self::try_read`] may have something. Cancel-safe.
@@ -164,7 +167,7 @@ impl Stream {
     fn read_plain(&mut self, buf: &mut Vec<u8>, room: usize) -> io::Result<usize> {
         let read = self.socket.try_read_buf(&mut buf.limit(room))?;
         if read < room {
-            forget_readiness(&self.socket, Interest::READABLE, read);
+            self.socket.forget_readiness(Interest::READABLE, read);
         }
         if self.fresh && read > 0 {
             self.refuse_tls(buf[buf.len() - read])?;
@@ -253,7 +256,7 @@ impl Stream {
             session.queue_close();
         }
         poll_fn(|cx| self.poll_flush(cx)).await?;
-        SockRef::from(&self.socket).shutdown(std::net::Shutdown::Write)?;
+        self.socket.end_sending()?;
         self.discard_rest().await
     }
 
@@ -273,21 +276,31 @@ impl Stream {
     }
 }
 
-/// One write of plain bytes.
-fn write_plain(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    let written = socket.try_write(bytes)?;
-    if written < bytes.len() {
-        forget_readiness(socket, Interest::WRITABLE, written);
-    }
-    Ok(written)
+/// TCP_NODELAY, because batches are whole already, and keepalive.
+fn prepare(socket: &TcpStream) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    let (idle, every, times) = limits::KEEPALIVE;
+    let keepalive = TcpKeepalive::new().with_time(idle).with_interval(every).with_retries(times);
+    SockRef::from(socket).set_tcp_keepalive(&keepalive)
 }
 
-/// A transfer shorter than the space given means that the socket is drained (or full): epoll(7), question 9.
-/// Tells tokio so, which saves the system call whose only answer would be EAGAIN.
-pub(crate) fn forget_readiness(socket: &TcpStream, interest: Interest, moved: usize) {
-    if moved > 0 {
-        let _ = socket.try_io(interest, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+#[cfg(not(feature = "simulation"))]
+fn as_socket(socket: TcpStream) -> Socket {
+    socket
+}
+
+#[cfg(feature = "simulation")]
+fn as_socket(socket: TcpStream) -> Socket {
+    Socket::Tcp(socket)
+}
+
+/// One write of plain bytes.
+fn write_plain(socket: &Socket, bytes: &[u8]) -> io::Result<usize> {
+    let written = socket.try_write(bytes)?;
+    if written < bytes.len() {
+        socket.forget_readiness(Interest::WRITABLE, written);
     }
+    Ok(written)
 }
 
 #[cfg(test)]

@@ -62,6 +62,8 @@ mod sequence;
 mod session;
 pub mod settings;
 mod shared;
+#[cfg(test)]
+mod simulation;
 pub mod start;
 #[cfg(test)]
 mod testing;

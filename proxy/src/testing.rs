@@ -194,8 +194,7 @@ impl Proxy {
     }
 
     async fn of(settings: Settings, access: Access, topology: Topology) -> Self {
-        let shared = Shared::new(settings, access, Topologies::new(topology), None);
-        let (worker, tasks) = Worker::start(shared, 0);
+        let (worker, tasks) = worker_before(settings, access, topology);
         // Its tasks begin.
         yield_now().await;
         Self { worker, _tasks: tasks, listener: TcpListener::bind("127.0.0.1:0").await.unwrap() }
@@ -213,6 +212,15 @@ impl Proxy {
     pub(crate) fn adopt(&self, members: &[&Fake]) {
         self.worker.adopt(Arc::new(topology(members, 2)));
     }
+}
+
+/// A worker and its tasks.
+pub(crate) fn worker_before(
+    settings: Settings,
+    access: Access,
+    topology: Topology,
+) -> (Rc<Worker>, JoinSet<()>) {
+    Worker::start(Shared::new(settings, access, Topologies::new(topology), None), 0)
 }
 
 pub(crate) fn settings(timeout: Duration) -> Settings {
