@@ -9,6 +9,7 @@
 //! Nothing here knows a protocol or opens a connection.
 
 mod address;
+mod colocation;
 mod limits;
 mod plan;
 mod refusal;
@@ -21,12 +22,13 @@ mod topology;
 mod watch;
 
 pub use address::Address;
+pub use colocation::Colocation;
 pub use limits::{DEFAULT_WEIGHT, MAX_FILE, MAX_MEMBERS, MAX_NAME, MAX_REPLICAS, MAX_WEIGHT};
 pub use plan::{Move, Plan};
 pub use refusal::{Place, Refusal};
 pub use ringtail_watch::WatchOptions;
 pub use servers::{Member, Servers};
-pub use slot::{SLOTS, crc16, hashed_part, slot_of};
+pub use slot::{SLOTS, crc16, hashed_part, slot_of, slot_of_all};
 pub use table::{LEAST_PERCENT, MOST_PERCENT, SlotTable};
 pub use topologies::{Topologies, TopologyCache};
 pub use topology::Topology;

@@ -1,4 +1,7 @@
-//! The slot of a key: CRC16 of the key, or of its `{tag}`, modulo 16384, exactly as in Redis Cluster.
+//! The slot of a key: CRC16 of the key, or of its `{tag}`, modulo 16384, exactly as in Redis Cluster; for keys that a
+//! colocation rule fits, of the rule's fixed part.
+
+use crate::colocation::Colocation;
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +20,36 @@ static TABLES: [[u16; 256]; 8] = tables();
 #[inline]
 #[must_use]
 pub fn slot_of(key: &[u8]) -> u16 {
+    match Colocation::any() {
+        None => slot_by_tag(key),
+        Some(rules) => slot_by(rules, key),
+    }
+}
+
+/// As Redis Cluster has it.
+#[inline]
+fn slot_by_tag(key: &[u8]) -> u16 {
     crc16(hashed_part(key)) & (SLOTS as u16 - 1)
+}
+
+/// Out of the way of processes that have no rules.
+#[inline(never)]
+fn slot_by(rules: &Colocation, key: &[u8]) -> u16 {
+    rules.slot(key).unwrap_or_else(|| slot_by_tag(key))
+}
+
+/// The slot of all keys that begin with `prefix`, if they have the same: by its `{tag}`, or a rule.
+#[must_use]
+pub fn slot_of_all(prefix: &[u8]) -> Option<u16> {
+    all_by(Colocation::in_force(), prefix)
+}
+
+fn all_by(rules: &Colocation, prefix: &[u8]) -> Option<u16> {
+    if rules.divides(prefix) {
+        return None;
+    }
+    let has_tag = hashed_part(prefix).len() < prefix.len();
+    rules.slot(prefix).or_else(|| has_tag.then(|| slot_by_tag(prefix)))
 }
 
 /// The part of `key` that decides its slot: what stands between the first `{` and the first `}` after it, or

@@ -47,6 +47,10 @@ pub struct Options {
     /// Lifetime of keys that are set without one: 1800, 30m; 0 = for ever [default: 0]
     #[arg(long, value_name = "TIME", env = "RINGTAIL_DEFAULT_TTL")]
     pub default_ttl: Option<Time>,
+    /// Keys that match hash by the fixed part before the *, as if it were a {tag}: 'bull:*', for programs whose scripts touch many keys. May be
+    /// given several times; all servers and proxies of a pool must have the same
+    #[arg(long, value_name = "PATTERN", env = "RINGTAIL_COLOCATE", value_delimiter = ' ')]
+    pub colocate: Option<Vec<String>>,
     /// Most clients at once [default: 10000]
     #[arg(long, value_name = "N", env = "RINGTAIL_MAXCLIENTS", value_parser = clap::value_parser!(u32).range(1..))]
     pub maxclients: Option<u32>,

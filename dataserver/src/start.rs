@@ -7,6 +7,7 @@ use crate::server::Server;
 use crate::settings::DEFAULT_MAX_CLIENTS;
 use crate::store::memory::Policy;
 use crate::worker;
+use ringtail_cluster::Colocation;
 use ringtail_net::{
     Entry, Exposure, Life, Listener, Password, Problem, Reloads, Shutdown, TlsServer, WatchOptions, Workers,
     exit,
@@ -29,6 +30,7 @@ struct Checked {
     users: Users,
     exposure: Exposure,
     threads: usize,
+    colocation: Colocation,
 }
 
 /// Runs the server that `options`, from `file` and elsewhere, describe until a signal or SHUTDOWN ends it.
@@ -69,8 +71,14 @@ fn check(options: &Options) -> Result<Checked, Problem> {
     check_parameters(options)?;
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = options.threads.map_or_else(cores, usize::from);
+    let colocation = Colocation::of(options.colocate.iter().flatten()).map_err(|why| {
+        Problem::new(
+            format!("--colocate: {why}"),
+            "write the text that the keys begin with, and then *, as in 'bull:*'",
+        )
+    })?;
     let entry = options.life().entry(tls)?;
-    Ok(Checked { entry, password, users, exposure, threads })
+    Ok(Checked { entry, password, users, exposure, threads, colocation })
 }
 
 fn serve(
@@ -79,6 +87,7 @@ fn serve(
     checked: Checked,
     listener: Listener,
 ) -> std::io::Result<bool> {
+    checked.colocation.put_in_force();
     let shutdown = Shutdown::new();
     let server = Server::new(listener.local_addr(), checked.threads, shutdown.clone());
     if let Some(file) = file {

@@ -11,6 +11,7 @@
 //! * [`acl`]: users and what they may do.
 //! * [`stats`]: counters, latencies and the slow log, as operators are told them.
 //! * [`number`], [`long_double`], [`glob`]: Redis's number formats and patterns.
+//! * [`sha1`]: the names of scripts.
 //! * [`limits`] and [`errors`] are the one place for every bound and every error text.
 
 pub mod acl;
@@ -25,6 +26,7 @@ pub mod number;
 pub mod parameters;
 pub mod reply;
 pub mod request;
+pub mod sha1;
 pub mod stats;
 pub mod tracking;
 pub mod value;

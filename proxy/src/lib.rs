@@ -18,6 +18,8 @@
 //! 7. `turn` again: each touched session is written once.
 //!
 //! `admission` takes connections in, `held` counts the bytes that are held for all, `rates` and `seats` what each user and address has.
+//! `script` runs scripts where their keys are, and brings them to members that miss them.
+//!
 //! `access` says who a client is and what it may do; a client that may do everything is asked for nothing on the way of a request.
 //! `pubsub` has a worker's subscriptions: one subscriber link to each member, whose messages go into the outboxes of sessions.
 //!
@@ -56,6 +58,7 @@ pub mod rates;
 pub mod replicas;
 mod retry;
 mod route;
+mod script;
 mod seats;
 mod see;
 mod sequence;

@@ -20,6 +20,15 @@ pub const QUEUED: usize = 64 << 20;
 /// Most commands in one transaction.
 pub const QUEUED_COMMANDS: usize = 256 << 10;
 
+/// Scripts that the proxy keeps to bring them to members that miss them. Above it, those that nobody asked for go first.
+pub const SCRIPTS: usize = 10_000;
+
+/// Bytes of these scripts; one that is longer than a quarter of it is not kept.
+pub const SCRIPT_BYTES: usize = 32 << 20;
+
+/// How long nobody looks for a function that no member had.
+pub const FRUITLESS: Duration = Duration::from_millis(100);
+
 /// How many `--timeout`s a transaction over several members may hold its slots: all locks are had within one of them, the rest is for the commit.
 pub const LEASE_TIMEOUTS: u32 = 2;
 

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
+use ringtail_cluster::Colocation;
 use ringtail_net::listener::is_loopback;
 use ringtail_net::{Password, Stream};
 use ringtail_protocol::acl::DEFAULT_USER;
 use ringtail_protocol::frame::Scanner;
 use ringtail_protocol::number::parse_i64;
 use ringtail_protocol::reply::{Resp, write_request};
+use ringtail_protocol::value::Value;
 
 use crate::limits;
 use crate::pass_through::Login;
@@ -61,7 +63,7 @@ impl Link {
         let password = settings.server_password.as_ref().map(Password::current);
         let own = password.as_ref().map(|secret| (DEFAULT_USER, secret.expose()));
         link.greet(login.map(|login| (&*login.user, login.password.expose())).or(own), resp).await?;
-        link.find_databases().await?;
+        link.look_around().await?;
         Ok(link)
     }
 
@@ -79,18 +81,24 @@ impl Link {
         accepted(&answer, "it refuses to talk to us")
     }
 
-    /// The last database there can be is there, or only the first is used. Also shows that the server answers.
-    async fn find_databases(&mut self) -> io::Result<()> {
+    /// The last database there can be is there, or only the first is used; keys hash there as they do here. Also shows that
+    /// the server answers.
+    async fn look_around(&mut self) -> io::Result<()> {
         let last = (limits::DATABASES - 1).to_string();
-        let answer = self.ask(&[b"SELECT", last.as_bytes()]).await?;
-        if answer.starts_with(b"-NOAUTH") {
+        let mut requests = Vec::new();
+        for words in
+            [&[b"SELECT", last.as_bytes()][..], &[b"CONFIG", b"GET", b"colocate"], &[b"SELECT", b"0"]]
+        {
+            write_request(&mut requests, words.iter().copied());
+        }
+        let answers = self.exchange(&requests, 3).await?;
+        let answer = |at: usize| answers.get(at).map(Vec::as_slice).unwrap_or_default();
+        if answer(0).starts_with(b"-NOAUTH") {
             return Err(io::Error::other("it wants a password: give --server-password-file"));
         }
-        self.only_db_0 = answer.first() != Some(&b'+');
-        if self.only_db_0 {
-            return Ok(());
-        }
-        accepted(&self.ask(&[b"SELECT", b"0"]).await?, "it refuses SELECT 0")
+        self.only_db_0 = answer(0).first() != Some(&b'+');
+        agrees(answer(1))?;
+        accepted(answer(2), "it refuses SELECT 0")
     }
 
     /// Asks on database `db`, and waits for the answer, as it comes.
@@ -235,6 +243,19 @@ impl Link {
     /// The stream, for a lane to share.
     pub(crate) fn into_stream(self) -> Stream {
         self.stream
+    }
+}
+
+/// Stock servers have no such rules, and don't ask which slot a key has.
+fn agrees(answer: &[u8]) -> io::Result<()> {
+    let told = Value::decode(answer).ok().flatten().map(|(value, _)| value);
+    let pairs = told.as_ref().and_then(Value::as_pairs).unwrap_or_default();
+    let ours = Colocation::in_force().to_string();
+    match pairs.first().and_then(|(_, rules)| rules.as_str()) {
+        Some(rules) if rules != ours => Err(io::Error::other(format!(
+            "its colocation rules are '{rules}', the proxy's '{ours}': start both with the same --colocate"
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -364,11 +364,14 @@ impl Member {
         short.split(" (os error ").next().unwrap_or(short).to_owned()
     }
 
-    pub(crate) fn lane_up(&self) {
-        if self.sight.lanes_up.fetch_add(1, Relaxed) == 0 {
+    /// Whether it is the first that is up.
+    pub(crate) fn lane_up(&self) -> bool {
+        let is_first = self.sight.lanes_up.fetch_add(1, Relaxed) == 0;
+        if is_first {
             tracing::info!(member = self.label, "member is up");
             self.note("");
         }
+        is_first
     }
 
     pub(crate) fn lane_broke(&self, error: &io::Error) {

@@ -51,6 +51,10 @@ pub struct Options {
     /// Most connections from each thread to each server that one client has for itself, while it waits (BLPOP), watches keys or runs a transaction over several members [default: 1000]
     #[arg(long, value_name = "N", env = "RINGTAIL_DEDICATED", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub dedicated: Option<u32>,
+    /// Keys that match hash by the fixed part before the *, as if it were a {tag}: 'bull:*', for programs whose scripts touch many keys. May be
+    /// given several times; all servers and proxies of a pool must have the same
+    #[arg(long, value_name = "PATTERN", env = "RINGTAIL_COLOCATE", value_delimiter = ' ')]
+    pub colocate: Option<Vec<String>>,
     /// Speak TLS to the servers; this CA must have signed their certificates, which are verified by the name or address in --servers
     #[arg(long, value_name = "FILE", env = "RINGTAIL_SERVER_CA")]
     pub server_ca: Option<PathBuf>,

@@ -13,11 +13,12 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use deadpool::managed::Object;
-use ringtail_protocol::command::{CommandId, PoolRule};
+use ringtail_protocol::command::{CommandId, Group, PoolRule};
 use tokio::time::timeout;
 
 use crate::clients::{Client, Unblock};
 use crate::link::{Dialer, Link};
+use crate::script;
 use crate::session::Session;
 use crate::tracking;
 use crate::transaction::{self, across};
@@ -89,6 +90,11 @@ pub(crate) async fn answer(worker: &Rc<Worker>, session: &Rc<Session>, question:
         CommandId::Watch => transaction::watch(worker, session, question).await,
         CommandId::Unwatch | CommandId::Discard => transaction::give_up(session).await,
         CommandId::ClientTracking => tracking::run(worker, session, question).await,
+        CommandId::Evalsha | CommandId::EvalshaRo if session.is_queueing() => {
+            transaction::queue_script(worker, session, question).await
+        }
+        _ if question.id.command().pool == PoolRule::Script => script::run(worker, question).await,
+        _ if question.id.command().group == Group::Scripting => script::answer(worker, question).await,
         _ if waits(question) => blocking::wait(worker, session, question).await,
         _ if matches!(question.id.command().pool, PoolRule::Keys | PoolRule::Options) => {
             across::run(worker, question).await

@@ -19,6 +19,7 @@ use crate::local;
 use crate::pending::Target;
 use crate::pubsub;
 use crate::retry;
+use crate::script;
 use crate::session::{Hold, Session, State};
 use crate::transaction::{self, across};
 use crate::worker::Worker;
@@ -84,6 +85,9 @@ pub(crate) fn route_spelled(
     request: Request<'_>,
 ) -> Result<(), Hold> {
     if transaction::is_open(state) && !transaction::runs_at_once(&request) {
+        if script::is_unknown(worker, &request) {
+            return Err(own(state));
+        }
         transaction::queue(worker, state, &request);
         return Ok(());
     }
@@ -102,7 +106,7 @@ fn run(
         PoolRule::Keys => to_owner(worker, session, state, request),
         PoolRule::Options if options::waits(&request) => Err(own(state)),
         PoolRule::Options => to_owner_unless_refused(worker, session, state, request),
-        PoolRule::Waits => Err(own(state)),
+        PoolRule::Waits | PoolRule::Script => Err(own(state)),
         PoolRule::Session => transaction::run(worker, session, state, &request),
         PoolRule::Split(join) => gather::split(worker, session, state, request, join),
         PoolRule::Channel => pubsub::publish(worker, session, state, request),

@@ -39,7 +39,7 @@ use crate::seats::Seat;
 use crate::sequence::{Sequence, Ticket};
 use crate::shared::Counters;
 use crate::tracking::Tracking;
-use crate::transaction::Transaction;
+use crate::transaction::{self, Transaction};
 use crate::worker::Worker;
 
 pub(crate) use flow::Gone;
@@ -215,6 +215,11 @@ impl Session {
     /// What it has begun by MULTI or WATCH, taken out of it.
     pub(crate) fn take_transaction(&self) -> Option<Box<Transaction>> {
         self.state.borrow_mut().transaction.take()
+    }
+
+    /// Whether its commands are queued.
+    pub(crate) fn is_queueing(&self) -> bool {
+        transaction::is_open(&self.state.borrow())
     }
 
     /// Keeps what was begun.

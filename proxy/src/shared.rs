@@ -17,6 +17,7 @@ use crate::clients::Clients;
 use crate::member::Sight;
 use crate::pubsub::Audience;
 use crate::rates::Rates;
+use crate::script::Scripts;
 use crate::seats::Seats;
 use crate::see::Seen;
 use crate::settings::Settings;
@@ -112,6 +113,8 @@ pub(crate) struct Shared {
     pub(crate) by_addr: Arc<Seats<IpAddr>>,
     /// Clients by user.
     pub(crate) by_user: Arc<Seats<Box<[u8]>>>,
+    /// Scripts that went through the proxy.
+    pub(crate) scripts: Scripts,
     watcher: Option<Watcher>,
     /// What became of the files that are read again.
     pub(crate) reloads: Arc<ReloadStatus>,
@@ -150,6 +153,7 @@ impl Shared {
             rates: Rates::default(),
             by_addr: Arc::default(),
             by_user: Arc::default(),
+            scripts: Scripts::default(),
             watcher,
             reloads: Arc::default(),
             topologies,

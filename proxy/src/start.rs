@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringtail_cluster::{Servers, Topology, WatchOptions, Watcher};
+use ringtail_cluster::{Colocation, Servers, Topology, WatchOptions, Watcher};
 use ringtail_net::config::shown;
 use ringtail_net::listener::is_loopback;
 use ringtail_net::outbox::OutputLimits;
@@ -42,6 +42,7 @@ struct Checked {
     large: usize,
     threads: usize,
     output_limits: (u64, u64, u64),
+    colocation: Colocation,
 }
 
 /// Runs the proxy that `options` describe until a signal ends it.
@@ -105,6 +106,7 @@ fn check(options: &Options) -> Result<Checked, Problem> {
     }
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = options.threads.map_or_else(cores, usize::from);
+    let colocation = colocation(options)?;
     check_members(options, server_tls.is_some() || exposure.insecure)?;
     let output_limits = output_limits(options)?;
     let entry = options.life().entry(tls)?;
@@ -119,6 +121,7 @@ fn check(options: &Options) -> Result<Checked, Problem> {
         large: usize::try_from(large).unwrap_or(usize::MAX),
         threads,
         output_limits,
+        colocation,
     })
 }
 
@@ -174,6 +177,15 @@ fn is_beyond(addr: &str) -> bool {
     host.parse::<IpAddr>().is_ok_and(|ip| !is_loopback(ip))
 }
 
+fn colocation(options: &Options) -> Result<Colocation, Problem> {
+    Colocation::of(options.colocate.iter().flatten()).map_err(|why| {
+        Problem::new(
+            format!("--colocate: {why}"),
+            "write the text that the keys begin with, and then *, as in 'bull:*'",
+        )
+    })
+}
+
 fn serve(options: &Options, checked: Checked, listener: Listener, watcher: Watcher) -> std::io::Result<bool> {
     let Checked {
         entry,
@@ -186,7 +198,9 @@ fn serve(options: &Options, checked: Checked, listener: Listener, watcher: Watch
         large,
         threads,
         output_limits,
+        colocation,
     } = checked;
+    colocation.put_in_force();
     let settings = Settings {
         addr: listener.local_addr(),
         timeout,

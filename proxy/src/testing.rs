@@ -110,11 +110,9 @@ impl Fake {
         let task = spawn_local(async move {
             let mut kept = Vec::new();
             while let Ok((mut socket, _)) = listener.accept().await {
-                for _ in 0..2 {
-                    let mut greeting = [0; 64];
-                    let _ = socket.read(&mut greeting).await;
-                    let _ = socket.write_all(b"+OK\r\n").await;
-                }
+                let mut greeting = [0; 256];
+                let _ = socket.read(&mut greeting).await;
+                let _ = socket.write_all(b"+OK\r\n*0\r\n+OK\r\n").await;
                 kept.push(socket);
             }
         });
@@ -142,9 +140,10 @@ async fn answer_all(mut socket: TcpStream, answering: Answering, ice: Rc<Ice>, s
         for request in batch.requests() {
             let words: Vec<Vec<u8>> = batch.args(request, &buf).iter().map(<[u8]>::to_vec).collect();
             let answer = answering(&words);
-            match words[0] == b"SELECT" {
-                true => out.extend_from_slice(b"+OK\r\n"),
-                false => out.extend(answer.into_iter().flatten()),
+            match &words[0][..] {
+                b"SELECT" => out.extend_from_slice(b"+OK\r\n"),
+                b"CONFIG" => out.extend_from_slice(b"*0\r\n"),
+                _ => out.extend(answer.into_iter().flatten()),
             }
         }
         buf.drain(..consumed);

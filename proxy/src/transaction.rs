@@ -24,19 +24,22 @@ use std::sync::atomic::Ordering::Relaxed;
 use ringtail_protocol::command::CommandId;
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::Reply;
+use ringtail_protocol::request::OwnedRequest;
 use tokio::task::spawn_local;
 
 use crate::fault;
 use crate::route::{self, Request};
+use crate::script;
 use crate::session::{Hold, Session, State};
 use crate::whole::Question;
 use crate::worker::Worker;
 
 pub(crate) use one::is_null;
+pub(crate) use parts::elements;
 use queue::Queue;
 pub(crate) use queue::queue;
 use watch::Watch;
-pub(crate) use watch::watch;
+pub(crate) use watch::{watch, within};
 
 /// What a session has begun.
 #[derive(Default)]
@@ -177,6 +180,23 @@ async fn exec_all(
         Ok(Some(answer)) => (answer, Some(db)),
         Ok(None) => (nothing(resp), None),
         Err(error) => (error, None),
+    }
+}
+
+/// Queues a script that is asked for by a name that the proxy does not know, once it has looked for it: afterwards it could not be
+/// brought to the member any more.
+pub(crate) async fn queue_script(worker: &Rc<Worker>, session: &Rc<Session>, question: &Question) -> Vec<u8> {
+    script::know(worker, &question.words[1]).await;
+    let words = OwnedRequest::new(question.words.iter().map(Vec::as_slice));
+    let request = Request { command: question.id.command(), args: words.args(), raw: None };
+    let Some(mut transaction) = session.take_transaction() else {
+        return fault::line(errors::INTERNAL.text());
+    };
+    let taken = transaction.queue.as_mut().map(|queue| queue.take(worker, &request));
+    session.keep_transaction(transaction);
+    match taken {
+        Some(Err(error)) => fault::line(error.text()),
+        _ => b"+QUEUED\r\n".to_vec(),
     }
 }
 

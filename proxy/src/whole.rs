@@ -89,13 +89,13 @@ pub(crate) async fn answer(worker: &Rc<Worker>, question: &Question) -> Vec<u8> 
 }
 
 /// What one member said.
-type Told = (Rc<Member>, Result<Vec<u8>, Error>);
+pub(crate) type Told = (Rc<Member>, Result<Vec<u8>, Error>);
 
 /// A member and its answer, which is no error.
-type Answered = (Rc<Member>, Vec<u8>);
+pub(crate) type Answered = (Rc<Member>, Vec<u8>);
 
 /// Asks one member; its error reply, or what kept it from answering, is an error.
-async fn ask(member: &Rc<Member>, db: u8, request: &[&[u8]]) -> Result<Vec<u8>, Error> {
+pub(crate) async fn ask(member: &Rc<Member>, db: u8, request: &[&[u8]]) -> Result<Vec<u8>, Error> {
     match member.ask(db, request).await {
         Ok(answer) => match answer.strip_prefix(b"-") {
             None => Ok(answer),
@@ -105,13 +105,13 @@ async fn ask(member: &Rc<Member>, db: u8, request: &[&[u8]]) -> Result<Vec<u8>, 
     }
 }
 
-fn failed(member: &Member, fault: &Fault) -> Error {
+pub(crate) fn failed(member: &Member, fault: &Fault) -> Error {
     let line = member.fault(fault);
     Error::new(String::from_utf8_lossy(line.strip_prefix(b"-").unwrap_or(&line)).trim_end().to_owned())
 }
 
 /// Asks all members at once.
-async fn ask_all(worker: &Worker, db: u8, request: &[&[u8]]) -> Vec<Told> {
+pub(crate) async fn ask_all(worker: &Worker, db: u8, request: &[&[u8]]) -> Vec<Told> {
     let tasks: Vec<_> = worker
         .members()
         .into_iter()
@@ -143,7 +143,7 @@ fn packed(words: &[&[u8]]) -> (Vec<u8>, Vec<Span>) {
 }
 
 /// All members' answers, or the first error with what became of the others, where one did its part.
-fn all_well(told: Vec<Told>) -> Result<Vec<Answered>, Error> {
+pub(crate) fn all_well(told: Vec<Told>) -> Result<Vec<Answered>, Error> {
     let (all, done) = (told.len(), told.iter().filter(|(_, answer)| answer.is_ok()).count());
     let with_rest = |error: Error| match done {
         0 => error,
@@ -153,6 +153,6 @@ fn all_well(told: Vec<Told>) -> Result<Vec<Answered>, Error> {
 }
 
 /// A member's answer is not what the command answers.
-fn odd(member: &Member) -> Error {
+pub(crate) fn odd(member: &Member) -> Error {
     Error::new(format!("ERR member {} answered something else", member.label))
 }

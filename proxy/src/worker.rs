@@ -267,6 +267,11 @@ impl Worker {
         (from..lanes).chain(0..from).find(free).unwrap_or_else(|| fastrand::usize(..lanes))
     }
 
+    /// Whether it is the one that does what need be done only once.
+    pub(crate) fn is_first(&self) -> bool {
+        self.index == 0
+    }
+
     /// How long a member may take.
     #[inline]
     pub(crate) fn timeout(&self) -> Duration {

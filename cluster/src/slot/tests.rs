@@ -47,6 +47,25 @@ fn slots_are_those_of_redis_cluster() {
     }
 }
 
+#[test]
+fn what_begins_alike_may_have_one_slot() {
+    let rules = Colocation::of(["bull:*", "bull:x:*", "{t}y*"]).unwrap();
+    for (prefix, slot) in [
+        (&b"bull:q"[..], Some(slot_of(b"bull:"))),
+        (b"bull:x:", Some(slot_of(b"bull:x:"))),
+        (b"bull:", None),
+        (b"bull", None),
+        (b"{t}", None),
+        (b"{t}x", Some(slot_of(b"t"))),
+        (b"{}x", None),
+        (b"plain", None),
+    ] {
+        assert_eq!(all_by(&rules, prefix), slot, "{:?}", String::from_utf8_lossy(prefix));
+    }
+    assert_eq!(slot_by(&rules, b"bull:q"), slot_of(b"bull:"));
+    assert_eq!(slot_by(&rules, b"plain"), slot_of(b"plain"));
+}
+
 /// Braces are frequent, so that tags of every shape come up.
 fn keys() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![6 => any::<u8>(), 1 => Just(b'{'), 1 => Just(b'}')];

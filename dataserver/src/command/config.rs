@@ -10,6 +10,7 @@ use super::{Call, Done};
 use crate::server::Server;
 use crate::store::frequency::Lfu;
 use crate::store::memory::Policy;
+use ringtail_cluster::Colocation;
 use ringtail_net::units::ByteSize;
 use ringtail_protocol::errors::{self, Error, printable};
 use ringtail_protocol::{glob, limits, stats};
@@ -118,6 +119,7 @@ const PARAMETERS: &[Parameter] = &[
     ),
     live("busy-reply-threshold", BUSY_AFTER.0, BUSY_AFTER.1),
     only!("cluster-enabled", "no"),
+    fixed("colocate", |_| Colocation::in_force().to_string()),
     fixed("databases", |_| crate::store::DATABASES.to_string()),
     live("default-ttl", |s| (s.settings.default_ttl.load(Relaxed) / 1000).to_string(), set_default_ttl),
     fixed("drain-timeout", |s| of_life(s, "drain-timeout")),

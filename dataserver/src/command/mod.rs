@@ -459,6 +459,7 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::ScriptFlush => scripting::script::flush(call),
         CommandId::ScriptKill => scripting::script::kill(call),
         CommandId::ScriptLoad => scripting::script::load(call),
+        CommandId::ScriptShow => scripting::script::show(call),
         CommandId::Ping => connection::ping(call),
         CommandId::Echo => connection::echo(call),
         CommandId::Quit => connection::quit(call),

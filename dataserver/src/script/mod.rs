@@ -17,7 +17,6 @@ mod register;
 mod roaming;
 mod running;
 mod sandbox;
-mod sha1;
 mod shebang;
 #[cfg(test)]
 mod tests;
@@ -28,10 +27,11 @@ pub(crate) use functions::{Flags, Function, Inner as LibrarySet, Libraries, Libr
 pub(crate) use host::{Called, Caller, Pause};
 pub(crate) use roaming::{Permit, Roaming};
 pub(crate) use running::{Flag, Running};
-pub(crate) use sha1::{hex, parse_hex, sha1};
 pub(crate) use vm::{Compiled, State, Vm};
 
 use ringtail_protocol::errors::Error;
+use ringtail_protocol::sha1;
+pub(crate) use ringtail_protocol::sha1::{hex, parse_hex, sha1};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 

@@ -98,6 +98,9 @@ pub enum PoolRule {
     Options,
     /// As `Keys`, on a connection that the client has for itself, because it may wait.
     Waits,
+    /// Sent to the one member that owns its keys, to any if it has none, on a connection that the client has for itself,
+    /// because it may run for long (`EVAL`, `FCALL`).
+    Script,
     /// Kept by the proxy for the client (`MULTI`, `WATCH`), until EXEC sends each member its part.
     Session,
     /// Split by member, one part each, and the parts' answers joined. Each key (with what
@@ -187,6 +190,7 @@ impl PoolRule {
             Self::Keys
             | Self::Options
             | Self::Waits
+            | Self::Script
             | Self::Session
             | Self::Channel
             | Self::Own

@@ -117,6 +117,9 @@ fn pool(command: &Command) -> &'static str {
         PoolRule::Waits => {
             "sent to the keys' owner on a connection of its own; keys of several members are looked at again and again"
         }
+        PoolRule::Script => {
+            "sent to the keys' owner on a connection of its own; keys must be of one member, by a `{tag}` or `--colocate`"
+        }
         PoolRule::Session => "kept by the proxy until EXEC; keys may be of several members",
         PoolRule::Split(Join::Sum) => "split by owner of the keys, the counts are added",
         PoolRule::Split(Join::InOrder) => "split by owner of the keys, the values come in the keys' order",

@@ -90,7 +90,10 @@ fn subcommands_stand_behind_their_parent() {
 #[test]
 fn the_proxy_routes_by_keys_exactly_what_has_keys() {
     for command in &COMMANDS {
-        let by_keys = matches!(command.pool, PoolRule::Keys | PoolRule::Options | PoolRule::Split(_));
+        let by_keys = matches!(
+            command.pool,
+            PoolRule::Keys | PoolRule::Options | PoolRule::Waits | PoolRule::Script | PoolRule::Split(_)
+        );
         let has_keys = command.key_specs.iter().any(|spec| !spec.flags.contains(KeyFlags::NOT_KEY));
         // What a lane can't serve has keys or not.
         let elsewhere = matches!(

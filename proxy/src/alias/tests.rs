@@ -40,6 +40,15 @@ fn each_verb_of_the_ancestors_becomes_redis() {
 }
 
 #[test]
+fn a_subcommand_stays_two_words() {
+    let (buf, spans) = packed(&[b"Function", b"FLUSH", b"async"]);
+    let args = Args::new(&buf, &spans);
+    let Found::Command(command) = find(&args) else { panic!("no such command") };
+    let (id, words) = meaning(&Request { command, args, raw: None });
+    assert_eq!((id, words.join(&b' ')), (CommandId::FunctionFlush, b"function FLUSH async".to_vec()));
+}
+
+#[test]
 fn what_redis_knows_stays_as_it_is() {
     for line in ["SET k v NX", "SET k v EX 60", "SET k 60", "TTL k", "KEYS a*", "DEL a", "SET k v -5"] {
         assert_eq!(meant(line), line);

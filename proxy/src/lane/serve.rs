@@ -20,6 +20,7 @@ use crate::limits;
 use crate::link::closed;
 use crate::pending::Target;
 use crate::retry;
+use crate::script;
 use crate::tracking;
 use crate::worker::Worker;
 
@@ -39,7 +40,9 @@ async fn run(lane: Rc<Lane>, worker: Rc<Worker>) {
         match lane.open(&worker).await {
             Ok((stream, unread)) => {
                 let since = Instant::now();
-                lane.up(&worker, stream, unread);
+                if lane.up(&worker, stream, unread) {
+                    script::welcome(&worker, &lane.member);
+                }
                 let error = poll_fn(|cx| lane.serve(&worker, cx)).await;
                 // A server that breaks every connection at once is not to be dialled in a tight loop.
                 failures = if since.elapsed() > limits::RECONNECT_MOST { 0 } else { failures + 1 };
@@ -108,7 +111,8 @@ impl Lane {
         .await;
     }
 
-    fn up(&self, worker: &Worker, stream: Stream, unread: Vec<u8>) {
+    /// Whether it is its member's first.
+    fn up(&self, worker: &Worker, stream: Stream, unread: Vec<u8>) -> bool {
         let mut core = self.core.borrow_mut();
         core.phase = Phase::Up;
         core.stream = Some(stream);
@@ -117,7 +121,7 @@ impl Lane {
         }
         core.write();
         drop(core);
-        self.member.lane_up();
+        let is_first = self.member.lane_up();
         if let Some(tracked) = &self.tracked {
             // What changed in between nobody was told.
             if self.missed.take() && tracked.is_broadcast() {
@@ -125,6 +129,7 @@ impl Lane {
             }
             tracked.settled.notify_waiters();
         }
+        is_first
     }
 
     /// Reads what comes until the stream ends; the error says how.

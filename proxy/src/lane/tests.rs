@@ -182,7 +182,17 @@ fn the_database_is_switched_only_when_it_must_be() {
             assert_eq!(client.answer().await, "+OK\r\n");
         }
         // The first two are the lane's own, from when it was opened.
-        let wanted = ["SELECT 15", "SELECT 0", "GET a", "SELECT 1", "GET b", "GET c", "SELECT 0", "GET d"];
+        let wanted = [
+            "SELECT 15",
+            "CONFIG GET colocate",
+            "SELECT 0",
+            "GET a",
+            "SELECT 1",
+            "GET b",
+            "GET c",
+            "SELECT 0",
+            "GET d",
+        ];
         assert_eq!(*seen.borrow(), wanted);
     });
 }

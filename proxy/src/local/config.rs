@@ -6,6 +6,7 @@ mod tests;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use ringtail_cluster::Colocation;
 use ringtail_net::logging::{self, LogLevel};
 use ringtail_net::units::{ByteSize, Time};
 use ringtail_protocol::command::CommandId;
@@ -65,6 +66,7 @@ const PARAMETERS: &[Parameter<Shared>] = &[
         |s| s.output_limits.text(),
         |s, v| s.output_limits.change(v).map_err(ToString::to_string),
     ),
+    Parameter::fixed("colocate", |_| Colocation::in_force().to_string()),
     Parameter::fixed("databases", |_| DATABASES.to_string()),
     Parameter::fixed("io-threads", |s| s.settings.threads.to_string()),
     Parameter::live(

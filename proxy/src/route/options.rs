@@ -1,6 +1,6 @@
 //! Options that one lane or one member can't serve.
 
-use ringtail_cluster::slot_of;
+use ringtail_cluster::{slot_of, slot_of_all};
 use ringtail_protocol::command::CommandId;
 use ringtail_protocol::errors::Error;
 use ringtail_protocol::request::Args;
@@ -53,12 +53,7 @@ fn patterns_stay_in_the_slot(args: Args<'_>) -> Result<(), Error> {
 /// How many arguments the option has with its name.
 fn stays(option: &str, pattern: &[u8], slot: u16) -> Result<usize, Error> {
     let Some(star) = pattern.iter().position(|byte| *byte == b'*') else { return Ok(2) };
-    let tag = &pattern[..star];
-    let closed = tag.iter().position(|byte| *byte == b'{').is_some_and(|open| {
-        let length = tag[open + 1..].iter().position(|byte| *byte == b'}');
-        length.is_some_and(|length| length > 0)
-    });
-    if closed && slot_of(tag) == slot {
+    if slot_of_all(&pattern[..star]) == Some(slot) {
         return Ok(2);
     }
     Err(Error::new(format!(

@@ -21,6 +21,9 @@ use crate::member::Member;
 use crate::own::Held;
 use crate::worker::Worker;
 
+/// A command's keys were one member's when it was queued.
+const MOVED: &str = "EXECABORT a command's keys are of several members since the topology changed: nothing was run, a retry is safe";
+
 /// What one member has to do.
 pub(super) struct Stream {
     pub(super) member: Rc<Member>,
@@ -162,6 +165,16 @@ impl Plan<'_> {
                 let at = self.index_of_slot(slot)?;
                 Ok(Origin::One(at, self.members[at].2.add(queued.db, bytes)))
             }
+            Place::Together(from, count) => {
+                let slots = &queue.slots[from..from + count];
+                let at = self.index_of_slot(slots[0])?;
+                for slot in slots {
+                    if self.index_of_slot(*slot)? != at {
+                        return Err(fault::line(MOVED));
+                    }
+                }
+                Ok(Origin::One(at, self.members[at].2.add(queued.db, bytes)))
+            }
             Place::Any => {
                 if self.members.is_empty() {
                     let owner = self.owner(0)?;
@@ -220,7 +233,7 @@ impl Requests {
 }
 
 /// The elements of an array. `None` if it is none.
-pub(super) fn elements(answer: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub(crate) fn elements(answer: &[u8]) -> Option<Vec<Vec<u8>>> {
     let line = answer.iter().position(|byte| *byte == b'\n')?;
     let count = parse_i64(answer.strip_prefix(b"*")?.get(..line.checked_sub(2)?)?)?;
     let mut rest = &answer[line + 1..];

@@ -6,10 +6,12 @@ use ringtail_cluster::slot_of;
 use ringtail_protocol::command::{CommandId, Join, PoolRule, keys};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::number::parse_i64;
+use ringtail_protocol::reply::write_request;
 
 use crate::limits;
 use crate::pubsub;
 use crate::route::{self, Request};
+use crate::script;
 use crate::session::State;
 use crate::worker::Worker;
 
@@ -18,6 +20,8 @@ use crate::worker::Worker;
 pub(super) enum Place {
     /// By the owner of the slot.
     Slot(u16),
+    /// By the owner of all these slots, of which so many stand in the queue from there on.
+    Together(usize, usize),
     /// By any member.
     Any,
     /// By the owners of its keys, each its part.
@@ -44,11 +48,20 @@ pub(super) struct Queue {
     pub(super) db: u8,
     /// One can't run, so none will.
     pub(super) aborted: bool,
+    /// Scripts that an EVAL before brings to where they are asked for by name.
+    brought: Vec<(Place, Vec<u8>)>,
 }
 
 impl Queue {
     pub(super) fn new(db: u8) -> Self {
-        Self { commands: Vec::new(), bytes: Vec::new(), slots: Vec::new(), db, aborted: false }
+        Self {
+            commands: Vec::new(),
+            bytes: Vec::new(),
+            slots: Vec::new(),
+            db,
+            aborted: false,
+            brought: Vec::new(),
+        }
     }
 
     /// Whether all of it can be sent as it is to one member, if it owns all slots.
@@ -56,11 +69,18 @@ impl Queue {
         self.commands.iter().all(|queued| queued.place != Place::Select)
     }
 
-    fn add(&mut self, request: &Request<'_>) -> Result<(), Error> {
-        let place = self.place(request)?;
+    /// Queues a command, unless one before it was refused: then nothing will run, so nothing is kept.
+    pub(super) fn take(&mut self, worker: &Worker, request: &Request<'_>) -> Result<(), Error> {
+        let added = if self.aborted { Ok(()) } else { self.add(worker, request) };
+        self.aborted |= added.is_err();
+        added
+    }
+
+    fn add(&mut self, worker: &Worker, request: &Request<'_>) -> Result<(), Error> {
+        let place = self.place(worker, request)?;
         let begin = self.bytes.len();
         if place != Place::Select {
-            request.write(&mut self.bytes);
+            self.write(worker, request, place);
         }
         self.commands.push(Queued { place, bytes: begin..self.bytes.len(), db: self.db });
         if self.bytes.len() > limits::QUEUED || self.commands.len() > limits::QUEUED_COMMANDS {
@@ -74,7 +94,29 @@ impl Queue {
         Ok(())
     }
 
-    fn place(&mut self, request: &Request<'_>) -> Result<Place, Error> {
+    fn write(&mut self, worker: &Worker, request: &Request<'_>, place: Place) {
+        script::note(worker, request);
+        match script::in_queue(worker, request) {
+            Some((name, body)) if !self.brings(place, &request.args[1]) => {
+                let mut words = vec![name, &body];
+                words.extend(request.args.from(2).iter());
+                write_request(&mut self.bytes, words.into_iter());
+            }
+            _ => request.write(&mut self.bytes),
+        }
+    }
+
+    /// Whether the script has been brought there by a command before; it will have been.
+    fn brings(&mut self, place: Place, name: &[u8]) -> bool {
+        // Scripts of keys of several slots are few.
+        let known = self.brought.iter().any(|(there, known)| *there == place && known == name);
+        if !known {
+            self.brought.push((place, name.to_vec()));
+        }
+        known
+    }
+
+    fn place(&mut self, worker: &Worker, request: &Request<'_>) -> Result<Place, Error> {
         route::check_options(request)?;
         match (request.command.pool, request.command.executes()) {
             (_, CommandId::Select) => self.select(request),
@@ -86,15 +128,28 @@ impl Queue {
                 request.command.full_name.to_uppercase()
             ))),
             (PoolRule::Split(join), _) => self.split(request, join),
-            _ if has_keys(request) => {
-                let slot = route::one_slot(request).ok_or(errors::CROSS_SLOT)?;
-                Ok(self.at(slot))
-            }
+            _ if has_keys(request) => self.of_keys(worker, request),
+            (PoolRule::Script, _) => Ok(Place::Any),
             _ => Err(Error::new(format!(
                 "ERR {} can't be in a transaction through a proxy: it is about no key",
                 request.command.full_name.replace('|', " ").to_uppercase()
             ))),
         }
+    }
+
+    fn of_keys(&mut self, worker: &Worker, request: &Request<'_>) -> Result<Place, Error> {
+        if let Some(slot) = route::one_slot(request) {
+            return Ok(self.at(slot));
+        }
+        if route::one_owner(worker, request).is_none() {
+            return Err(match request.command.pool {
+                PoolRule::Script => script::cross_slot(worker, request),
+                _ => errors::CROSS_SLOT,
+            });
+        }
+        let from = self.slots.len();
+        self.slots.extend(keys(request.command, &request.args).map(|key| slot_of(&request.args[key])));
+        Ok(Place::Together(from, self.slots.len() - from))
     }
 
     fn at(&mut self, slot: u16) -> Place {
@@ -130,9 +185,7 @@ pub(crate) fn queue(worker: &Worker, state: &mut State, request: &Request<'_>) {
     let Some(queue) = state.transaction.as_mut().and_then(|transaction| transaction.queue.as_mut()) else {
         return;
     };
-    // After a command that was refused nothing will run, so nothing is kept.
-    let added = if queue.aborted { Ok(()) } else { queue.add(request) };
-    queue.aborted |= added.is_err();
+    let added = queue.take(worker, request);
     state.reply(worker, |reply| match &added {
         Ok(()) => reply.simple("QUEUED"),
         Err(error) => reply.error(error),

@@ -87,7 +87,7 @@ async fn watch_at(
 }
 
 /// What is not done within `limit` is late.
-pub(super) async fn within<T>(
+pub(crate) async fn within<T>(
     limit: Duration,
     work: impl Future<Output = io::Result<T>>,
 ) -> Result<T, Fault> {

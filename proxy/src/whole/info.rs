@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
 
+use ringtail_cluster::Colocation;
 use ringtail_protocol::acl::Reason;
 use ringtail_protocol::errors::Error;
 use ringtail_protocol::reply::Reply;
@@ -233,7 +234,12 @@ fn pool(shared: &Shared, text: &mut String) -> std::fmt::Result {
     write!(text, "pool_epoch:{}\r\n", topology.epoch())?;
     write!(text, "pool_reloads:{}\r\npool_reloads_refused:{}\r\n", status.reloads, status.refused)?;
     let refusal = status.refusal.map(|refusal| one_line(&refusal.to_string()));
-    write!(text, "pool_refusal:{}\r\n", refusal.unwrap_or_default())
+    write!(text, "pool_refusal:{}\r\n", refusal.unwrap_or_default())?;
+    let (scripts, (cached, bytes)) = (&shared.scripts, shared.scripts.size());
+    write!(text, "scripts_cached:{cached}\r\nscripts_cached_bytes:{bytes}\r\n")?;
+    let (forgotten, brought) = (scripts.forgotten.load(Relaxed), scripts.brought.load(Relaxed));
+    write!(text, "scripts_forgotten:{forgotten}\r\nscripts_brought:{brought}\r\n")?;
+    write!(text, "pool_colocation:{}\r\n", Colocation::in_force())
 }
 
 fn one_line(text: &str) -> String {

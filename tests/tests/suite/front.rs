@@ -31,6 +31,15 @@ impl Front {
         Front { name: "ringtail-proxy", behind: Behind::Pool(Pool::start(options)) }
     }
 
+    /// A pool whose proxy and servers have colocation rules.
+    pub(crate) fn pool_with_rules(patterns: &[&str]) -> Front {
+        let rules: Vec<&str> = patterns.iter().flat_map(|pattern| ["--colocate", pattern]).collect();
+        // Programs that are not built for speed, on a machine that has other work, are not to run out of time.
+        let proxy: Vec<&str> = ["--timeout", "10s"].into_iter().chain(rules.iter().copied()).collect();
+        let pool = Pool::start_with(&Options::args(&proxy), &Options::args(&rules));
+        Front { name: "ringtail-proxy", behind: Behind::Pool(pool) }
+    }
+
     /// A real redis-server, where there is one.
     pub(crate) fn redis(args: &[&str]) -> Option<Front> {
         Some(Front { name: "redis-server", behind: Behind::Redis(Redis::start(args)?) })

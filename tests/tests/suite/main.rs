@@ -20,6 +20,7 @@ mod live;
 mod memory;
 mod model;
 mod panics;
+mod pool_scripts;
 mod pubsub;
 mod replicas;
 mod routing;

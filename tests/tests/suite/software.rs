@@ -1,13 +1,17 @@
 //! Frameworks that keep their state in Redis, unmodified, each doing its real work: Django, Celery, RQ, Huey, Dramatiq,
-//! Flask-Limiter, BullMQ, express-session. The suites are in `tests/software`; real Redis proves that they are right.
+//! Flask-Limiter, BullMQ, express-session. The suites are in `tests/software`; real Redis proves that they are right. The pool has the
+//! colocation rules that docs/operating.md gives for them.
 
 use crate::clients::{must_pass, node_modules, pytest, python};
 use crate::front::Front;
 use ringtail_tests::harness::{Options, real_part, repo_file};
 use std::process::Command;
 
+/// As docs/operating.md has them.
+const RULES: [&str; 5] = ["bull:*", "_kombu.*", "celery-taskset-meta-*", "dramatiq*", "LIMITS:*"];
+
 fn targets() -> (Vec<Front>, String) {
-    let mut fronts = vec![Front::server(&Options::default())];
+    let mut fronts = vec![Front::server(&Options::default()), Front::pool_with_rules(&RULES)];
     fronts.extend(Front::redis(&[]));
     let one = |front: &Front| serde_json::json!({ "name": front.name, "port": front.endpoint().port });
     let json = serde_json::Value::Array(fronts.iter().map(one).collect()).to_string();

@@ -3,7 +3,7 @@
 use super::super::arguments::is;
 use crate::command::{Call, Done};
 use crate::script::{Compiled, Scripts, Vm, hex, parse_hex, pool, script, sha1};
-use ringtail_protocol::errors::Error;
+use ringtail_protocol::errors::{self, Error};
 
 /// Compiles a text, and keeps it for all workers: for ever, if `stays`.
 ///
@@ -41,6 +41,13 @@ pub(in crate::command) fn exists(c: &mut Call<'_, '_>) -> Done {
         let known = parse_hex(text).is_some_and(|sha| c.server.scripts.cache.find(&sha).is_some());
         c.reply.flag(known);
     }
+    Ok(())
+}
+
+/// SCRIPT SHOW sha1, by which a proxy brings a script to where it is missing.
+pub(in crate::command) fn show(c: &mut Call<'_, '_>) -> Done {
+    let known = parse_hex(&c.args[2]).and_then(|sha| c.server.scripts.cache.find(&sha));
+    c.reply.bulk(&known.ok_or(errors::NO_SCRIPT)?.text);
     Ok(())
 }
 

@@ -1,10 +1,11 @@
 //! SHA-1, by which scripts are named.
 
 /// A script's name: the SHA-1 of its text.
-pub(crate) type Sha = [u8; 20];
+pub type Sha = [u8; 20];
 
 /// The SHA-1 of `text`.
-pub(crate) fn sha1(text: &[u8]) -> Sha {
+#[must_use]
+pub fn sha1(text: &[u8]) -> Sha {
     let mut state = [0x6745_2301_u32, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
     let mut blocks = text.chunks_exact(64);
     for block in &mut blocks {
@@ -50,13 +51,15 @@ fn mix(state: &mut [u32; 5], block: &[u8]) {
 }
 
 /// Forty lower case digits.
-pub(crate) fn hex(sha: &Sha) -> String {
+#[must_use]
+pub fn hex(sha: &Sha) -> String {
     let digit = |n: u8| char::from_digit(n.into(), 16).unwrap_or('0');
     sha.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// Reads forty digits of either case.
-pub(crate) fn parse_hex(text: &[u8]) -> Option<Sha> {
+/// Reads forty digits of either case; `None` for any other text.
+#[must_use]
+pub fn parse_hex(text: &[u8]) -> Option<Sha> {
     let text: &[u8; 40] = text.try_into().ok()?;
     let mut sha = [0; 20];
     for (byte, pair) in sha.iter_mut().zip(text.chunks_exact(2)) {
