@@ -122,9 +122,8 @@ pub(crate) fn note(worker: &Worker, request: &Request<'_>) {
 
 /// Why a script whose keys are several members' can't run, and what would help.
 pub(crate) fn cross_slot(worker: &Worker, request: &Request<'_>) -> Error {
-    let all: Vec<&[u8]> = keys(request.command, &request.args)
-        .map(|at| &request.args.get(at).unwrap_or_default()[..])
-        .collect();
+    let all: Vec<&[u8]> =
+        keys(request.command, &request.args).map(|at| request.args.get(at).unwrap_or_default()).collect();
     let topology = worker.topology();
     let owner = |key: &[u8]| &topology.owner(slot_of(key)).name;
     let first = all.first().copied().unwrap_or_default();

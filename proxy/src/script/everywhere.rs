@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use ringtail_protocol::command::CommandId;
-use ringtail_protocol::errors::{Error, INTERNAL, NO_SCRIPT};
+use ringtail_protocol::errors::{Error, INTERNAL};
 use ringtail_protocol::reply::{Reply, write_request};
 use ringtail_protocol::sha1::{hex, parse_hex};
 use ringtail_protocol::value::Value;
@@ -79,8 +79,17 @@ async fn exists(worker: &Rc<Worker>, question: &Question, out: &mut Vec<u8>) -> 
 }
 
 async fn show(worker: &Rc<Worker>, question: &Question, out: &mut Vec<u8>) -> Result<(), Error> {
-    let body = know(worker, &question.words[2]).await.ok_or(NO_SCRIPT)?;
-    Reply::new(out, question.resp).bulk(&body);
+    let told = told(worker, question).await;
+    if let Some((_, Ok(shown))) = told.iter().find(|(_, answer)| answer.is_ok()) {
+        out.extend_from_slice(shown);
+        return Ok(());
+    }
+    // Where members say who may see it, only they show it.
+    let own = parse_hex(&question.words[2]).filter(|_| worker.login.is_none());
+    match own.and_then(|sha| worker.shared.scripts.find(&sha)) {
+        Some(body) => Reply::new(out, question.resp).bulk(&body),
+        None => return Err(first_error(told)),
+    }
     Ok(())
 }
 
