@@ -258,9 +258,9 @@ impl Owner {
         }
         let all = std::iter::once(known.last).chain(known.doubts.iter().copied());
         // Who had the key before may have an old value of it.
-        let old = if self.world.moved.get() { 1..=self.sequence } else { 1..=0 };
+        let oldest = if self.world.moved.get() { 1 } else { self.sequence + 1 };
         let matching = |number: u64| answers.strip_prefix(&bulk(self.value(at, number).as_bytes())[..]);
-        let found = all.chain(old).find_map(matching);
+        let found = all.chain(oldest..=self.sequence).find_map(matching);
         found.unwrap_or_else(|| {
             let got = String::from_utf8_lossy(&answers[..answers.len().min(80)]);
             panic!("{} is {}, perhaps {:?}, and not {got:?}", self.key(at), known.last, known.doubts)
