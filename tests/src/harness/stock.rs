@@ -1,6 +1,6 @@
 use super::process::Process;
 use super::ringtail::{start_again, start_on_free_port};
-use super::{Certs, parts};
+use super::{Certs, parts, scratch};
 use crate::resp::Endpoint;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -65,6 +65,8 @@ impl Redis {
 
 fn command(program: &Path, port: u16, args: &[String]) -> Command {
     let mut command = Command::new(program);
+    // What a SAVE writes is read by whoever starts in the same place.
+    command.arg("--dir").arg(scratch("redis"));
     command.args(["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--loglevel", "warning"]);
     command.args(["--port", &port.to_string()]).args(args);
     command
