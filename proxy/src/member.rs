@@ -378,7 +378,7 @@ impl Member {
         self.sight.lanes_up.fetch_sub(1, Relaxed);
         if !self.retired.get() {
             tracing::warn!(member = self.label, "a connection to the member broke: {error}");
-            self.sight.breaks.fetch_add(1, Relaxed);
+            self.broke();
             self.note(&error.to_string());
             // One that was given up by ourselves has been counted when it was late.
             if error.kind() != io::ErrorKind::TimedOut {
@@ -394,7 +394,7 @@ impl Member {
 
     /// Said once, not at each retry.
     pub(crate) fn lane_down(&self, why: &str) {
-        self.sight.breaks.fetch_add(1, Relaxed);
+        self.broke();
         if self.retired.get() {
             return;
         }
@@ -402,6 +402,12 @@ impl Member {
             tracing::warn!(member = self.label, "member is down: {why}");
         }
         self.breaker.failed(Instant::now(), || why.to_owned());
+    }
+
+    /// Who answers next may have been restarted, and be a replica that has no data yet.
+    fn broke(&self) {
+        self.sight.breaks.fetch_add(1, Relaxed);
+        self.usable.set(false);
     }
 
     /// Keeps the last error; whether it is another than before.

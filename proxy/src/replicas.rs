@@ -1,7 +1,8 @@
 //! Reads from replicas: which server of a member a session's read goes to.
 //!
 //! A replica is a [`Member`] of its own to its worker, with lanes and a breaker, that owns no slot. It is read from only while it
-//! says that it is a replica and has its primary's stream, and while the lane to it is up; else the primary is.
+//! says that it is a replica and has its primary's stream, and while the lane to it is up; else the primary is. When a connection
+//! to it breaks, it has to say so again: it may have been restarted, and have nothing yet.
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -154,10 +155,11 @@ impl Member {
 
     /// Asks whether it is a replica with its primary's stream, and measures how soon it answers.
     async fn look_at_replica(self: Rc<Self>) {
-        let begun = Instant::now();
+        let (begun, breaks) = (Instant::now(), self.sight.breaks.load(Relaxed));
         let answer = self.ask(0, &[b"ROLE"]).await;
         self.measured(begun.elapsed());
         let problem = match &answer {
+            Ok(_) if self.sight.breaks.load(Relaxed) != breaks => Some("a connection to it broke"),
             Ok(answer) => not_in_step(answer),
             Err(_) => Some("it does not answer"),
         };
