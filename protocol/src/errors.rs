@@ -81,6 +81,7 @@ errors! {
     INVALID_SLOT = "ERR Invalid or out of range slot";
     LEASE_HELD = "ERR this connection holds slots already: RINGTAIL EXEC or RELEASE first";
     LEASE_OVER = "LEASEOVER the lease ran out before this, and other clients may have used the slots: nothing was run";
+    LOCKED = "LOCKED one of the slots is held by another client: nothing is held by this one";
     NO_LEASE = "ERR this connection holds no slots: RINGTAIL LOCK first";
     CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
     REPLY_TOO_LONG = "ERR the reply is longer than 576 MB: ask for less at once";

@@ -145,7 +145,10 @@ pub const TRACKERS: usize = 1000;
 pub const BEHIND: usize = 4096;
 
 /// One request of so many, on average, is looked at for its key.
-pub const SAMPLE_ONE_OF: u32 = 16;
+pub const SAMPLE_ONE_OF: u32 = 64;
+
+/// Slow requests that each worker tells of in a second, in the slow log and to the latency monitor.
+pub const SLOW_A_SECOND: u32 = 1000;
 
 /// Hot keys that each worker knows by name.
 pub const HOT_KEYS: usize = 64;

@@ -117,6 +117,20 @@ impl Link {
         Ok(())
     }
 
+    /// Has what follows in `out` run in `db`; whether that takes a request of its own.
+    pub(crate) fn select_within(&self, out: &mut Vec<u8>, db: u8) -> bool {
+        let needed = self.db != db;
+        if needed {
+            write_request(out, [&b"SELECT"[..], db.to_string().as_bytes()].into_iter());
+        }
+        needed
+    }
+
+    /// What was sent has selected this database.
+    pub(crate) fn selected(&mut self, db: u8) {
+        self.db = db;
+    }
+
     /// What was sent may have selected another database.
     pub(crate) fn forget_db(&mut self) {
         self.db = u8::MAX;

@@ -28,7 +28,7 @@ use std::sync::atomic::AtomicU32;
 
 use ringtail_protocol::command::{Command, CommandId, Found, find, keys};
 use ringtail_protocol::request::Args;
-use ringtail_protocol::stats::{Latency, Slowlog, Stats};
+use ringtail_protocol::stats::{Counter, Latency, Slowlog, Stats};
 
 use crate::limits;
 use crate::member::Sight;
@@ -48,6 +48,8 @@ pub(crate) struct Seen {
     pub(crate) latency: Latency,
     pub(crate) users: Users,
     keys: Box<[WorkerKeys]>,
+    /// Of each worker, requests that took as long as [`Seen::attention`] says.
+    slow: Box<[Counter]>,
     percentiles: RwLock<Vec<f64>>,
     /// From so many microseconds on a request is looked at more closely.
     attention: AtomicU32,
@@ -63,6 +65,7 @@ impl Seen {
             latency: Latency::default(),
             users: Users::new(workers),
             keys: (0..workers).map(|_| WorkerKeys::default()).collect(),
+            slow: (0..workers).map(|_| Counter::default()).collect(),
             percentiles: RwLock::new(vec![50.0, 99.0, 99.9]),
             attention: AtomicU32::new(u32::MAX),
             on: wishes.on,
@@ -75,7 +78,13 @@ impl Seen {
     pub(crate) fn reset(&self) {
         self.stats.reset();
         self.users.reset();
+        self.slow.iter().for_each(Counter::reset);
         self.keys.iter().for_each(WorkerKeys::reset);
+    }
+
+    /// How many requests were slow, told of or not.
+    pub(crate) fn slow(&self) -> u64 {
+        self.slow.iter().map(Counter::get).sum()
     }
 
     /// The keys that are asked for most, the hottest first, at `now` in microseconds of the proxy.
@@ -99,6 +108,8 @@ pub(crate) struct Eyes {
     left: Cell<u32>,
     /// Values and answers above so many bytes are those of big keys.
     big_from: Cell<usize>,
+    /// The current second, roughly, and how many slow requests were told of in it.
+    told: Cell<(u32, u32)>,
 }
 
 impl Eyes {
@@ -110,7 +121,24 @@ impl Eyes {
             mark: Cell::new(Mark::NOBODY),
             left: Cell::new(left),
             big_from: Cell::new(big_from),
+            told: Cell::default(),
         }
+    }
+
+    /// Whether a slow request is told of, at `now` in microseconds of the proxy.
+    fn may_tell(&self, now: u32) -> bool {
+        let (second, count) = self.told.get();
+        if second != now >> 20 {
+            self.told.set((now >> 20, 0));
+            return true;
+        }
+        count < limits::SLOW_A_SECOND
+    }
+
+    /// A slow request is told of.
+    fn tells(&self) {
+        let (second, count) = self.told.get();
+        self.told.set((second, count + 1));
     }
 
     /// A request begins.
@@ -212,6 +240,9 @@ impl Worker {
         }
         if let Some(command) = mark.whole() {
             seen.stats.ran_each(worker, command, micros, calls);
+            if micros >= u64::from(seen.attention()) && sight.is_some() {
+                seen.slow[worker].add(u64::from(calls));
+            }
             seen.users.cell(worker, mark.user()).ran(micros, calls);
         }
     }

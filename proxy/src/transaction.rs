@@ -5,7 +5,7 @@
 //! EXEC         one::send        all keys on one member, none watched: MULTI … EXEC as one piece on the shared lane
 //!              own::answer      else the session's task does it, on dedicated connections:
 //!                one::run         one member: MULTI … EXEC where its keys are watched
-//!                many::run        several: RINGTAIL LOCK in the order of their names, then RINGTAIL EXEC on all at once
+//!                many::run        several: RINGTAIL TRYLOCK on all at once, or LOCK in the order of their names; then RINGTAIL EXEC on all
 //! RENAME a b …  across           one command over keys of several members, under the same locks
 //! WATCH        watch            on a dedicated connection to each owner, kept until EXEC, DISCARD or UNWATCH
 //! ```

@@ -491,6 +491,8 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         | CommandId::RingtailTopology => Err(ringtail::OF_A_PROXY),
         CommandId::RingtailLock => ringtail::lock(call),
         CommandId::RingtailRelease => ringtail::release(call),
+        CommandId::RingtailTrylock => ringtail::try_lock(call),
+        CommandId::RingtailUnlock => ringtail::unlock(call),
         CommandId::ClientUnblock => client::unblock(call),
         CommandId::ClientId => client::id(call),
         CommandId::ClientGetname => client::get_name(call),

@@ -23,6 +23,15 @@ const LONGEST_LEASE: usize = 60_000;
 /// RINGTAIL LOCK lease-ms slot [slot ...]: 1 when the keys that this connection watches are unchanged, 0 when one was
 /// changed.
 pub(super) fn lock(c: &mut Call<'_, '_>) -> Done {
+    hold(c, true)
+}
+
+/// RINGTAIL TRYLOCK lease-ms slot [slot ...]: the same, but for an error where that waits.
+pub(super) fn try_lock(c: &mut Call<'_, '_>) -> Done {
+    hold(c, false)
+}
+
+fn hold(c: &mut Call<'_, '_>, waits: bool) -> Done {
     let millis = at_least(1, &c.args[2], errors::NOT_AN_INTEGER)?.min(LONGEST_LEASE);
     let masks = masks(c)?;
     if c.session.lease.is_some() {
@@ -41,18 +50,21 @@ pub(super) fn lock(c: &mut Call<'_, '_>) -> Done {
             }
             group.holds(|holds| {
                 let obstacle = holds.obstacle(owner, slots, now)?;
-                holds.park(owner, slots, &client);
+                if waits {
+                    holds.park(owner, slots, &client);
+                }
                 Some(obstacle)
             })
         })
     });
     match obstacle {
         Some(Obstacle::Busy { is_function }) => return Err(errors::busy(is_function)),
-        Some(Obstacle::Until(until)) => {
+        Some(Obstacle::Until(until)) if waits => {
             c.server.blocked.fetch_add(1, Relaxed);
             c.session.wait = Wait::Parked(Some(until));
             return Ok(());
         }
+        Some(Obstacle::Until(_)) => return Err(errors::LOCKED),
         None => {}
     }
     for (&group, &slots) in &masks {
@@ -81,6 +93,11 @@ fn masks(c: &Call<'_, '_>) -> Result<BTreeMap<usize, u16>, Error> {
 pub(super) fn release(c: &mut Call<'_, '_>) -> Done {
     c.session.take_transaction();
     c.session.watches.clear(c.view);
+    unlock(c)
+}
+
+/// RINGTAIL UNLOCK: lets the slots go, and keeps what was queued and what is watched.
+pub(super) fn unlock(c: &mut Call<'_, '_>) -> Done {
     match c.session.lease.take() {
         Some(lease) => {
             let over = lease.until <= Instant::now();

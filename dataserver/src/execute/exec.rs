@@ -17,9 +17,11 @@ use std::time::Instant;
 
 /// Whether a command is not queued after MULTI.
 pub(super) fn runs_at_once(command: &Command) -> bool {
-    use CommandId::{Discard, Exec, Multi, Quit, Reset, RingtailExec, RingtailLock, RingtailRelease, Watch};
-    let at_once = [Discard, Exec, Multi, Quit, Reset, RingtailExec, RingtailLock, RingtailRelease, Watch];
-    at_once.contains(&command.executes())
+    use CommandId::{Discard, Exec, Multi, Quit, Reset, Watch};
+    use CommandId::{RingtailExec, RingtailLock, RingtailRelease, RingtailTrylock, RingtailUnlock};
+    let of_slots = [RingtailExec, RingtailLock, RingtailRelease, RingtailTrylock, RingtailUnlock];
+    let id = command.executes();
+    matches!(id, Discard | Exec | Multi | Quit | Reset | Watch) || of_slots.contains(&id)
 }
 
 /// Puts a command behind those that wait for EXEC.

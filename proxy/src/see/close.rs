@@ -70,6 +70,7 @@ impl Ledger {
         if self.slow {
             let times = (written.unwrap_or(mark.since()), self.now);
             self.report(worker, target, mark, request.as_ref(), (times, answer.len(), network()));
+            self.weigh(worker);
         }
     }
 
@@ -79,7 +80,8 @@ impl Ledger {
         let (mark, now) = (self.mark_at(index), worker.turn.micros());
         worker.count_failed(mark, &error[1..]);
         self.count_early(worker, index);
-        if !self.on || mark.age(now) < worker.shared.seen.attention() {
+        let is_slow = mark.age(now) >= worker.shared.seen.attention();
+        if !(self.on && is_slow && worker.eyes.may_tell(now)) {
             return;
         }
         let (request, written) = self.sent.request(self.number_of(index));
@@ -124,7 +126,9 @@ impl Worker {
         if let Some(error) = answer.strip_prefix(b"-") {
             self.count_failed(mark, error);
         }
-        if micros >= self.shared.seen.attention() && !own::waits(question) {
+        let is_slow = micros >= self.shared.seen.attention() && !own::waits(question);
+        self.shared.seen.slow[self.eyes.worker].add(u64::from(is_slow));
+        if is_slow && self.eyes.may_tell(self.turn.micros()) {
             let words: Vec<&[u8]> = question.words.iter().map(Vec::as_slice).collect();
             let sizes = (words.iter().map(|word| word.len()).sum(), answer.len());
             let user = self.shared.seen.users.name(user);
@@ -137,6 +141,7 @@ impl Worker {
     #[cold]
     fn was_slow(&self, command: &Command, client: &Client, micros: u32, words: &[&[u8]], whence: &Where<'_>) {
         let (seen, now) = (&self.shared.seen, unix_time().as_millis() as u64);
+        self.eyes.tells();
         let is_fast = command.flags.contains(Flags::FAST);
         seen.latency.note(if is_fast { stats::FAST_COMMAND } else { stats::COMMAND }, now, u64::from(micros));
         let is_slow = seen.slowlog.threshold().is_some_and(|least| u64::from(micros) >= least);

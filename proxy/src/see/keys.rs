@@ -87,11 +87,13 @@ pub(crate) struct Big {
 struct Sketch {
     hasher: RandomState,
     counts: Box<[u32]>,
+    /// Of all keys, in as many seconds as the counts.
+    total: u32,
 }
 
 impl Default for Sketch {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), counts: vec![0; ROWS * WIDTH].into() }
+        Self { hasher: RandomState::new(), counts: vec![0; ROWS * WIDTH].into(), total: 0 }
     }
 }
 
@@ -100,6 +102,7 @@ impl Sketch {
     fn add(&mut self, key: &[u8]) -> (u64, u32) {
         let hash = self.hasher.hash_one(key);
         let place = |row: usize| row * WIDTH + (hash >> (16 * row)) as usize % WIDTH;
+        self.total = self.total.saturating_add(1);
         let count = (0..ROWS).map(|row| self.counts[place(row)]).min().unwrap_or(0).saturating_add(1);
         // The counters that are higher already are so because of others.
         for row in 0..ROWS {
@@ -108,13 +111,19 @@ impl Sketch {
         }
         (hash, count)
     }
+
+    /// What a key is counted for that no request may have been for: its counters are those of others too.
+    fn noise(&self) -> u32 {
+        self.total / WIDTH as u32
+    }
 }
 
 impl Keys {
     fn asked(&mut self, key: &[u8], is_write: bool, now: u32) {
         self.age(now);
         let (hash, count) = self.sketch.add(key);
-        if count <= self.least {
+        // Where no key is hot, every one would take the place of another, again and again.
+        if count <= self.least || count < 2 * self.sketch.noise() {
             return;
         }
         let at = self.hot.iter().position(|hot| hot.hash == hash).unwrap_or_else(|| self.place(hash, key));
@@ -155,6 +164,7 @@ impl Keys {
 
     fn halve(&mut self) {
         self.sketch.counts.iter_mut().for_each(|count| *count /= 2);
+        self.sketch.total /= 2;
         for hot in &mut self.hot {
             (hot.count, hot.reads, hot.writes) = (hot.count / 2, hot.reads / 2, hot.writes / 2);
         }
@@ -291,6 +301,23 @@ mod tests {
             assert!(count >= real[key] && count <= real[key] * 11 / 10, "{key}: {count} for {}", real[key]);
             assert_eq!(hot.writes, if key % 2 == 1 { 100 } else { 0 });
         }
+    }
+
+    #[test]
+    fn a_key_is_hot_only_among_others_that_are_not() {
+        let (workers, mut rng) = ([WorkerKeys::default()], fastrand::Rng::with_seed(7));
+        for n in 0..200_000 {
+            let key = if n % 50 == 0 { 0 } else { rng.u32(1..1_000_000) };
+            workers[0].asked(key.to_string().as_bytes(), false, 0);
+        }
+        let hot = hottest(&workers, 100, 0);
+        assert_eq!(&hot[0].key[..], b"0");
+        let times = (hot[0].rate / f64::from(limits::SAMPLE_ONE_OF)) as u32;
+        assert!((4000..4400).contains(&times), "{times}");
+        // The others were kept when little was known yet.
+        assert!(hot[1..].iter().all(|other| other.rate < hot[0].rate / 10.0), "{:?}", &hot[..2]);
+        workers[0].asked(b"1000000", false, 0);
+        assert!(hottest(&workers, 100, 0).iter().all(|hot| &hot.key[..] != b"1000000"));
     }
 
     #[test]

@@ -139,11 +139,14 @@ impl Ledger {
         self.now = worker.turn.micros();
         self.attention = worker.shared.seen.attention();
         self.big_from = worker.big_from();
-        self.weigh();
+        self.weigh(worker);
     }
 
-    fn weigh(&mut self) {
-        self.slow = self.runs.front().is_some_and(|run| run.mark.age(self.now) >= self.attention);
+    /// Once enough slow ones were told of in a second, the others are only counted: when everything is slow, telling of it must
+    /// not make it slower.
+    pub(super) fn weigh(&mut self, worker: &Worker) {
+        let is_slow = self.runs.front().is_some_and(|run| run.mark.age(self.now) >= self.attention);
+        self.slow = is_slow && worker.eyes.may_tell(self.now);
     }
 
     /// Whether this, the next answer, is one of the few that are looked at.
@@ -166,7 +169,7 @@ impl Ledger {
             worker.count(run.mark, run.mark.age(self.now), run.calls, Some(&self.sight));
         }
         self.counted = self.answered;
-        self.weigh();
+        self.weigh(worker);
     }
 
     /// All answers that came are handed out: counts those in the middle of a run.

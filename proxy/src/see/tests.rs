@@ -3,7 +3,10 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::Wishes;
+use crate::limits;
 use crate::testing::{Answering, Client, Fake, Proxy, bulk, echoing, keys_of, on_a_worker, settings};
 
 const TIMEOUT: Duration = Duration::from_millis(150);
@@ -105,6 +108,31 @@ fn slow_requests_are_logged_with_who_what_and_where() {
         assert_eq!(log.matches("\r\n$4\r\nshop\r\n").count(), 3, "{log}");
         assert_eq!(client.ask("SLOWLOG RESET").await, "+OK\r\n");
         assert_eq!(client.ask("SLOWLOG LEN").await, ":0\r\n");
+    });
+}
+
+/// When everything is slow, telling of it must not make it slower.
+#[test]
+fn of_very_many_slow_requests_some_are_told_of_and_all_are_counted() {
+    on_a_worker(async {
+        let member = Fake::start(echoing()).await;
+        let proxy = Proxy::start(&[&member], Duration::from_secs(5)).await;
+        let mut client = proxy.client().await;
+        assert_eq!(client.ask("CONFIG SET slowlog-max-len 100000").await, "+OK\r\n");
+        assert_eq!(client.ask("CONFIG SET slowlog-log-slower-than 0").await, "+OK\r\n");
+        let (all, most) = (10_000, limits::SLOW_A_SECOND as usize);
+        let begun = Instant::now();
+        for _ in 0..all / 500 {
+            client.send(&["GET key"; 500]).await;
+            for _ in 0..500 {
+                client.answer().await;
+            }
+        }
+        let seconds = 2 + begun.elapsed().as_secs() as usize;
+        assert_eq!(client.ask("CONFIG SET slowlog-log-slower-than -1").await, "+OK\r\n");
+        let told: usize = client.ask("SLOWLOG LEN").await[1..].trim_end().parse().unwrap();
+        assert!((most..=most * seconds).contains(&told) && told < all, "{told} in {seconds} s");
+        assert_eq!(line(&mut client, "stats", "slow_requests:").await, format!("slow_requests:{all}"));
     });
 }
 

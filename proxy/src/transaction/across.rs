@@ -118,7 +118,7 @@ impl Plan {
             let link = link.map_err(|fault| member.fault(&fault))?;
             let slots: BTreeSet<u16> = keys.iter().map(|key| slot_of(key)).collect();
             let requests = Requests { first_db: Some(question.db), ..Requests::default() };
-            plan.streams.push(Stream { member, link, slots, requests });
+            plan.streams.push(Stream { member, link, slots, holds: false, requests });
             if at != home {
                 let foreign =
                     keys.into_iter().map(|key| Foreign { stream: at, key, before: None, after: None });

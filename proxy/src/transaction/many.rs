@@ -1,11 +1,13 @@
 //! A transaction over several members.
 //!
 //! ```text
-//! for each member, by name:  RINGTAIL LOCK lease slot …, MULTI, its commands     -> 1, OK, QUEUED …
-//! then, on all at once:      RINGTAIL EXEC (RELEASE where keys are only watched)  -> its answers
+//! on all at once:          RINGTAIL TRYLOCK lease slot …, MULTI, its commands    -> 1, OK, QUEUED …
+//! if one was LOCKED:       RINGTAIL UNLOCK at those behind it, then RINGTAIL LOCK at each of them, one after the other
+//! then, on all at once:    RINGTAIL EXEC (RELEASE where keys are only watched)   -> its answers
 //! ```
 //!
-//! While the slots are held nobody else sees or changes their keys, so the parts are run as one. Until the first
+//! Only LOCK waits for others, and who waits at a member holds slots of those before it alone, by name: so no two wait for
+//! each other. While the slots are held nobody else sees or changes their keys, so the parts are run as one. Until the first
 //! RINGTAIL EXEC is sent it can be given up without a trace. After that, a member that dies, or that is reached only
 //! when its lease is over, leaves it half done: that is said, and counted. A proxy that dies lets the leases free the slots.
 
@@ -17,7 +19,7 @@ use ringtail_protocol::errors;
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
-use super::lock::{Ended, RELEASE, lock, release};
+use super::lock::{Ended, RELEASE, lock, release, try_lock, unlock};
 use super::one::MULTI;
 use super::parts::{Parts, Stream, elements};
 use super::watch::{said, within};
@@ -37,26 +39,69 @@ enum Outcome {
 
 /// The answer; `None` if a watched key was changed.
 pub(super) async fn run(worker: &Rc<Worker>, mut parts: Parts) -> Result<Option<Vec<u8>>, Vec<u8>> {
-    let until = Instant::now() + worker.timeout();
-    for at in 0..parts.streams.len() {
-        if let Err(ended) = prepare(worker.timeout(), until, &mut parts.streams[at]).await {
-            release(&mut parts.streams[..=at]).await;
-            return match ended {
-                Ended::Dirty => Ok(None),
-                Ended::Error(error) => Err(error),
-            };
-        }
+    let timeout = worker.timeout();
+    if let Err(ended) = hold(&mut parts.streams, timeout).await {
+        release(&mut parts.streams).await;
+        return match ended {
+            Ended::Dirty => Ok(None),
+            Ended::Error(error) => Err(error),
+        };
     }
-    let (streams, outcomes) = commit(std::mem::take(&mut parts.streams), worker.timeout()).await;
+    let (streams, outcomes) =
+        on_all(std::mem::take(&mut parts.streams), async move |stream| commit(stream, timeout).await).await;
     parts.streams = streams;
     Counters::add(&worker.counters.transactions_across, 1);
     conclude(worker, &parts, outcomes).map(Some)
 }
 
-/// Locks the stream's slots, and has its commands queued there.
-async fn prepare(timeout: Duration, until: Instant, stream: &mut Stream) -> Result<(), Ended> {
-    let requests = [MULTI, &stream.requests.bytes].concat();
-    let answers = lock(timeout, until, stream, &requests, stream.requests.count + 1).await?;
+/// Does the same on all streams at once.
+async fn on_all<T: 'static>(
+    streams: Vec<Stream>,
+    work: impl AsyncFn(&mut Stream) -> T + Clone + 'static,
+) -> (Vec<Stream>, Vec<T>) {
+    let begin = |mut stream: Stream| {
+        let work = work.clone();
+        spawn_local(async move {
+            let done = work(&mut stream).await;
+            (stream, done)
+        })
+    };
+    let tasks: Vec<_> = streams.into_iter().map(begin).collect();
+    let mut all = (Vec::new(), Vec::new());
+    for task in tasks {
+        if let Ok((stream, done)) = task.await {
+            all.0.push(stream);
+            all.1.push(done);
+        }
+    }
+    all
+}
+
+/// Has all members hold their slots, and queue their commands.
+async fn hold(streams: &mut Vec<Stream>, timeout: Duration) -> Result<(), Ended> {
+    let (count, until) = (streams.len(), Instant::now() + timeout);
+    let (back, wishes) = on_all(std::mem::take(streams), async move |stream| {
+        let requests = [MULTI, &stream.requests.bytes].concat();
+        let count = stream.requests.count + 1;
+        try_lock(timeout, until, stream, &requests, count).await
+    })
+    .await;
+    *streams = back;
+    if wishes.len() < count {
+        return Err(Ended::Error(fault::line(errors::INTERNAL.text())));
+    }
+    for (stream, wish) in streams.iter_mut().zip(wishes) {
+        let (holds, answers) = wish?;
+        stream.holds = holds;
+        queued(&answers)?;
+    }
+    match streams.iter().position(|stream| !stream.holds) {
+        Some(first) => wait_in_order(&mut streams[first..], until, timeout).await,
+        None => Ok(()),
+    }
+}
+
+fn queued(answers: &[Vec<u8>]) -> Result<(), Ended> {
     match answers.iter().find(|answer| answer.starts_with(b"-")) {
         None => Ok(()),
         Some(error) => Err(Ended::Error(fault::line(&format!(
@@ -66,30 +111,20 @@ async fn prepare(timeout: Duration, until: Instant, stream: &mut Stream) -> Resu
     }
 }
 
-pub(super) const EXEC: &[u8] = b"*2\r\n$8\r\nRINGTAIL\r\n$4\r\nEXEC\r\n";
-
-/// Has all run their parts, at once.
-async fn commit(streams: Vec<Stream>, timeout: Duration) -> (Vec<Stream>, Vec<Outcome>) {
-    let tasks: Vec<_> = streams
-        .into_iter()
-        .map(|mut stream| {
-            spawn_local(async move {
-                let outcome = commit_one(&mut stream, timeout).await;
-                (stream, outcome)
-            })
-        })
-        .collect();
-    let mut done = (Vec::new(), Vec::new());
-    for task in tasks {
-        if let Ok((stream, outcome)) = task.await {
-            done.0.push(stream);
-            done.1.push(outcome);
-        }
+/// Holds these slots, of which the first ones are another's, by waiting for them.
+async fn wait_in_order(streams: &mut [Stream], until: Instant, timeout: Duration) -> Result<(), Ended> {
+    for stream in streams.iter_mut().filter(|stream| stream.holds) {
+        unlock(timeout, stream).await.map_err(Ended::Error)?;
     }
-    done
+    for stream in streams {
+        lock(timeout, until, stream, &[], 0).await?;
+    }
+    Ok(())
 }
 
-async fn commit_one(stream: &mut Stream, timeout: Duration) -> Outcome {
+pub(super) const EXEC: &[u8] = b"*2\r\n$8\r\nRINGTAIL\r\n$4\r\nEXEC\r\n";
+
+async fn commit(stream: &mut Stream, timeout: Duration) -> Outcome {
     let has_part = stream.requests.count > 0;
     let asked = stream.link.exchange(if has_part { EXEC } else { RELEASE }, 1);
     let answers = match within(timeout, asked).await {
@@ -97,6 +132,9 @@ async fn commit_one(stream: &mut Stream, timeout: Duration) -> Outcome {
         Err(fault) => return Outcome::Unknown(fault.why()),
     };
     stream.link.in_use = false;
+    if stream.requests.first_db.unwrap_or(0) != stream.requests.db {
+        stream.link.forget_db();
+    }
     let answer = answers.first().map(Vec::as_slice).unwrap_or_default();
     match (has_part, elements(answer)) {
         (true, Some(elements)) => Outcome::Ran(elements),

@@ -86,7 +86,9 @@ pub(super) async fn run(worker: &Rc<Worker>, mut parts: Parts) -> Result<Option<
     };
     let answers = within(worker.timeout(), asked).await.map_err(|fault| member.fault(&fault))?;
     link.in_use = false;
-    link.forget_db();
+    if stream.requests.db != db {
+        link.forget_db();
+    }
     let answer = answers.last().map(Vec::as_slice).unwrap_or_default();
     if answer.starts_with(b"-") {
         return Err(refused(&answers));

@@ -30,6 +30,8 @@ pub(super) struct Stream {
     pub(super) link: Held,
     /// Of the keys that it has a part in, watched ones among them.
     pub(super) slots: BTreeSet<u16>,
+    /// The member holds them.
+    pub(super) holds: bool,
     pub(super) requests: Requests,
 }
 
@@ -99,7 +101,7 @@ impl Parts {
                 Some(at) => watches.swap_remove(at).link,
                 None => member.dedicated(0, resp).await.map_err(|fault| member.fault(&fault))?,
             };
-            streams.push(Stream { member, link, slots, requests });
+            streams.push(Stream { member, link, slots, holds: false, requests });
         }
         Ok(Self { streams, origins, resp })
     }

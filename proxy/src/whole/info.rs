@@ -175,6 +175,7 @@ fn stats(shared: &Shared, text: &mut String) -> std::fmt::Result {
         ("pubsub_gaps", totals.pubsub_gaps),
         ("failed_handshakes", totals.handshakes_failed),
         ("transactions_on_one_member", totals.transactions),
+        ("slow_requests", shared.seen.slow()),
         ("transactions_over_members", totals.transactions_across),
         ("transactions_partial", totals.transactions_partial),
         ("refused_handshakes", totals.handshakes_refused),

@@ -58,6 +58,16 @@ RingtailRoute = row("ringtail|route", -3, flags!(NOSCRIPT LOADING STALE))
 RingtailTopology = row("ringtail|topology", 2, flags!(NOSCRIPT LOADING STALE))
     .about("7.2.0", "O(N), N members", "Returns the members of a proxy's pool and how many slots each owns.");
 
+RingtailTrylock = row("ringtail|trylock", -4, flags!(NOSCRIPT))
+    .about("7.2.0", "O(N), N slots",
+        "The same as RINGTAIL LOCK, but for an error at once, with nothing held, where that waits.")
+    .args(&[int("lease-milliseconds"), int("slot").many()])
+    .pool(PoolRule::Refused);
+
+RingtailUnlock = row("ringtail|unlock", 2, flags!(NOSCRIPT))
+    .about("7.2.0", "O(N), N slots", "Lets the slots of this connection go, and keeps its transaction.")
+    .pool(PoolRule::Refused);
+
 Unwatch = row("unwatch", 1, flags!(NOSCRIPT LOADING STALE FAST ALLOW_BUSY))
     .about("2.2.0", "O(N), N keys watched", "Watches no key any more.")
     .pool(PoolRule::Session);
