@@ -262,7 +262,8 @@ impl Stream {
 
     async fn discard_rest(&mut self) -> io::Result<()> {
         let mut dropped = 0;
-        let mut scratch = [0; limits::LEAST_READ];
+        // On the heap: in place it would make every connection's task larger for as long as that lives.
+        let mut scratch = vec![0; limits::LEAST_READ];
         while dropped < limits::SHUTDOWN_DISCARD {
             poll_fn(|cx| self.socket.poll_read_ready(cx)).await?;
             match self.socket.try_read(&mut scratch) {

@@ -97,7 +97,8 @@ pub(crate) async fn work(context: WorkerContext, shared: Arc<Shared>, entry: Ent
 
 /// One client, from accept to its end.
 async fn welcome(worker: Rc<Worker>, accepted: Accepted, entry: Entry) {
-    if let Some((stream, peer, place)) = admission::admit(&worker, accepted, &entry).await {
+    // Boxed, so that it takes no room in every session's task for as long as that lives.
+    if let Some((stream, peer, place)) = Box::pin(admission::admit(&worker, accepted, &entry)).await {
         session::serve(worker, stream, peer).await;
         drop(place);
     }
@@ -336,5 +337,20 @@ impl Worker {
             member.each_lane(|lane| next = next.into_iter().chain(lane.expire(self, now)).min());
         }
         next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_output<A, B, C, F>(_: fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_connection_that_says_nothing_needs_little() {
+        let size = size_of_output(welcome);
+        assert!(size <= 1024, "each connection's task has {size} bytes: box what is rare");
     }
 }

@@ -101,8 +101,8 @@ class Bench:
         if "across" in self.options.only:
             self.beside("transactions", across.transactions, contenders.ringtail_pool)
             self.beside("many keys", across.many_keys, contenders.ringtail_pool, contenders.nutcracker)
-            self.beside("frozen", across.frozen, contenders.ringtail_pool)
-            self.beside("half load", across.half_load, contenders.ringtail_pool)
+            self.beside("frozen", across.frozen, contenders.ringtail_pool_on_one_core)
+            self.beside("half load", across.half_load, contenders.ringtail_pool_on_one_core)
         if "handshakes" in self.options.only:
             self.beside("handshakes", handshakes.rates, tls_proxy, contenders.haproxy)
             self.beside("idle", self.idle, tls_proxy)

@@ -81,10 +81,10 @@ def backends(lab, count=3):
 
 
 @contextmanager
-def ringtail_pool(lab):
+def ringtail_pool(lab, behind=OTHERS):
     """A proxy before three of Ringtail's own servers."""
     with ExitStack() as stack:
-        servers = [stack.enter_context(ringtail_server(lab, 1, OTHERS)) for _ in range(3)]
+        servers = [stack.enter_context(ringtail_server(lab, 1, behind)) for _ in range(3)]
         port = free_port()
         listed = lab.directory / f"servers-{port}.json"
         listed.write_text(json.dumps([{"addr": f"127.0.0.1:{server.port}"} for server in servers]))
@@ -93,6 +93,11 @@ def ringtail_pool(lab):
         process = stack.enter_context(running(command, port, TESTED, lab.directory))
         yield Target(port, [process.pid], behind=[server.pids[0] for server in servers],
                      behind_ports=[server.port for server in servers])
+
+
+def ringtail_pool_on_one_core(lab):
+    """The same with its servers beside the proxy, so that the generator has the other core to itself."""
+    return ringtail_pool(lab, TESTED)
 
 
 @contextmanager

@@ -80,19 +80,17 @@ impl Session {
                     }
                 }
                 Event::GoOn => self.go_on(worker),
-                Event::Ask => self.ask(worker).await,
+                // Boxed, like the next: they would make every session's task larger by kilobytes.
+                Event::Ask => Box::pin(self.ask(worker)).await,
                 Event::Look => {}
                 Event::Move => {
                     here = self.move_home(first);
                     self.go_on(&here);
                 }
-                Event::Pass => {
-                    // Boxed: it would make every session's task larger.
-                    match Box::pin(large::pass(worker, self)).await {
-                        Ok(()) => self.go_on(worker),
-                        Err(Gone) => self.give_up_large(worker),
-                    }
-                }
+                Event::Pass => match Box::pin(large::pass(worker, self)).await {
+                    Ok(()) => self.go_on(worker),
+                    Err(Gone) => self.give_up_large(worker),
+                },
                 Event::Done => return,
             }
         }

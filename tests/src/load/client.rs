@@ -1,5 +1,6 @@
 //! One connection's closed loop: write a batch, wait for all of its replies, write the next.
 
+use super::pace::Turns;
 use super::reply::{Kind, Reply, scan};
 use super::stats::Stats;
 use super::workload::{Sent, Verdict, Workload};
@@ -37,10 +38,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Self { stream, workload, stats, output, written: 0, sent, input, filled: 0 }
     }
 
-    /// Sends batches of `pipeline` random requests until the run is over.
-    pub async fn run(&mut self, pipeline: usize, mut random: fastrand::Rng) -> io::Result<()> {
+    /// Sends batches of `pipeline` random requests until the run is over, each as soon as the last is answered, or in its turn.
+    pub async fn run(
+        &mut self,
+        pipeline: usize,
+        mut random: fastrand::Rng,
+        turns: Option<Turns>,
+    ) -> io::Result<()> {
         let mut now = Instant::now();
         while !self.stats.is_stopped() {
+            if let Some(turns) = &turns {
+                now = turns.next().await?;
+            }
             self.clear();
             for _ in 0..pipeline {
                 self.sent.push(self.workload.write_random(&mut self.output, &mut random));

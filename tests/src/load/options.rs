@@ -3,6 +3,7 @@
 use super::workload::Sizes;
 use clap::Parser;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,6 +47,9 @@ pub struct Options {
     /// Load before the measurement starts.
     #[arg(long, default_value = "0.5", value_name = "SECONDS", value_parser = seconds)]
     pub warmup: Duration,
+    /// Operations a second of all connections together [default: as many as can be].
+    #[arg(long)]
+    pub rate: Option<NonZeroU32>,
     /// Does not write the keys first.
     #[arg(long, conflicts_with = "preload_only")]
     pub no_preload: bool,

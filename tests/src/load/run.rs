@@ -4,10 +4,12 @@ use super::client::Client;
 use super::cpu::CpuTime;
 use super::histogram::Histogram;
 use super::options::Options;
+use super::pace::{Pace, Turns};
 use super::stats::{Counted, Stats};
 use super::transport::{Stream, Transport};
 use super::workload::Workload;
 use serde_json::{Value, json};
+use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
@@ -76,7 +78,10 @@ impl<'a> Run<'a> {
         for _ in 0..self.options.connections {
             clients.push(self.client(Rc::clone(&self.workload)).await?);
         }
-        let running: Vec<_> = clients.into_iter().zip(0..).map(|(client, i)| self.start(client, i)).collect();
+        let turns = self.turns().map_err(|error| format!("a timer: {error}"))?;
+        let starting = clients.into_iter().zip(turns).zip(0..);
+        let running: Vec<_> =
+            starting.map(|((client, turns), index)| self.start(client, turns, index)).collect();
         let _ended_early = timeout(self.options.warmup, self.stats.stopped()).await;
         self.stats.start(self.options.requests);
         let before = Snapshot::take(&self.options.watch);
@@ -86,12 +91,22 @@ impl<'a> Run<'a> {
         Ok(self.outcome(&counted, &after.since(&before)))
     }
 
+    /// What keeps each connection to the rate.
+    fn turns(&self) -> io::Result<Vec<Option<Turns>>> {
+        let every = self
+            .options
+            .rate
+            .map(|rate| Duration::from_secs_f64(f64::from(self.options.pipeline) / f64::from(rate.get())));
+        let pace = every.map(|every| Rc::new(Pace::new(every)));
+        (0..self.options.connections).map(|_| pace.clone().map(Turns::new).transpose()).collect()
+    }
+
     /// Starts a client's loop; if it breaks the whole run is over, since its load is no longer what was asked for.
-    fn start(&self, mut client: Client<Box<dyn Stream>>, index: u64) -> JoinHandle<()> {
+    fn start(&self, mut client: Client<Box<dyn Stream>>, turns: Option<Turns>, index: u64) -> JoinHandle<()> {
         let (stats, pipeline) = (Rc::clone(&self.stats), usize::from(self.options.pipeline));
         let random = fastrand::Rng::with_seed(self.options.seed.wrapping_add(index));
         tokio::task::spawn_local(async move {
-            if let Err(error) = client.run(pipeline, random).await {
+            if let Err(error) = client.run(pipeline, random, turns).await {
                 stats.error(error.to_string());
                 stats.stop();
             }
