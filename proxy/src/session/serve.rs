@@ -253,7 +253,9 @@ impl Session {
         state.check_length(worker);
         state.count_held();
         transaction::tell(state);
-        if !state.out.is_empty() {
+        // What MULTI and its commands were answered goes out with the answer to the EXEC that has come behind them.
+        let ends_transaction = state.hold == Some(Hold::Pool) && transaction::is_open(state);
+        if !state.out.is_empty() && !ends_transaction {
             worker.turn.touch_session(self);
         }
     }
