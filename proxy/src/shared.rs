@@ -14,6 +14,7 @@ use ringtail_protocol::acl::Access;
 use tokio::time::Instant;
 
 use crate::clients::Clients;
+use crate::large::Sizes;
 use crate::member::Sight;
 use crate::pubsub::Audience;
 use crate::rates::Rates;
@@ -128,6 +129,8 @@ pub(crate) struct Shared {
     pub(crate) output_limits: OutputLimits,
     reset: Mutex<Totals>,
     pub(crate) started: Instant,
+    /// Which keys' answers are large.
+    pub(crate) sizes: Arc<Sizes>,
     /// What is seen of the requests.
     pub(crate) seen: Seen,
     /// Random, for `INFO` and to tell one life of the process from the next.
@@ -147,6 +150,7 @@ impl Shared {
         let run_id = (0..40).map(|_| char::from_digit(fastrand::u32(..16), 16).unwrap_or('0')).collect();
         let seen = Seen::new(settings.threads, &settings.see);
         Arc::new(Self {
+            sizes: Arc::default(),
             seen,
             settings,
             access,

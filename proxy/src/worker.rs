@@ -55,7 +55,7 @@ pub(crate) struct Worker {
     pool: RefCell<Pool>,
     spare: RefCell<Vec<Vec<u8>>>,
     /// Whose answers were large.
-    pub(crate) sizes: Sizes,
+    pub(crate) sizes: Arc<Sizes>,
     free_lane: Cell<Option<usize>>,
     /// A session has asked to read from replicas.
     pub(crate) reads_replicas: Cell<bool>,
@@ -142,6 +142,7 @@ impl Worker {
             door: Door::new(shared.settings.handshakes),
             turn: Turn::new(shared.started),
             eyes: Eyes::new(index, &shared.seen),
+            sizes: Arc::clone(&shared.sizes),
             shared,
             desk: RefCell::default(),
             answers: RefCell::default(),
@@ -149,7 +150,6 @@ impl Worker {
             trackers: RefCell::default(),
             pool: RefCell::new(Pool { members: Vec::new(), topology }),
             spare: RefCell::default(),
-            sizes: Sizes::default(),
             free_lane: Cell::new(None),
             reads_replicas: Cell::new(false),
             replicas_wanted: Notify::new(),

@@ -5,7 +5,7 @@ use std::io;
 use std::rc::Rc;
 
 use ringtail_cluster::slot_of;
-use ringtail_protocol::command::{Found, find, keys};
+use ringtail_protocol::command::{CommandId, Found, Group, find, keys};
 use ringtail_protocol::frame;
 use ringtail_protocol::limits::RequestLimits;
 use ringtail_protocol::request::{Args, Batch, Parser, Passage};
@@ -25,6 +25,8 @@ use crate::worker::Worker;
 struct Work {
     member: Rc<Member>,
     trace: u32,
+    /// The trace of the GET that will have as large an answer as the request is; 0 if there is none.
+    next_get: u32,
     /// Bytes at the start of what is unread that are part of the request for certain.
     known: usize,
     /// What is still to come after them.
@@ -38,6 +40,7 @@ pub(crate) async fn pass(worker: &Rc<Worker>, session: &Rc<Session>) -> Result<(
     Counters::add(&worker.counters.commands, 1);
     if work.is_large(worker) {
         Counters::add(&worker.counters.large_requests, 1);
+        worker.sizes.learn(work.next_get);
     }
     session.state().begin_reply();
     let result = match work.connect(session).await? {
@@ -69,8 +72,10 @@ impl Work {
         let Found::Command(command) = find(&args) else { return None };
         let trace = Sizes::trace(&Request { command, args, raw: None });
         // Of a malformed request without a key a member says best what is wrong.
-        let slot = keys(command, &args).next().map_or(0, |key| slot_of(&args[key]));
-        Some(Self { member: worker.owner(slot)?, trace, known, rest })
+        let key = keys(command, &args).next().map(|key| &args[key]);
+        let writes_string = command.is_write() && command.group == Group::String;
+        let next_get = key.filter(|_| writes_string).map_or(0, |key| Sizes::trace_for(CommandId::Get, key));
+        Some(Self { member: worker.owner(key.map_or(0, slot_of))?, trace, next_get, known, rest })
     }
 
     /// Whether the request itself is large, rather than its answer.

@@ -1,23 +1,25 @@
 //! Which keys' answers were large: a sketch of fixed size, which forgets the older of two that fall together.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-use ringtail_protocol::command::keys;
+use ringtail_protocol::command::{CommandId, keys};
 
 use crate::limits;
 use crate::route::Request;
 
-/// What a worker knows.
+/// What all workers know.
+#[derive(Debug)]
 pub(crate) struct Sizes {
-    /// A large answer was seen, ever. Until then nothing is looked up.
-    learning: Cell<bool>,
+    /// A large value was seen, ever. Until then nothing is looked up.
+    learning: AtomicBool,
     /// Traces, each at its own place.
-    large: Box<[Cell<u32>]>,
+    large: Box<[AtomicU32]>,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { learning: Cell::new(false), large: (0..limits::LARGE_KEYS).map(|_| Cell::new(0)).collect() }
+        let large = (0..limits::LARGE_KEYS).map(|_| AtomicU32::new(0)).collect();
+        Self { learning: AtomicBool::new(false), large }
     }
 }
 
@@ -25,14 +27,19 @@ impl Sizes {
     /// Whether anything has been learned.
     #[inline]
     pub(crate) fn is_learning(&self) -> bool {
-        self.learning.get()
+        self.learning.load(Relaxed)
     }
 
     /// What a request is known by: its command and its first key. Never 0.
     pub(crate) fn trace(request: &Request<'_>) -> u32 {
-        const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
         let key = keys(request.command, &request.args).next().map_or(&[][..], |key| &request.args[key]);
-        let mut hash = request.command.id as u64;
+        Self::trace_for(request.command.id, key)
+    }
+
+    /// The same of a command and its first key.
+    pub(crate) fn trace_for(command: CommandId, key: &[u8]) -> u32 {
+        const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut hash = command as u64;
         for chunk in key.chunks(8) {
             let mut word = [0; 8];
             word[..chunk.len()].copy_from_slice(chunk);
@@ -49,25 +56,28 @@ impl Sizes {
 
     /// Whether the last answer to such a request was large.
     pub(crate) fn is_large(&self, trace: u32) -> bool {
-        self.place(trace).get() == trace
+        self.place(trace).load(Relaxed) == trace
     }
 
     /// The answer was large.
     pub(crate) fn learn(&self, trace: u32) {
-        self.learning.set(true);
+        // Not written again and again: other threads read it with each request.
+        if !self.is_learning() {
+            self.learning.store(true, Relaxed);
+        }
         if trace != 0 {
-            self.place(trace).set(trace);
+            self.place(trace).store(trace, Relaxed);
         }
     }
 
     /// The answer was not large any more.
     pub(crate) fn forget(&self, trace: u32) {
         if self.is_large(trace) {
-            self.place(trace).set(0);
+            self.place(trace).store(0, Relaxed);
         }
     }
 
-    fn place(&self, trace: u32) -> &Cell<u32> {
+    fn place(&self, trace: u32) -> &AtomicU32 {
         &self.large[(trace >> 1) as usize % self.large.len()]
     }
 }

@@ -4,9 +4,11 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use ringtail_protocol::command::CommandId;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep};
 
+use super::Sizes;
 use crate::limits;
 use crate::settings::Settings;
 use crate::testing::{Answering, Client, Fake, Proxy, bulk, keys_of, on_a_worker, settings};
@@ -138,10 +140,11 @@ fn a_large_request_to_a_member_that_is_down_is_answered_in_its_place() {
 fn a_large_answer_is_passed_through_and_the_next_one_has_a_connection_of_its_own() {
     on_a_worker(async {
         let member = Fake::start(keeping()).await;
-        let proxy = proxy(&[&member]).await;
-        let (mut writer, told) = (proxy.client().await, value(LARGE));
+        let (proxy, others) = (proxy(&[&member]).await, proxy(&[&member]).await);
+        let (mut writer, told) = (others.client().await, value(LARGE));
         set(&mut writer, "k", &told).await;
         set(&mut writer, "small", "value").await;
+        assert!(!proxy.worker.sizes.is_learning());
         let answer = format!("${LARGE}\r\n{told}\r\n");
         for round in 0..4 {
             let mut reader = proxy.client().await;
@@ -152,13 +155,30 @@ fn a_large_answer_is_passed_through_and_the_next_one_has_a_connection_of_its_own
             assert_eq!(reader.answer().await, "+PONG\r\n");
             assert_eq!(proxy.worker.counters.large_replies.load(Relaxed), round + 1);
         }
-        // Twice without knowing the key: nothing had been learned, so that the first was not looked at.
         assert!(proxy.worker.sizes.is_learning());
         // It is small again, which shows at the next answer.
         set(&mut writer, "k", "tiny").await;
         for _ in 0..3 {
             assert_eq!(writer.ask("GET k").await, "$4\r\ntiny\r\n");
         }
+    });
+}
+
+/// It would come before small ones on the lane, though everybody could know.
+#[test]
+fn what_was_written_as_large_is_read_on_a_connection_of_its_own_from_the_start() {
+    on_a_worker(async {
+        let member = Fake::start(keeping()).await;
+        let proxy = proxy(&[&member]).await;
+        let (mut writer, mut reader) = (proxy.client().await, proxy.client().await);
+        let (told, get) = (value(LARGE), Sizes::trace_for(CommandId::Get, b"k"));
+        assert!(!proxy.worker.sizes.is_large(get));
+        set(&mut writer, "k", &told).await;
+        assert!(proxy.worker.sizes.is_large(get));
+        assert!(reader.ask("GET k").await == format!("${LARGE}\r\n{told}\r\n"), "another value");
+        set(&mut writer, "k", "tiny").await;
+        assert_eq!(reader.ask("GET k").await, "$4\r\ntiny\r\n");
+        assert!(!proxy.worker.sizes.is_large(get));
     });
 }
 
@@ -171,7 +191,8 @@ fn a_client_that_does_not_take_its_answer_is_closed_when_others_wait_behind_it()
         let one_lane = Settings { conns: 1, large: AT, ..settings(Duration::from_secs(3)) };
         let proxy = Proxy::start_with(&[&member], one_lane).await;
         let (mut other, mut slow) = (proxy.client().await, proxy.client().await);
-        set(&mut other, "k", &told).await;
+        // By another proxy, so that this one does not know what it will be.
+        set(&mut self::proxy(&[&member]).await.client().await, "k", &told).await;
         set(&mut other, "mine", "small").await;
         let begun = Instant::now();
         slow.send(&["GET k"]).await;
