@@ -17,6 +17,7 @@ mod hostile;
 mod large;
 mod linearizable;
 mod live;
+mod locks;
 mod memory;
 mod model;
 mod panics;
