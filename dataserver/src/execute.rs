@@ -195,7 +195,10 @@ impl Executor {
             ReplyMode::SkipNext | ReplyMode::Off => out.truncate(start),
             ReplyMode::Skip => {
                 out.truncate(start);
-                session.reply_mode = ReplyMode::On;
+                // The reply of one that waits comes later.
+                if matches!(session.wait, Wait::No) {
+                    session.reply_mode = ReplyMode::On;
+                }
             }
         }
     }
@@ -241,7 +244,7 @@ impl Executor {
                 return Err(error);
             }
         };
-        if self.server.pause.is_on() && self.pauses(session, command) {
+        if self.server.pause.is_on() && self.pauses(session, command, args) {
             return Ok(());
         }
         if session.gates.contains(Gates::MULTI) && !exec::runs_at_once(command) {
@@ -318,16 +321,23 @@ impl Executor {
 
     /// Keeps the request back while clients are paused. Whether it is kept back.
     #[cold]
-    fn pauses(&self, session: &mut Session, command: &Command) -> bool {
-        let writes = session.transaction.as_ref().is_some_and(|transaction| {
-            let changes = Flags::WRITE.union(Flags::MAY_REPLICATE);
-            transaction.queued.iter().any(|queued| queued.command.flags.intersects(changes))
+    fn pauses(&self, session: &mut Session, command: &Command, args: Args<'_>) -> bool {
+        let queued = session.transaction.as_ref().filter(|_| command.executes() == CommandId::Exec);
+        let writes = queued.is_some_and(|transaction| {
+            transaction.queued.iter().any(|queued| self.may_change(queued.command, queued.request.args()))
         });
         session.client.take_unparked();
-        let Some(until) = self.server.pause.keeps_back(command, writes) else { return false };
+        let writes = writes || self.may_change(command, args);
+        let Some(until) = self.server.pause.keeps_back(writes) else { return false };
         self.server.blocked.fetch_add(1, Relaxed);
         session.wait = Wait::Parked(Some(until));
         true
+    }
+
+    /// Whether a command may change something, or tell others of something.
+    fn may_change(&self, command: &Command, args: Args<'_>) -> bool {
+        command.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE))
+            && !command::scripting::declares_no_writes(&self.server, command, args)
     }
 
     /// Counts a command that ran, and how long it took.

@@ -1,7 +1,6 @@
 //! CLIENT PAUSE: clients' commands are kept back for a while.
 
 use crate::server::unix_millis;
-use ringtail_protocol::command::{Command, CommandId, Flags};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -56,7 +55,7 @@ impl Pause {
 
     /// Until when a command is kept back, at most.
     #[cold]
-    pub fn keeps_back(&self, command: &Command, writes_in_exec: bool) -> Option<Instant> {
+    pub fn keeps_back(&self, writes: bool) -> Option<Instant> {
         let mut current = self.current();
         let (until, what) = (*current)?;
         let left = until.saturating_sub(unix_millis());
@@ -65,8 +64,6 @@ impl Pause {
             self.on.store(false, Relaxed);
             return None;
         }
-        let writes = command.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE))
-            || (command.executes() == CommandId::Exec && writes_in_exec);
         (what == Paused::All || writes).then(|| Instant::now() + Duration::from_millis(left))
     }
 
@@ -79,23 +76,19 @@ impl Pause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringtail_protocol::command::lookup;
 
     #[test]
     fn a_pause_is_neither_shortened_nor_narrowed() {
         let (pause, now) = (Pause::default(), unix_millis());
-        let [get, set] = [b"get", b"set"].map(|name| lookup(name).unwrap());
         pause.begin(now + 60_000, Paused::Writes);
-        assert!(pause.keeps_back(get, false).is_none() && pause.keeps_back(set, false).is_some());
+        assert!(pause.keeps_back(false).is_none() && pause.keeps_back(true).is_some());
         pause.begin(now + 10, Paused::All);
         assert!(
-            pause
-                .keeps_back(get, false)
-                .is_some_and(|until| until > Instant::now() + Duration::from_secs(50))
+            pause.keeps_back(false).is_some_and(|until| until > Instant::now() + Duration::from_secs(50))
         );
         pause.end();
-        assert!(!pause.is_on() && pause.keeps_back(set, false).is_none());
+        assert!(!pause.is_on() && pause.keeps_back(true).is_none());
         pause.begin(now, Paused::All);
-        assert!(pause.keeps_back(get, false).is_none() && !pause.is_on(), "it is over");
+        assert!(pause.keeps_back(false).is_none() && !pause.is_on(), "it is over");
     }
 }

@@ -192,6 +192,13 @@ impl Session {
         }
     }
 
+    /// The command whose reply is not to be sent has ended.
+    pub fn end_skip(&mut self) {
+        if self.reply_mode == ReplyMode::Skip {
+            self.reply_mode = ReplyMode::On;
+        }
+    }
+
     /// Whether messages come between its replies and look like them.
     pub fn is_subscriber(&self) -> bool {
         self.gates.contains(Gates::SUBSCRIBER)

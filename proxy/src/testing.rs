@@ -35,6 +35,9 @@ pub(crate) use broker::Broker;
 /// No test takes this long.
 const WITHIN: Duration = Duration::from_secs(20);
 
+/// Bytes that a member writes at once, at most.
+const PIECE: usize = 1 << 20;
+
 /// Runs a test on a runtime like a worker's.
 pub(crate) fn on_a_worker(test: impl Future<Output = ()>) {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
@@ -151,7 +154,8 @@ async fn answer_all(mut socket: TcpStream, answering: Answering, ice: Rc<Ice>, s
             for _ in 0..rng.usize(0..4) {
                 yield_now().await;
             }
-            let piece: Vec<u8> = out.drain(..rng.usize(1..=out.len())).collect();
+            ice.wait().await;
+            let piece: Vec<u8> = out.drain(..rng.usize(1..=out.len().min(PIECE))).collect();
             if socket.write_all(&piece).await.is_err() {
                 return;
             }

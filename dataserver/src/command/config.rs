@@ -372,20 +372,22 @@ pub(super) fn set(c: &mut Call<'_, '_>) -> Done {
     if !c.args.len().is_multiple_of(2) {
         return Err(errors::SYNTAX);
     }
-    let mut before: Vec<(Setter, String)> = Vec::new();
-    let mut named = Vec::new();
+    let mut named: Vec<(usize, String, Setter, &Parameter)> = Vec::new();
     for i in password_last(c) {
         let (name, setter, parameter) = settable(&c.args[i])?;
-        if named.contains(&name) {
+        if named.iter().any(|(_, other, ..)| *other == name) {
             return Err(failed(&name, "duplicate parameter"));
         }
+        named.push((i, name, setter, parameter));
+    }
+    let mut before: Vec<(Setter, String)> = Vec::new();
+    for (i, name, setter, parameter) in named {
         let value = String::from_utf8_lossy(&c.args[i + 1]).into_owned();
         before.push((setter, (parameter.get)(c.server)));
         if let Err(why) = setter(c.server, &value) {
             before.iter().for_each(|(setter, old)| drop(setter(c.server, old)));
             return Err(failed(&name, &why));
         }
-        named.push(name);
     }
     c.session.look_at_users(&c.server.access);
     c.reply.ok();

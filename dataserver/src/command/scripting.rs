@@ -16,12 +16,14 @@ pub(super) mod script;
 
 use super::{Call, Done, Mode};
 use crate::script::{Compiled, Flags, Library, Permit, State, Vm, load_again, pool};
+use crate::server::Server;
 use crate::session::Wait;
 use caller::ScriptCaller;
-use ringtail_protocol::command::Flags as CommandFlags;
+use ringtail_protocol::command::{Command, CommandId, Flags as CommandFlags};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::number::parse_i64;
 use ringtail_protocol::reply::Resp;
+use ringtail_protocol::request::Args;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -86,6 +88,24 @@ pub(crate) struct Progress {
     waits_unlocked: bool,
     /// What others see of it once it runs long.
     flag: Option<Arc<crate::script::Flag>>,
+}
+
+/// Whether what EVAL, EVALSHA or FCALL is to run says of itself that it changes nothing.
+pub(crate) fn declares_no_writes(server: &Server, command: &Command, args: Args<'_>) -> bool {
+    let Some(named) = args.get(1) else { return false };
+    let flags = match command.executes() {
+        CommandId::Eval => crate::script::flags_of(named),
+        CommandId::Evalsha => {
+            let sha = crate::script::parse_hex(named);
+            sha.and_then(|sha| server.scripts.cache.find(&sha)?.flags)
+        }
+        CommandId::Fcall => {
+            let found = server.scripts.libraries.find(named);
+            found.map(|(library, i)| library.functions[i].flags)
+        }
+        _ => None,
+    };
+    flags.is_some_and(|flags| flags.contains(Flags::NO_WRITES))
 }
 
 /// EVAL script numkeys [key ...] [arg ...], and EVAL_RO

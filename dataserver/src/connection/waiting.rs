@@ -98,10 +98,11 @@ impl Connection {
         }
         if let Wait::Blocked(blocked) = &self.session.wait {
             let reply = blocked.waiter.take().unwrap_or_default();
-            if self.session.reply_mode != ReplyMode::Off {
+            if self.session.reply_mode == ReplyMode::On {
                 scratch.output.extend_from_slice(&reply);
             }
         }
+        self.session.end_skip();
         scratch.executor.unblock(&mut self.session);
         self.timer = None;
         self.send(server, worker, &mut scratch.output)

@@ -40,6 +40,7 @@ impl Executor {
         if muted {
             out.truncate(start);
         }
+        session.end_skip();
         self.finish(after, now);
         true
     }

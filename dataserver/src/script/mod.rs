@@ -80,6 +80,11 @@ pub(crate) fn script(text: &[u8], sha: [u8; 20]) -> Result<Script, Error> {
     Ok(Script { sha, name: hex(&sha), text: text.into(), start, flags, roams })
 }
 
+/// What the first line of a script of this text says of it; `None` if it says nothing, or nothing right.
+pub(crate) fn flags_of(text: &[u8]) -> Option<Flags> {
+    shebang::of_script(text).ok()?.0
+}
+
 /// A library of this text, which a machine runs to see what it registers.
 ///
 /// # Errors

@@ -140,6 +140,7 @@ impl Core {
             .owed_since
             .filter(|_| self.stream.is_some())
             .map(|since| since + timeout * limits::HUNG_TIMEOUTS);
+        let hung = hung.into_iter().chain(self.flow_due(now, timeout)).min();
         if hung.is_some_and(|at| at <= now) && self.failed.is_none() {
             self.failed = Some(silent());
             return None;

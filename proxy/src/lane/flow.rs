@@ -6,9 +6,11 @@
 
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use ringtail_net::RateLimited;
 use ringtail_protocol::frame::Passage;
+use tokio::time::Instant;
 
 use super::serve::garbage;
 use super::{Core, Lane};
@@ -24,6 +26,8 @@ pub(super) struct Flow {
     passage: Passage,
     /// Who gets it; nobody, if its deadline had passed before it came.
     to: Option<(Rc<Session>, Ticket)>,
+    /// When some of it came, or could not be taken.
+    fed: Instant,
 }
 
 impl Flow {
@@ -44,8 +48,7 @@ impl Lane {
     /// Whether it is not to be read for now. The session calls when it has room.
     pub(super) fn is_paused(self: &Rc<Self>, core: &Core) -> bool {
         let Some(flow) = &core.flow else { return false };
-        let bound = if core.pending.is_empty() { limits::SESSION_OUTPUT } else { limits::FLOW_AHEAD };
-        let paused = flow.backlog() > bound;
+        let paused = flow.backlog() > core.flow_bound();
         if paused && let Some((session, _)) = &flow.to {
             session.feed_from(self);
         }
@@ -70,11 +73,28 @@ impl Lane {
 }
 
 impl Core {
+    /// What may wait for a client of the answer that is passed through.
+    fn flow_bound(&self) -> usize {
+        if self.pending.is_empty() { limits::SESSION_OUTPUT } else { limits::FLOW_AHEAD }
+    }
+
+    /// When the rest of the answer that is passed through is late.
+    pub(super) fn flow_due(&mut self, now: Instant, timeout: Duration) -> Option<Instant> {
+        let bound = self.flow_bound();
+        let flow = self.flow.as_mut()?;
+        if flow.backlog() > bound {
+            // It is the client who takes his time.
+            flow.fed = now;
+        }
+        Some(flow.fed + timeout)
+    }
+
     /// Hands out what is there of the answer that is passed through: how many bytes of `buf` are dealt with.
     pub(super) fn flow_on(&mut self, worker: &Worker, buf: &[u8]) -> io::Result<usize> {
         let Some(flow) = &mut self.flow else { return Ok(0) };
         let length = flow.passage.take(buf).map_err(garbage)?;
         let over = flow.passage.is_over();
+        flow.fed = worker.turn.now();
         if let Some((session, ticket)) = &flow.to {
             self.in_time = true;
             session.pass(worker, *ticket, &buf[..length], over);
@@ -109,7 +129,8 @@ impl Core {
             worker.sizes.learn(trace);
             session.state().reads_large = true;
         }
-        self.flow = Some(Flow { passage: Passage::default(), to });
+        self.flow = Some(Flow { passage: Passage::default(), to, fed: worker.turn.now() });
+        worker.sweep.notify_one();
         self.scanner = ringtail_protocol::frame::Scanner::default();
         let mut partial = std::mem::take(&mut self.partial);
         let dealt = self.flow_on(worker, &partial)?;

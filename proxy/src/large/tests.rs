@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use ringtail_protocol::command::CommandId;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 
 use super::Sizes;
@@ -164,6 +164,30 @@ fn a_large_answer_is_passed_through_and_the_next_one_has_a_connection_of_its_own
     });
 }
 
+/// On the lane that all share, and on a connection of its own.
+#[test]
+fn a_client_does_not_wait_for_the_rest_of_an_answer_whose_member_hangs() {
+    on_a_worker(async {
+        let (one, other) = (Fake::start(keeping()).await, Fake::start(keeping()).await);
+        for (member, is_known) in [(&one, false), (&other, true)] {
+            let timeout = Settings { large: AT, ..settings(Duration::from_millis(200)) };
+            let (proxy, others) = (Proxy::start_with(&[member], timeout).await, proxy(&[member]).await);
+            set(&mut others.client().await, "k", &value(LARGE * 3)).await;
+            if is_known {
+                proxy.worker.sizes.learn(Sizes::trace_for(CommandId::Get, b"k"));
+            }
+            let mut client = proxy.client().await;
+            client.send(&["GET k"]).await;
+            let mut buf = vec![0; 100_000];
+            client.socket.read_exact(&mut buf).await.unwrap();
+            member.freeze();
+            let begun = Instant::now();
+            while client.socket.read(&mut buf).await.is_ok_and(|read| read > 0) {}
+            assert!(begun.elapsed() < Duration::from_secs(4), "known: {is_known}: {:?}", begun.elapsed());
+        }
+    });
+}
+
 /// It would come before small ones on the lane, though everybody could know.
 #[test]
 fn what_was_written_as_large_is_read_on_a_connection_of_its_own_from_the_start() {
@@ -230,11 +254,11 @@ fn a_member_that_dies_in_the_middle_of_a_large_answer_ends_its_client_and_nobody
         let (mut reader, mut other) = (proxy.client().await, proxy.client().await);
         reader.send(&["GET k"]).await;
         let mut begun = [0; 4];
-        tokio::io::AsyncReadExt::read_exact(&mut reader.socket, &mut begun).await.unwrap();
+        AsyncReadExt::read_exact(&mut reader.socket, &mut begun).await.unwrap();
         member.stop().await;
         let mut rest = Vec::new();
         // A reset is as good an end as any.
-        let _ = tokio::io::AsyncReadExt::read_to_end(&mut reader.socket, &mut rest).await;
+        let _ = AsyncReadExt::read_to_end(&mut reader.socket, &mut rest).await;
         assert!(rest.len() < LARGE, "{} bytes", rest.len());
         reader.task.await.unwrap();
         assert!(other.ask("GET x").await.starts_with("-MEMBER"));

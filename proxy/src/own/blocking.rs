@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use ringtail_cluster::slot_of;
 use ringtail_protocol::command::CommandId;
 use ringtail_protocol::errors::{self, UNBLOCKED};
 use ringtail_protocol::reply::write_request;
+use ringtail_protocol::value::Value;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 
@@ -56,6 +58,7 @@ async fn poll(worker: &Rc<Worker>, session: &Rc<Session>, question: &Question) -
     let client = session.client();
     let _blocked = Blocked::begin(&client);
     let until = patience(question).map(|time| Instant::now() + time);
+    let question = &from_now_on(worker, question).await;
     let mut pause = limits::POLL_FIRST;
     loop {
         let answer = across::run(worker, question).await;
@@ -72,6 +75,38 @@ async fn poll(worker: &Rc<Worker>, session: &Rc<Session>, question: &Question) -
         }
         pause = (pause * 2).min(limits::POLL_MOST);
     }
+}
+
+/// XREAD's `$` is what is last in the stream when the waiting begins, not at each look.
+async fn from_now_on(worker: &Worker, question: &Question) -> Question {
+    let mut question = question.clone();
+    let streams = question.words.iter().position(|word| word.eq_ignore_ascii_case(b"STREAMS"));
+    let Some(first) = streams.filter(|_| question.id == CommandId::Xread).map(|at| at + 1) else {
+        return question;
+    };
+    let count = (question.words.len() - first) / 2;
+    for at in first + count..question.words.len() {
+        let key = question.words[at - count].clone();
+        if question.words[at] == b"$"
+            && let Some(last) = last_id(worker, question.db, &key).await
+        {
+            question.words[at] = last;
+        }
+    }
+    question
+}
+
+/// The last id of the stream; `None` if nobody can say, which the request itself will show.
+async fn last_id(worker: &Worker, db: u8, key: &[u8]) -> Option<Vec<u8>> {
+    let member = worker.owner(slot_of(key))?;
+    let answer = member.ask(db, &[b"XINFO", b"STREAM", key]).await.ok()?;
+    if answer.starts_with(b"-ERR no such key") {
+        return Some(b"0-0".to_vec());
+    }
+    let (told, _) = Value::decode(&answer).ok()??;
+    let pairs = told.as_pairs()?;
+    let last = pairs.iter().find(|(name, _)| name.as_str() == Some("last-generated-id"));
+    last.and_then(|(_, id)| Some(id.as_str()?.as_bytes().to_vec()))
 }
 
 async fn unblock_asked(client: &Client) -> Unblock {

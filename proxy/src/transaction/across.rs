@@ -44,7 +44,12 @@ pub(crate) fn is_for(request: &Request<'_>) -> bool {
 pub(crate) async fn run(worker: &Rc<Worker>, question: &Question) -> Vec<u8> {
     let (worker, question) = (Rc::clone(worker), question.clone());
     let run = spawn_local(async move { run_all(&worker, &question).await });
-    run.await.unwrap_or_else(|_| fault::line(errors::INTERNAL.text()))
+    let answer = run.await.unwrap_or_else(|_| fault::line(errors::INTERNAL.text()));
+    // There was no EXEC.
+    match answer.strip_prefix(b"-EXECABORT ") {
+        Some(why) => [b"-TRYAGAIN ", why].concat(),
+        None => answer,
+    }
 }
 
 /// A key's value as DUMP gives it, and when it expires; `None` if there is no such key.

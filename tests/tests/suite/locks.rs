@@ -81,6 +81,7 @@ fn a_key_that_changes_while_another_slot_is_waited_for_ends_the_transaction() {
     assert!(holder.run("RINGTAIL RELEASE").is_ok());
     let answer = conn.read().expect("an answer");
     assert_eq!(answer.to_string(), "nil*", "it was changed");
-    let kept: Vec<_> = keys.iter().map(|(key, _)| conn.run(&format!("GET {key}")).bytes().is_some()).collect();
+    let kept: Vec<_> =
+        keys.iter().map(|(key, _)| conn.run(&format!("GET {key}")).bytes().is_some()).collect();
     assert_eq!(kept, [false, false, true]);
 }

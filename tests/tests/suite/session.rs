@@ -154,6 +154,15 @@ fn client_reply_silences_what_it_should() {
         }
         assert!(conn.read().expect("REPLY ON").is_ok(), "{}", front.name);
         assert_eq!(conn.read().expect("GET").text(), "3", "{}", front.name);
+        // The reply of what waits is skipped too, served or not, and the next one is not.
+        for line in ["CLIENT REPLY SKIP", "BLPOP nothing 0.05", "PING", "RPUSH full v", "CLIENT REPLY SKIP"] {
+            conn.send(&request(&line.split(' ').collect::<Vec<_>>())).expect("sent");
+        }
+        conn.send(&request(&["BLPOP", "full", "0"])).expect("sent");
+        conn.send(&request(&["PING"])).expect("sent");
+        for told in ["PONG", "1", "PONG"] {
+            assert_eq!(conn.read().expect("a reply").to_string(), told, "{}", front.name);
+        }
         conn.set_patience(Duration::from_millis(100));
         assert!(conn.read().is_err(), "{}: one reply too many", front.name);
     }

@@ -116,6 +116,29 @@ fn vanish_and_serve(front: &Front) {
     }
 }
 
+/// `$` is what was last when the waiting began, whoever has the streams.
+#[test]
+fn what_is_added_to_one_of_many_streams_reaches_who_waits() {
+    for front in fronts() {
+        let [mut reader, mut writer, mut observer] = [(); 3].map(|()| front.endpoint().open());
+        let names: Vec<String> = (0..6).map(|i| format!("stream{i}")).collect();
+        for name in &names[..3] {
+            assert!(writer.run(&format!("XADD {name} 1-1 old value")).error().is_none());
+        }
+        writer.run("XDEL stream0 1-1");
+        let line = format!("XREAD BLOCK 8000 STREAMS {} $ $ $ $ $ $", names.join(" "));
+        for (round, name) in names.iter().enumerate() {
+            begin(&mut reader, &mut observer, 1, &line);
+            pause(Duration::from_millis(60));
+            let id = writer.run(&format!("XADD {name} * round {round}")).text();
+            let told = reader.read().expect("a reply");
+            let want = format!(r#"[["{name}", [["{id}", ["round", "{round}"]]]]]"#);
+            assert_eq!(told.to_string(), want, "{}", front.name);
+            wait_until(|| blocked(&mut observer) == 0);
+        }
+    }
+}
+
 #[test]
 fn held_slots_let_others_wait_and_no_longer_than_the_lease() {
     let front = Front::server(&Options::args(&["--threads", "2"]));

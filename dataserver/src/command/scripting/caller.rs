@@ -5,6 +5,7 @@ use crate::access;
 use crate::command::{Call, Mode, run};
 use crate::counters::PanicCount;
 use crate::script::{Called, Caller};
+use crate::session::Gates;
 use crate::store::hold::Obstacle;
 use crate::store::{GROUPS, Key};
 use ringtail_protocol::acl::Context;
@@ -214,6 +215,9 @@ impl ScriptCaller<'_, '_, '_> {
         let call = &mut *self.call;
         call.view.db = call.session.db;
         call.session.resp = resp;
+        if call.session.gates.contains(Gates::TRACKING) {
+            call.session.track(command, call.view, keys);
+        }
         let reply = Reply::new(out, resp);
         let mut inner = Call::new(call.view, keys, args, reply, call.session, call.server, command);
         inner.mode = Mode::Nested;

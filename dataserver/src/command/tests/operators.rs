@@ -241,6 +241,21 @@ fn paused_commands_are_kept_back_until_the_pause_ends() {
     assert!(other.session.client.take_unparked());
     other.session.wait = crate::session::Wait::No;
     assert_eq!(other.run("SET k v"), "OK");
+    let script = r#"EVAL "return redis.call('set', 'k', 'w')" 1 k"#;
+    let library =
+        "#!lua name=l\nredis.register_function('f', function() return redis.call('set', 'k', 'w') end)";
+    t.run_args(&[b"FUNCTION", b"LOAD", library.as_bytes()]);
+    assert_eq!(t.run("CLIENT PAUSE 60000 WRITE"), "OK");
+    for kept_back in [script, "FCALL f 1 k", "PUBLISH c m", "SPUBLISH c m", r#"EVAL "return 1" 0"#] {
+        assert_eq!(other.run(kept_back), "", "{kept_back}");
+        assert!(other.session.is_parked(), "{kept_back}");
+        other.session.wait = crate::session::Wait::No;
+        t.server.blocked.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    }
+    assert_eq!(t.run(r#"EVAL_RO "return redis.call('get', 'k')" 1 k"#), "'v'");
+    let reads = "#!lua flags=no-writes\nreturn redis.call('get', 'k')";
+    assert_eq!(t.run_args(&[b"EVAL", reads.as_bytes(), b"1", b"k"]), "'v'");
+    assert_eq!(t.run("CLIENT UNPAUSE"), "OK");
     assert_eq!(t.run("CLIENT PAUSE 1"), "OK");
     std::thread::park_timeout(std::time::Duration::from_millis(3));
     assert_eq!(t.run("GET k"), "'v'");

@@ -46,6 +46,29 @@ fn what_was_read_is_invalidated_once() {
 }
 
 #[test]
+fn what_a_script_reads_is_tracked() {
+    for mode in ["", "NOLOOP", "OPTOUT"] {
+        let (mut t, mut other) = pair(mode);
+        let library = "#!lua name=l\nredis.register_function('f', function(keys) return redis.call('get', keys[1]) end)";
+        assert_eq!(t.run_args(&[b"FUNCTION", b"LOAD", library.as_bytes()]), "'l'");
+        for read in [
+            r#"EVAL "return redis.call('get', KEYS[1])" 1 k"#,
+            r#"EVAL_RO "return redis.pcall('get', KEYS[1])" 1 k"#,
+            r#"EVAL "return redis.call('get', 'k')" 0"#,
+            "FCALL f 1 k",
+        ] {
+            t.run(read);
+            other.run("SET k 1");
+            assert_eq!(received(&mut t), INVALIDATE_K, "{mode}: {read}");
+        }
+        t.run(r#"EVAL "return redis.call('append', KEYS[1], 'x')" 1 k"#);
+        received(&mut t);
+        other.run("SET k 2");
+        assert_eq!(received(&mut t), "", "{mode}: a write is no reading");
+    }
+}
+
+#[test]
 fn own_changes_are_told_after_their_reply_unless_not_wished_for() {
     let (mut t, mut other) = pair("");
     assert_eq!(t.run("GET k"), "nil");

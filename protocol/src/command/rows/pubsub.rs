@@ -8,7 +8,7 @@ Psubscribe = row("psubscribe", -2, flags!(PUBSUB NOSCRIPT LOADING STALE))
     .args(&[block("pattern", &[pattern("pattern")]).many()])
     .pool(PoolRule::Own);
 
-Publish = row("publish", 3, flags!(PUBSUB LOADING STALE FAST))
+Publish = row("publish", 3, flags!(PUBSUB LOADING STALE FAST MAY_REPLICATE))
     .about("2.0.0", "O(N+M), N subscribers of the channel, M patterns", "Sends a message to a channel's subscribers.")
     .args(&[string("channel"), string("message")])
     .pool(PoolRule::Channel);
@@ -48,7 +48,7 @@ Punsubscribe = row("punsubscribe", -1, flags!(PUBSUB NOSCRIPT LOADING STALE))
     .args(&[pattern("pattern").opt().many()])
     .pool(PoolRule::Own);
 
-Spublish = row("spublish", 3, flags!(PUBSUB LOADING STALE FAST))
+Spublish = row("spublish", 3, flags!(PUBSUB LOADING STALE FAST MAY_REPLICATE))
     .about("7.0.0", "O(N), N subscribers of the channel", "Sends a message to a shard channel's subscribers.")
     .keys(key!(NOT_KEY))
     .args(&[string("shardchannel"), string("message")])

@@ -3,7 +3,7 @@
 macro_rules! scripting_rows {
     ($next:ident $($after:ident)*; $($rows:tt)*) => { $next! { $($after)*; $($rows)* Scripting {
 
-Eval = row("eval", -3, flags!(NOSCRIPT SKIP_MONITOR NO_MANDATORY_KEYS STALE))
+Eval = row("eval", -3, flags!(NOSCRIPT SKIP_MONITOR MAY_REPLICATE NO_MANDATORY_KEYS STALE))
     .about("2.6.0", "Depends on the script", "Runs a Lua script.")
     .keys(&[KeySpec::counted(2, key_flags!(RW ACCESS UPDATE)).note(UNKNOWN_USE)])
     .args(SCRIPT_ARGS)
@@ -15,7 +15,7 @@ EvalRo = row("eval_ro", -3, flags!(NOSCRIPT SKIP_MONITOR NO_MANDATORY_KEYS STALE
     .args(SCRIPT_ARGS)
     .pool(PoolRule::Script);
 
-Evalsha = row("evalsha", -3, flags!(NOSCRIPT SKIP_MONITOR NO_MANDATORY_KEYS STALE))
+Evalsha = row("evalsha", -3, flags!(NOSCRIPT SKIP_MONITOR MAY_REPLICATE NO_MANDATORY_KEYS STALE))
     .about("2.6.0", "Depends on the script", "Runs a Lua script that was run or loaded before, by its SHA-1.")
     .keys(&[KeySpec::counted(2, key_flags!(RW ACCESS UPDATE))])
     .args(SHA_ARGS)
@@ -27,7 +27,7 @@ EvalshaRo = row("evalsha_ro", -3, flags!(NOSCRIPT SKIP_MONITOR NO_MANDATORY_KEYS
     .args(SHA_ARGS)
     .pool(PoolRule::Script);
 
-Fcall = row("fcall", -3, flags!(NOSCRIPT SKIP_MONITOR NO_MANDATORY_KEYS STALE))
+Fcall = row("fcall", -3, flags!(NOSCRIPT SKIP_MONITOR MAY_REPLICATE NO_MANDATORY_KEYS STALE))
     .about("7.0.0", "Depends on the function", "Calls a function of a library that was loaded.")
     .keys(&[KeySpec::counted(2, key_flags!(RW ACCESS UPDATE)).note(UNKNOWN_USE)])
     .args(FUNCTION_ARGS)
