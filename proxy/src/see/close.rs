@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use ringtail_protocol::command::{Command, Flags};
+use ringtail_protocol::command::{Command, CommandId, Flags};
 use ringtail_protocol::stats;
 use tokio::time::Instant;
 
@@ -19,7 +19,7 @@ use crate::worker::Worker;
 
 /// Where the time of a request went, and what is known of it beside its arguments.
 struct Where<'a> {
-    /// The member that it was sent to; empty for one that was asked of several.
+    /// The member that it was sent to; empty for one that was asked of several, or whose keys are of several.
     member: &'a str,
     user: String,
     /// Bytes of the request and of its answer.
@@ -132,7 +132,9 @@ impl Worker {
             let words: Vec<&[u8]> = question.words.iter().map(Vec::as_slice).collect();
             let sizes = (words.iter().map(|word| word.len()).sum(), answer.len());
             let user = self.shared.seen.users.name(user);
-            let whence = Where { member: "", user, sizes, proxy: 0, away: micros, network: None };
+            let owner = question.slot(self).and_then(|slot| self.owner(slot));
+            let member = owner.as_ref().map_or("", |owner| &owner.name);
+            let whence = Where { member, user, sizes, proxy: 0, away: micros, network: None };
             self.was_slow(question.id.command(), &session.client(), micros, &words, &whence);
         }
     }
@@ -145,7 +147,9 @@ impl Worker {
         let is_fast = command.flags.contains(Flags::FAST);
         seen.latency.note(if is_fast { stats::FAST_COMMAND } else { stats::COMMAND }, now, u64::from(micros));
         let is_slow = seen.slowlog.threshold().is_some_and(|least| u64::from(micros) >= least);
-        if is_slow && !command.flags.contains(Flags::SKIP_SLOWLOG) {
+        // A server logs a transaction's commands instead; here they are one piece.
+        let is_logged = !command.flags.contains(Flags::SKIP_SLOWLOG) || command.id == CommandId::Exec;
+        if is_slow && is_logged {
             let who = (client.peer.to_string(), client.names().name.clone());
             seen.slowlog.add(now, u64::from(micros), words.iter().copied(), who, Some(whence.to_string()));
         }

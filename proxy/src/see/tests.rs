@@ -111,6 +111,26 @@ fn slow_requests_are_logged_with_who_what_and_where() {
     });
 }
 
+#[test]
+fn a_slow_transaction_is_logged_as_one_piece() {
+    on_a_worker(async {
+        let member = Fake::start(Rc::new(|words| {
+            Some(if words[0] == b"EXEC" { b"*1\r\n+OK\r\n".to_vec() } else { b"+QUEUED\r\n".to_vec() })
+        }))
+        .await;
+        let proxy = Proxy::start(&[&member], TIMEOUT).await;
+        let mut client = proxy.client().await;
+        assert_eq!(client.ask("CONFIG SET slowlog-log-slower-than 0").await, "+OK\r\n");
+        assert_eq!(client.ask("MULTI").await, "+OK\r\n");
+        assert_eq!(client.ask("SET k v").await, "+QUEUED\r\n");
+        assert_eq!(client.ask("EXEC").await, "*1\r\n+OK\r\n");
+        assert_eq!(client.ask("CONFIG SET slowlog-log-slower-than -1").await, "+OK\r\n");
+        let log = client.ask("SLOWLOG GET").await;
+        assert!(log.starts_with("*1\r\n") && log.contains("\r\n$4\r\nEXEC\r\n"), "{log}");
+        assert!(log.contains("# member=a user=default "), "{log}");
+    });
+}
+
 /// When everything is slow, telling of it must not make it slower.
 #[test]
 fn of_very_many_slow_requests_some_are_told_of_and_all_are_counted() {

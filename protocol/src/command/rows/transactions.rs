@@ -33,6 +33,9 @@ RingtailExplain = row("ringtail|explain", -3, flags!(ADMIN NOSCRIPT SKIP_SLOWLOG
     .args(&[string("command"), string("arg").opt().many()])
     .pool(PoolRule::Own);
 
+RingtailHelp = row("ringtail|help", 2, flags!(LOADING STALE))
+    .about("7.2.0", "O(1)", "Lists the subcommands.");
+
 RingtailHotkeys = row("ringtail|hotkeys", -2, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("7.2.0", "O(N), N keys known as hot", "Returns the keys that a proxy is asked for most, of late.")
     .args(&[int("count").after("COUNT").opt()]);
