@@ -1,6 +1,8 @@
 //! Who may do what: a session's user ([`Identity`]), and notes of what was refused to it.
 
 use crate::command::client;
+use crate::hub::Kind;
+use crate::server::Server;
 use crate::session::{Client, Gates, Session};
 use ringtail_net::{Problem, Secret, limits, read_bounded};
 use ringtail_protocol::acl::{Access, Context, DEFAULT_USER, Denied, Identity, Look, Origin, Reason, Users};
@@ -20,6 +22,27 @@ pub fn users_of(
     let file = file.map(|path| (path, read_bounded(path, limits::ACL_FILE)));
     let origin = Origin { file, lines, password: password.map(Secret::expose) };
     Users::begin(origin).map_err(|refused| Problem::new(refused.what, refused.hint))
+}
+
+/// The ACL file has changed: takes its users. Who is in it no more is disconnected, and who is subscribed to what it may not have now.
+///
+/// # Errors
+/// The file can't be read, or a line is wrong: everything stays.
+pub fn reload(server: &Server, path: &Path) -> Result<(), Problem> {
+    let taken = server.access.reload(path, read_bounded(path, limits::ACL_FILE));
+    if !taken.map_err(|why| Problem::new(why, "correct the ACL file"))? {
+        return Ok(());
+    }
+    let user_of = |client: &Client| server.access.users().get(&client.user_name()).cloned();
+    let clients = server.clients.list();
+    clients.iter().filter(|client| user_of(client).is_none()).for_each(|client| client.kill());
+    server.hub.each_subscription(|kind, channel, client| {
+        let is_pattern = kind == Kind::Pattern;
+        if user_of(client).is_some_and(|user| !user.may_use_channel(channel, is_pattern)) {
+            client.kill();
+        }
+    });
+    Ok(())
 }
 
 /// Notes what was refused to a session at `now`, for ACL LOG and INFO.

@@ -9,8 +9,8 @@ use crate::store::memory::Policy;
 use crate::worker;
 use ringtail_cluster::Colocation;
 use ringtail_net::{
-    Entry, Exposure, Life, Listener, Password, Problem, Reloads, Shutdown, TlsServer, WatchOptions, Workers,
-    exit,
+    Entry, Exposure, Files, Life, Listener, Password, Problem, Reloads, Shutdown, TlsServer, WatchOptions,
+    Workers, exit,
 };
 use ringtail_protocol::acl::Users;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -121,6 +121,10 @@ fn reloads(server: &Arc<Server>, tls: Option<&TlsServer>, password: Option<&Pass
         password.watch("password", &mut reloads, move |secret| {
             server.access.change(|users| users.set_default_password(Some(secret.expose())));
         });
+    }
+    if let Some(path) = server.access.file().cloned() {
+        let server = Arc::clone(server);
+        reloads.add("ACL file", Files::now([&*path]), move || access::reload(&server, &path));
     }
     reloads
 }

@@ -107,7 +107,7 @@ impl Part {
     fn take(&self, status: &ReloadStatus) {
         status.taken.fetch_add(1, Relaxed);
         status.refusals().remove(self.what);
-        tracing::info!("{}: read again, in use for new connections", self.what);
+        tracing::info!("{}: read again, in use from now on", self.what);
     }
 
     fn refuse(&self, problem: &Problem, status: &ReloadStatus) {

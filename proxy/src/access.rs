@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -21,7 +22,7 @@ use crate::options::Options;
 use crate::pass_through;
 use crate::pubsub::Kind;
 use crate::session::State;
-use crate::shared::{Counters, unix_time};
+use crate::shared::{Counters, Shared, unix_time};
 use crate::transaction;
 use crate::worker::Worker;
 
@@ -274,6 +275,17 @@ fn no_scripts(user: &[u8]) -> Error {
 /// Has clients with subscriptions look whether their users may keep them: they may not send anything for long.
 pub(crate) fn wake_subscribers(clients: &[Arc<Client>]) {
     clients.iter().filter(|client| client.is_subscribed()).for_each(|client| client.wake());
+}
+
+/// The ACL file has changed: takes its users. Who is in it no more is disconnected.
+pub(crate) fn reload(shared: &Shared, path: &Path) -> Result<(), Problem> {
+    let taken = shared.access.reload(path, read_bounded(path, limits::ACL_FILE));
+    if taken.map_err(|why| Problem::new(why, "correct the ACL file"))? {
+        let clients = shared.clients.list();
+        close_if(&clients, u64::MAX, |user| shared.access.users().get(user).is_none());
+        wake_subscribers(&clients);
+    }
+    Ok(())
 }
 
 /// Closes the clients, but for the one of number `own`, whose user (by its name) `is_gone`.

@@ -12,12 +12,12 @@ use ringtail_net::config::shown;
 use ringtail_net::listener::is_loopback;
 use ringtail_net::outbox::OutputLimits;
 use ringtail_net::{
-    Entry, Exposure, Life, Listener, Password, Problem, Reloads, Shutdown, TlsClient, TlsServer, Workers,
-    exit,
+    Entry, Exposure, Files, Life, Listener, Password, Problem, Reloads, Shutdown, TlsClient, TlsServer,
+    Workers, exit,
 };
 use ringtail_protocol::acl::{Access, Users};
 
-use crate::access::users_of;
+use crate::access::{self, users_of};
 use crate::options::{DEFAULT_ADDR, DEFAULT_SERVERS, Options};
 use crate::see::Wishes;
 use crate::settings::{
@@ -264,6 +264,10 @@ fn reloads(shared: &Arc<Shared>, tls: Option<&TlsServer>, password: Option<&Pass
     }
     if let Some(password) = &settings.server_password {
         password.watch("password of the servers", &mut reloads, |_| ());
+    }
+    if let Some(path) = shared.access.file().cloned() {
+        let shared = Arc::clone(shared);
+        reloads.add("ACL file", Files::now([&*path]), move || access::reload(&shared, &path));
     }
     reloads
 }

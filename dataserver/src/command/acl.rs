@@ -104,7 +104,9 @@ pub(super) fn load(c: &mut Call<'_, '_>) -> Done {
 /// ACL SAVE
 pub(super) fn save(c: &mut Call<'_, '_>) -> Done {
     let path = file(c)?;
-    replace_file(&path, &c.server.access.users().save()).map_err(|error| {
+    let users = c.server.access.users().save();
+    c.server.access.saves(&users);
+    replace_file(&path, &users).map_err(|error| {
         tracing::warn!("cannot write the ACL file {}: {error}", path.display());
         acl::NOT_SAVED
     })?;

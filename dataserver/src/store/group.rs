@@ -291,6 +291,11 @@ impl Slots {
         &self.dicts
     }
 
+    /// Bytes of what is noted of expiries, about: nodes are three quarters full.
+    pub fn expiry_bytes(&self) -> usize {
+        (self.expiries.len() + self.field_expiries.len()) * size_of::<(u64, u64)>() * 4 / 3
+    }
+
     /// Takes all entries of a database (or of all) out, with all that is noted of them. To drop that takes long.
     pub fn clear(&mut self, db: Option<u8>, hasher: Hasher) -> Option<Self> {
         let dropped = db.map_or(self.len(), |db| self.counts(db).0);

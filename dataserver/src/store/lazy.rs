@@ -84,7 +84,7 @@ impl Lazy {
 
     /// Frees what whole groups had. Its bytes are about to be free, so they don't count against the limit any more.
     pub fn slots(&self, slots: Vec<Slots>, memory: &Memory) {
-        let bytes = size_estimate(&slots) as i64;
+        let bytes = (size_estimate(&slots) + own_bytes(&slots)) as i64;
         memory.add_pending(bytes);
         self.sent.fetch_add(objects(&slots), Relaxed);
         if self.sender.send(Garbage::Slots(slots, bytes)).is_err() {
@@ -114,10 +114,12 @@ impl Thread {
             }
             Garbage::Slots(slots, bytes) => {
                 let (all, mut left) = (objects(&slots).max(1), bytes);
+                // The list of all is freed last.
+                let entries = bytes - own_bytes(&slots) as i64;
                 for slots in slots {
                     let objects = slots.len();
                     drop(slots);
-                    let share = (i128::from(bytes) * i128::from(objects) / i128::from(all)) as i64;
+                    let share = (i128::from(entries) * i128::from(objects) / i128::from(all)) as i64;
                     left -= share;
                     self.note(objects, share);
                 }
@@ -140,10 +142,16 @@ fn objects(slots: &[Slots]) -> u64 {
     slots.iter().map(Slots::len).sum()
 }
 
+/// Bytes of the list itself.
+fn own_bytes(slots: &Vec<Slots>) -> usize {
+    slots.capacity() * size_of::<Slots>()
+}
+
 /// Bytes of groups' tables and entries, by the size of an entry or a few of each group's largest table: to look at more would
 /// cost FLUSHALL cache misses, one by one.
 fn size_estimate(slots: &[Slots]) -> usize {
     let tables: usize = slots.iter().flat_map(Slots::dicts).map(Dict::table_bytes).sum();
+    let tables = tables + slots.iter().map(Slots::expiry_bytes).sum::<usize>();
     let each = SAMPLED / slots.len().max(1);
     let largest = slots.iter().filter_map(|slots| slots.dicts().iter().max_by_key(|dict| dict.len()));
     let sizes = largest.flat_map(|dict| dict.sample(0, each.clamp(1, 4))).map(Entry::full_size);

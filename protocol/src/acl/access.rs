@@ -19,6 +19,8 @@ pub struct Access {
     log: Mutex<Log>,
     /// `aclfile`
     file: OnceLock<PathBuf>,
+    /// What ACL SAVE wrote last.
+    saved: Mutex<Option<Vec<u8>>>,
 }
 
 impl Access {
@@ -71,6 +73,15 @@ impl Access {
     /// The file that ACL LOAD reads and ACL SAVE writes.
     pub fn file(&self) -> Option<&PathBuf> {
         self.file.get()
+    }
+
+    /// The file is about to have this content: that is no news to anybody here.
+    pub fn saves(&self, content: &[u8]) {
+        *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = Some(content.to_vec());
+    }
+
+    pub(super) fn is_saved(&self, content: &[u8]) -> bool {
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(content)
     }
 
     /// Begins with these users, and perhaps with a file.

@@ -118,4 +118,21 @@ impl Access {
         self.change(|users| *users = loaded);
         Ok(())
     }
+
+    /// Takes the users of the file after it has changed, unless it is what was [saved](Self::saves) from here: those who are still in it
+    /// stay the same to their connections, with the rules of now. Whether anything was taken.
+    ///
+    /// # Errors
+    /// One line of what is wrong; nothing was changed then.
+    pub fn reload(&self, path: &Path, content: io::Result<Vec<u8>>) -> Result<bool, String> {
+        if content.as_ref().is_ok_and(|content| self.is_saved(content)) {
+            return Ok(false);
+        }
+        let mut loaded = parsed(path, content, &self.users()).map_err(|errors| errors.join("; "))?;
+        self.change(|users| {
+            loaded.go_on_from(users);
+            *users = loaded;
+        });
+        Ok(true)
+    }
 }

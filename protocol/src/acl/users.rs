@@ -124,6 +124,16 @@ impl Users {
         self.all.insert(user.name().into(), user);
     }
 
+    /// Has users stay the same to their connections that were in `before` too, however their rules changed.
+    pub(super) fn go_on_from(&mut self, before: &Self) {
+        for known in before.all.values() {
+            if let Some(user) = self.all.get_mut(known.name()) {
+                Arc::make_mut(user).serial = known.serial;
+            }
+        }
+        self.default = Arc::clone(&self.all[DEFAULT_USER]);
+    }
+
     /// The users as a file has them, one on a line.
     pub fn save(&self) -> Vec<u8> {
         self.iter().flat_map(|user| [user.show(), b"\n".to_vec()].concat()).collect()

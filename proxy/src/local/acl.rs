@@ -77,7 +77,9 @@ fn load(call: &mut Call<'_>) -> Done {
 
 fn save(call: &mut Call<'_>) -> Done {
     let path = file(call)?;
-    let users = call.worker.shared.access.users().save();
+    let access = &call.worker.shared.access;
+    let users = access.users().save();
+    access.saves(&users);
     replace_file(&path, &users).map_err(|error| {
         tracing::warn!("cannot write the ACL file {}: {error}", path.display());
         acl::NOT_SAVED

@@ -1,9 +1,10 @@
-//! Certificates and passwords are read again when their files change, and on SIGHUP.
+//! Certificates, passwords and users are read again when their files change, and on SIGHUP.
 
 use super::{Program, SOON, info, plain};
-use ringtail_tests::harness::{Certs, Signal, scratch, wait_for};
-use ringtail_tests::resp::Endpoint;
+use ringtail_tests::harness::{Certs, Signal, pause, scratch, wait_for};
+use ringtail_tests::resp::{Conn, Endpoint};
 use std::path::Path;
+use std::time::Duration;
 
 fn replace(path: &Path, content: impl AsRef<[u8]>) {
     let new = path.with_extension("new");
@@ -50,5 +51,53 @@ fn new_files_are_for_new_connections() {
         assert_eq!(info(&mut kept, "file_reloads"), 2);
         process.signal(Signal::Hangup);
         assert!(wait_for(SOON, || info(&mut kept, "file_reloads") == 4), "{}", process.output());
+    }
+}
+
+/// `AUTH` on a connection of its own, if that is taken.
+fn login(endpoint: &Endpoint, user: &str, password: &str) -> Option<Conn> {
+    let mut conn = endpoint.open();
+    conn.call(&["AUTH", user, password]).is_ok().then_some(conn)
+}
+
+/// Whether the user may use the key; the proxy's member is down.
+fn may(conn: &mut Conn, key: &str) -> bool {
+    !conn.call(&["GET", key]).error().is_some_and(|error| error.starts_with("NOPERM"))
+}
+
+#[test]
+fn users_of_a_file_that_changes_go_on_with_its_rules() {
+    for program in Program::both() {
+        let file = scratch("reload-acl").join("users.acl");
+        let open = "user default on nopass ~* &* +@all\n";
+        replace(&file, &format!("{open}user ann on >one ~a* +@all\nuser bob on >two ~* +@all\n"));
+        let endpoint = plain();
+        let process = program.start(&endpoint, &["--acl-file", file.to_str().expect("UTF-8")]);
+        let mut admin = endpoint.open();
+        let [mut ann, mut bob] = [("ann", "one"), ("bob", "two")]
+            .map(|(name, password)| login(&endpoint, name, password).expect("they are in the file"));
+        assert!(may(&mut ann, "a") && !may(&mut ann, "b"));
+
+        replace(&file, "user ann on >three ~b* +@all\nsuer nobody\n");
+        let refused = || info(&mut endpoint.open(), "file_reloads_refused") == 1;
+        assert!(wait_for(SOON, refused), "{}", process.output());
+        assert!(may(&mut ann, "a"), "{}: the old rules stay", program.name);
+
+        replace(&file, &format!("{open}user ann on >three ~b* +@all\n"));
+        assert!(wait_for(SOON, || may(&mut ann, "b")), "{}", process.output());
+        assert!(!may(&mut ann, "a"));
+        assert!(bob.closes(), "{}: who is gone is disconnected", program.name);
+        assert!(login(&endpoint, "ann", "one").is_none() && login(&endpoint, "ann", "three").is_some());
+
+        // What is saved from here is no news: what was changed since stays.
+        assert!(admin.run("ACL SETUSER carl on nopass").is_ok() && admin.run("ACL SAVE").is_ok());
+        assert!(admin.run("ACL SETUSER dora on nopass").is_ok());
+        pause(Duration::from_millis(700));
+        let before = info(&mut admin, "file_reloads");
+        process.signal(Signal::Hangup);
+        assert!(wait_for(SOON, || info(&mut admin, "file_reloads") > before), "{}", process.output());
+        let names = admin.run("ACL USERS").to_string();
+        assert!(names.contains("carl") && names.contains("dora"), "{}: {names}", program.name);
+        assert!(may(&mut ann, "b"), "{}", program.name);
     }
 }
