@@ -70,7 +70,7 @@ fn users_of_a_file_that_changes_go_on_with_its_rules() {
     for program in Program::both() {
         let file = scratch("reload-acl").join("users.acl");
         let open = "user default on nopass ~* &* +@all\n";
-        replace(&file, &format!("{open}user ann on >one ~a* +@all\nuser bob on >two ~* +@all\n"));
+        replace(&file, format!("{open}user ann on >one ~a* +@all\nuser bob on >two ~* +@all\n"));
         let endpoint = plain();
         let process = program.start(&endpoint, &["--acl-file", file.to_str().expect("UTF-8")]);
         let mut admin = endpoint.open();
@@ -83,7 +83,7 @@ fn users_of_a_file_that_changes_go_on_with_its_rules() {
         assert!(wait_for(SOON, refused), "{}", process.output());
         assert!(may(&mut ann, "a"), "{}: the old rules stay", program.name);
 
-        replace(&file, &format!("{open}user ann on >three ~b* +@all\n"));
+        replace(&file, format!("{open}user ann on >three ~b* +@all\n"));
         assert!(wait_for(SOON, || may(&mut ann, "b")), "{}", process.output());
         assert!(!may(&mut ann, "a"));
         assert!(bob.closes(), "{}: who is gone is disconnected", program.name);
