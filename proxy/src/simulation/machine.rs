@@ -170,6 +170,12 @@ impl Core {
             }
             // Nobody else's keys are ours, so nobody is kept out.
             (b"RINGTAIL", b"LOCK") => b":1\r\n".to_vec(),
+            // Now and then as if one were.
+            (b"RINGTAIL", b"TRYLOCK") => match self.rng.borrow_mut().u8(..5) {
+                0 => b"-LOCKED by another\r\n".to_vec(),
+                _ => b":1\r\n".to_vec(),
+            },
+            (b"RINGTAIL", b"UNLOCK") => b"+OK\r\n".to_vec(),
             (b"RINGTAIL", _) => {
                 begun.queue = None;
                 b"+OK\r\n".to_vec()
