@@ -24,7 +24,7 @@ const STALL: Duration = Duration::from_secs(3);
 const LEFT: i64 = 24 << 20;
 
 /// Left out: they end, stop or wait for the server or other clients, or take away the right to speak to it.
-const EXCEPT: [&str; 15] = [
+const EXCEPT: [&str; 17] = [
     "shutdown",
     "debug",
     "debug|sleep",
@@ -40,6 +40,8 @@ const EXCEPT: [&str; 15] = [
     "waitaof",
     "script|kill",
     "function|kill",
+    "ringtail|lock",
+    "ringtail|trylock",
 ];
 
 /// Sent on a connection of their own: how many replies follow is another question.
