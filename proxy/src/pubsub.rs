@@ -124,15 +124,27 @@ async fn subscribe(worker: &Rc<Worker>, session: &Rc<Session>, kind: Kind, names
     let deadline = Instant::now() + worker.timeout();
     let joins: Vec<Join> = names.iter().map(|name| Join::begin(worker, kind, name)).collect();
     for mut join in joins {
-        let known = session.change(|state| state.is_subscribed(kind, &join.name));
-        let outcome = if known { Ok(()) } else { join.confirmed(deadline).await };
-        session.change(|state| match outcome {
-            Ok(()) if known || state.subscription_count() < limits::SUBSCRIPTIONS => {
+        // From before it is confirmed, so that no message is missed that comes right behind that; the client gets it afterwards.
+        let (known, full) = session.change(|state| {
+            let known = state.is_subscribed(kind, &join.name);
+            let full = !known && state.subscription_count() >= limits::SUBSCRIPTIONS;
+            if !known && !full {
+                state.joining = true;
                 state.subscribe(worker, session, kind, &join.name);
-                confirm(worker, state, kind, kind.subscribe(), Some(&join.name));
             }
-            Ok(()) => state.tell(worker, |reply| reply.error(&TOO_MANY)),
-            Err(error) => state.tell(worker, |reply| reply.raw(&error)),
+            (known, full)
+        });
+        let outcome = if known || full { Ok(()) } else { join.confirmed(deadline).await };
+        session.change(|state| {
+            match outcome {
+                Ok(()) if full => state.tell(worker, |reply| reply.error(&TOO_MANY)),
+                Ok(()) => confirm(worker, state, kind, kind.subscribe(), Some(&join.name)),
+                Err(error) => {
+                    state.unsubscribe(worker, kind, &join.name);
+                    state.tell(worker, |reply| reply.raw(&error));
+                }
+            }
+            state.joining = false;
         });
     }
 }

@@ -124,6 +124,8 @@ pub(crate) struct State {
     /// Where it goes on, and where it is, if that is not where it came.
     pub(crate) moving: Option<Home>,
     pub(crate) home: Option<Home>,
+    /// A subscription waits to be confirmed: messages come after that.
+    pub(crate) joining: bool,
     /// The present request has been taken off them.
     pub(crate) paid: bool,
     /// The bytes that are held for it.
@@ -279,6 +281,7 @@ impl State {
             place: None,
             bucket: None,
             vouched: None,
+            joining: false,
             moving: None,
             home: None,
             paid: false,
@@ -418,7 +421,7 @@ impl State {
         loop {
             self.take_messages(worker, limits::MESSAGES);
             self.write_out()?;
-            if !self.client.outbox.is_pending() || self.sequence.is_amid() {
+            if !self.client.outbox.is_pending() || self.sequence.is_amid() || self.joining {
                 return Ok(());
             }
             self.rest(worker);

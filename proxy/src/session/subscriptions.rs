@@ -87,7 +87,7 @@ impl State {
     /// Moves messages behind the answers that are there, while these are shorter than `most`. Never into one: an
     /// answer that is passed through, and of which a part is in `out`, comes to its end first.
     pub(crate) fn take_messages(&mut self, worker: &Worker, most: usize) {
-        if self.client.outbox.is_pending() && !self.sequence.is_amid() {
+        if self.client.outbox.is_pending() && !self.sequence.is_amid() && !self.joining {
             self.need_out(worker);
             let most = most.saturating_add(self.sent);
             self.client.outbox.drain(&mut self.out, most);
