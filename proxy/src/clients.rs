@@ -174,9 +174,9 @@ impl Client {
         self.kill();
     }
 
-    /// Bytes of its requests and answers.
+    /// Bytes of its requests, the queued ones among them, and answers.
     pub(crate) fn held(&self) -> usize {
-        self.unread.load(Relaxed) + self.unsent.load(Relaxed)
+        self.unread.load(Relaxed) + self.unsent.load(Relaxed) + self.queued_bytes.load(Relaxed)
     }
 
     /// Has it give up what is held of it: others wait for the room.

@@ -315,7 +315,10 @@ impl Member {
 
     /// The same, and where the time went.
     pub(crate) async fn ask_timed(&self, db: u8, request: &[&[u8]]) -> Result<Asked, Fault> {
-        self.is_there(db)?;
+        // What ends the script that holds the member up must reach it, though the breaker is open for that.
+        if !ends_scripts(request) {
+            self.is_there(db)?;
+        }
         let begun = Instant::now();
         let links = self.links.as_ref().ok_or_else(|| Fault::Down("no pool".into()))?;
         let mut link = links.get().await.map_err(|error| self.not_connected(error))?;
@@ -417,6 +420,11 @@ impl Member {
         error.clone_into(&mut last);
         new
     }
+}
+
+fn ends_scripts(request: &[&[u8]]) -> bool {
+    matches!(request, [name, sub] if sub.eq_ignore_ascii_case(b"KILL")
+        && (name.eq_ignore_ascii_case(b"SCRIPT") || name.eq_ignore_ascii_case(b"FUNCTION")))
 }
 
 /// None only if deadpool refuses its own defaults.

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use crate::clients::{Client, Unblock};
 use crate::link::{Dialer, Link};
+use crate::pubsub;
 use crate::script;
 use crate::session::Session;
 use crate::tracking;
@@ -93,6 +94,7 @@ pub(crate) async fn answer(worker: &Rc<Worker>, session: &Rc<Session>, question:
         CommandId::Evalsha | CommandId::EvalshaRo if session.is_queueing() => {
             transaction::queue_script(worker, session, question).await
         }
+        CommandId::Publish | CommandId::Spublish => pubsub::publish_behind(worker, question).await,
         _ if question.id.command().pool == PoolRule::Script => script::run(worker, question).await,
         _ if question.id.command().group == Group::Scripting => script::answer(worker, question).await,
         _ if waits(question) => blocking::wait(worker, session, question).await,

@@ -5,12 +5,14 @@
 //!              Hub: who is subscribed, of this worker   a channel lives on the member that owns its name's slot;
 //!              Feed: a worker's link to one member      patterns, and the channels of keys' events, on all of them
 //! a message    Feed -> Hub::deliver -> Session::push    into the outbox, which is written between answers
-//! PUBLISH      publish -> the owner's lane -> Publication, which adds those whom the member counted as one
+//! PUBLISH      publish, or publish_behind while such a subscription waits (Joining)
+//!              -> the owner's lane -> Publication, which adds those whom the member counted as one
 //! ```
 
 mod audience;
 mod feed;
 mod hub;
+mod joining;
 
 #[cfg(test)]
 mod tests;
@@ -19,11 +21,12 @@ use std::rc::Rc;
 
 use ringtail_cluster::slot_of;
 use ringtail_protocol::command::{Command, CommandId};
-use ringtail_protocol::errors::{Error, subscribers_only};
+use ringtail_protocol::errors::{self, Error, subscribers_only};
 use ringtail_protocol::number::parse_i64;
-use ringtail_protocol::reply::Reply;
-use tokio::time::Instant;
+use ringtail_protocol::reply::{Reply, Resp};
+use tokio::time::{Instant, timeout};
 
+use crate::fault;
 use crate::limits;
 use crate::member::Member;
 use crate::pending::Target;
@@ -36,6 +39,7 @@ use crate::worker::Worker;
 pub(crate) use audience::Audience;
 pub(crate) use feed::Feed;
 pub(crate) use hub::{Hub, Join};
+pub(crate) use joining::Joining;
 
 /// What a client can subscribe to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,33 +123,52 @@ pub(crate) async fn run(
     }
 }
 
-/// Asks for all, then waits for one after the other: a confirmation stands for a subscription that is in force.
+/// Asks for all, then waits for one after the other: a confirmation stands for a subscription that is in force. Its messages are kept
+/// from before that, so that none is missed that comes right behind it, and the client gets them afterwards.
 async fn subscribe(worker: &Rc<Worker>, session: &Rc<Session>, kind: Kind, names: &[Vec<u8>]) {
     let deadline = Instant::now() + worker.timeout();
     let joins: Vec<Join> = names.iter().map(|name| Join::begin(worker, kind, name)).collect();
-    for mut join in joins {
-        // From before it is confirmed, so that no message is missed that comes right behind that; the client gets it afterwards.
-        let (known, full) = session.change(|state| {
-            let known = state.is_subscribed(kind, &join.name);
-            let full = !known && state.subscription_count() >= limits::SUBSCRIPTIONS;
-            if !known && !full {
-                state.joining = true;
-                state.subscribe(worker, session, kind, &join.name);
+    let (mut count, places) = session.change(|state| {
+        state.joining = true;
+        let count = state.confirmed_count(kind);
+        (count, joins.iter().map(|join| Place::take(worker, state, session, join)).collect::<Vec<_>>())
+    });
+    for (mut join, place) in joins.into_iter().zip(places) {
+        let outcome = if place == Place::New { join.confirmed(deadline).await } else { Ok(()) };
+        session.change(|state| match (outcome, place) {
+            (Ok(()), Place::Full) => state.tell(worker, |reply| reply.error(&TOO_MANY)),
+            (Ok(()), _) => {
+                count += usize::from(place == Place::New);
+                confirm(worker, state, kind.subscribe(), Some(&join.name), count);
             }
-            (known, full)
-        });
-        let outcome = if known || full { Ok(()) } else { join.confirmed(deadline).await };
-        session.change(|state| {
-            match outcome {
-                Ok(()) if full => state.tell(worker, |reply| reply.error(&TOO_MANY)),
-                Ok(()) => confirm(worker, state, kind, kind.subscribe(), Some(&join.name)),
-                Err(error) => {
-                    state.unsubscribe(worker, kind, &join.name);
-                    state.tell(worker, |reply| reply.raw(&error));
-                }
+            (Err(error), _) => {
+                state.unsubscribe(worker, kind, &join.name);
+                state.tell(worker, |reply| reply.raw(&error));
             }
-            state.joining = false;
         });
+    }
+    session.change(|state| state.joining = false);
+}
+
+/// What a name is to a session that asks for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    New,
+    Known,
+    /// It has as many as it may have.
+    Full,
+}
+
+impl Place {
+    fn take(worker: &Worker, state: &mut State, session: &Rc<Session>, join: &Join) -> Self {
+        if state.is_subscribed(join.kind, &join.name) {
+            return Self::Known;
+        }
+        if state.subscription_count() >= limits::SUBSCRIPTIONS {
+            return Self::Full;
+        }
+        state.subscribe(worker, session, join.kind, &join.name);
+        Self::New
     }
 }
 
@@ -155,18 +178,19 @@ fn unsubscribe(worker: &Worker, state: &mut State, kind: Kind, names: &[Vec<u8>]
         names => names.iter().map(|name| Name::from(&name[..])).collect(),
     };
     if all.is_empty() {
-        return confirm(worker, state, kind, kind.unsubscribe(), None);
+        let count = state.confirmed_count(kind);
+        return confirm(worker, state, kind.unsubscribe(), None, count);
     }
     for name in &all {
         state.unsubscribe(worker, kind, name);
         // What came before the end must not be seen after its confirmation.
         state.take_messages(worker, usize::MAX);
-        confirm(worker, state, kind, kind.unsubscribe(), Some(name));
+        let count = state.confirmed_count(kind);
+        confirm(worker, state, kind.unsubscribe(), Some(name), count);
     }
 }
 
-fn confirm(worker: &Worker, state: &mut State, kind: Kind, word: &[u8], name: Option<&[u8]>) {
-    let count = state.confirmed_count(kind);
+fn confirm(worker: &Worker, state: &mut State, word: &[u8], name: Option<&[u8]>, count: usize) {
     state.tell(worker, |reply| {
         reply.push(3);
         reply.bulk(word);
@@ -192,12 +216,35 @@ impl Publication {
 
     /// The member counts each of our links as one subscriber: those behind it are added.
     pub(crate) fn answer(&self, worker: &Worker, answer: &[u8]) {
-        let count = answer.strip_prefix(b":").and_then(|line| parse_i64(line.strip_suffix(b"\r\n")?));
-        let Some(count) = count else { return self.session.answer(worker, self.ticket, answer) };
-        let all = count + self.member.audience.of_message(self.kind, &self.channel);
-        let mut corrected = Vec::with_capacity(24);
-        Reply::new(&mut corrected, ringtail_protocol::reply::Resp::V2).int(all.max(0));
-        self.session.answer(worker, self.ticket, &corrected);
+        match correct(&self.member, self.kind, &self.channel, answer) {
+            Some(corrected) => self.session.answer(worker, self.ticket, &corrected),
+            None => self.session.answer(worker, self.ticket, answer),
+        }
+    }
+}
+
+/// A member's count of those who got a message, with those behind our links. `None` if it is no count.
+fn correct(member: &Member, kind: Kind, channel: &[u8], answer: &[u8]) -> Option<Vec<u8>> {
+    let count = answer.strip_prefix(b":").and_then(|line| parse_i64(line.strip_suffix(b"\r\n")?))?;
+    let all = count + member.audience.of_message(kind, channel);
+    let mut corrected = Vec::with_capacity(24);
+    Reply::new(&mut corrected, Resp::V2).int(all.max(0));
+    Some(corrected)
+}
+
+const fn published(id: CommandId) -> Kind {
+    if matches!(id, CommandId::Spublish) { Kind::Shard } else { Kind::Channel }
+}
+
+/// PUBLISH and SPUBLISH, behind the subscriptions to the channel that wait to be confirmed.
+pub(crate) async fn publish_behind(worker: &Rc<Worker>, question: &Question) -> Vec<u8> {
+    let (kind, channel) = (published(question.id), &question.words[1]);
+    let _ = timeout(worker.timeout(), worker.shared.joining.settled(kind, channel)).await;
+    let Some(member) = worker.owner(slot_of(channel)) else { return fault::line(errors::INTERNAL.text()) };
+    let words: Vec<&[u8]> = question.words.iter().map(Vec::as_slice).collect();
+    match member.ask(question.db, &words).await {
+        Ok(answer) => correct(&member, kind, channel, &answer).unwrap_or(answer),
+        Err(fault) => member.fault(&fault),
     }
 }
 
@@ -208,7 +255,10 @@ pub(crate) fn publish(
     state: &mut State,
     request: Request<'_>,
 ) -> Result<(), Hold> {
-    let channel = &request.args[1];
+    let (kind, channel) = (published(request.command.id), &request.args[1]);
+    if worker.shared.joining.concerns(kind, channel) {
+        return Err(route::own(state));
+    }
     let Some(lane) = worker.lane_of(slot_of(channel), state.resp, state.lane) else {
         return route::to_slot(worker, session, state, request, slot_of(channel));
     };
@@ -218,7 +268,7 @@ pub(crate) fn publish(
     let publication = Publication {
         session: Rc::clone(session),
         ticket: state.sequence.take(state.muted()),
-        kind: if request.command.id == CommandId::Spublish { Kind::Shard } else { Kind::Channel },
+        kind,
         channel: channel.into(),
         member: Rc::clone(&lane.member),
     };

@@ -17,6 +17,7 @@ mod users;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use close::Passed;
 pub(crate) use keys::{Big, Hot};
 pub(crate) use ledger::{Ledger, Mark};
 pub(crate) use report::percentiles;

@@ -374,7 +374,9 @@ impl State {
     /// Has all know what is held for it.
     fn count_held(&mut self) {
         let (unread, unsent) = (self.unread.len(), self.unsent());
-        self.share.set(unread + unsent);
+        let queued = transaction::queued_bytes(self);
+        self.share.set(unread + unsent + queued);
+        self.client.queued_bytes.store(queued, Relaxed);
         self.client.unread.store(unread, Relaxed);
         self.client.unsent.store(unsent, Relaxed);
     }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::clients::Clients;
 use crate::large::Sizes;
 use crate::member::Sight;
-use crate::pubsub::Audience;
+use crate::pubsub::{Audience, Joining};
 use crate::rates::Rates;
 use crate::script::Scripts;
 use crate::seats::Seats;
@@ -116,6 +116,8 @@ pub(crate) struct Shared {
     pub(crate) by_user: Arc<Seats<Box<[u8]>>>,
     /// Scripts that went through the proxy.
     pub(crate) scripts: Scripts,
+    /// Subscriptions that wait to be confirmed.
+    pub(crate) joining: Joining,
     watcher: Option<Watcher>,
     /// What became of the files that are read again.
     pub(crate) reloads: Arc<ReloadStatus>,
@@ -158,6 +160,7 @@ impl Shared {
             by_addr: Arc::default(),
             by_user: Arc::default(),
             scripts: Scripts::default(),
+            joining: Joining::default(),
             watcher,
             reloads: Arc::default(),
             topologies,

@@ -56,7 +56,13 @@ pub(crate) fn tell(state: &State) {
     let queue = state.transaction.as_ref().and_then(|transaction| transaction.queue.as_ref());
     let client = &state.client;
     client.queued.store(queue.map_or(-1, |queue| queue.commands.len() as i64), Relaxed);
-    client.queued_bytes.store(queue.map_or(0, |queue| queue.bytes.len()), Relaxed);
+}
+
+/// Bytes that are held for the commands that are queued.
+#[inline]
+pub(crate) fn queued_bytes(state: &State) -> usize {
+    let queue = state.transaction.as_ref().and_then(|transaction| transaction.queue.as_ref());
+    queue.map_or(0, |queue| queue.bytes.capacity())
 }
 
 /// Whether commands are queued.

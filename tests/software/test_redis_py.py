@@ -100,9 +100,11 @@ def test_asyncio(url):
                 assert await pipe.get("n").set("done", 1).execute() == ["100", True]
             async with client.pubsub() as listener:
                 await listener.subscribe("c")
-                await client.publish("c", "m")
+                # subscribe() only sends: the subscription is in force from its confirmation on.
                 async for message in listener.listen():
-                    if message["type"] == "message":
+                    if message["type"] == "subscribe":
+                        await client.publish("c", "m")
+                    else:
                         return message["data"]
 
     assert asyncio.run(asyncio.wait_for(work(), 20)) == "m"

@@ -17,6 +17,7 @@ use crate::link::Link;
 use crate::member::Member;
 use crate::own::Held;
 use crate::route::Request;
+use crate::see::Passed;
 use crate::session::{Gone, Session, State};
 use crate::shared::Counters;
 use crate::worker::Worker;
@@ -24,6 +25,7 @@ use crate::worker::Worker;
 /// What is to be passed on.
 struct Work {
     member: Rc<Member>,
+    seen: Passed,
     trace: u32,
     /// The trace of the GET that will have as large an answer as the request is; 0 if there is none.
     next_get: u32,
@@ -49,9 +51,12 @@ pub(crate) async fn pass(worker: &Rc<Worker>, session: &Rc<Session>) -> Result<(
     };
     if let Err(fault) = result {
         let error = work.member.fault(&fault);
+        work.seen.answer_begins(&error);
+        work.seen.answer += error.len();
         session.state().reply(worker, |reply| reply.raw(&error));
     }
     session.state().end_reply();
+    worker.was_passed(session, &work.member, &work.seen);
     Ok(())
 }
 
@@ -75,7 +80,9 @@ impl Work {
         let key = keys(command, &args).next().map(|key| &args[key]);
         let writes_string = command.is_write() && command.group == Group::String;
         let next_get = key.filter(|_| writes_string).map_or(0, |key| Sizes::trace_for(CommandId::Get, key));
-        Some(Self { member: worker.owner(key.map_or(0, slot_of))?, trace, next_get, known, rest })
+        let words = args.iter().take(2).map(<[u8]>::to_vec).collect();
+        let seen = Passed::begin(command.id, words);
+        Some(Self { member: worker.owner(key.map_or(0, slot_of))?, seen, trace, next_get, known, rest })
     }
 
     /// Whether the request itself is large, rather than its answer.
@@ -100,6 +107,8 @@ impl Work {
         mut link: Held,
     ) -> Result<Result<(), Fault>, Gone> {
         link.begin();
+        self.seen.connected = Some(Instant::now());
+        self.seen.network = link.round_trip();
         match self.send(worker, session, Some(&mut link)).await? {
             Ok(()) => self.bring(worker, session, &mut link).await,
             Err(fault) => Ok(Err(fault)),
@@ -131,6 +140,7 @@ impl Work {
                 (link, result) = (None, Err(fault));
             }
             chunk.drain(..length);
+            self.seen.request += length;
             length = 0;
             if self.rest.is_over() {
                 session.state().unread = chunk;
@@ -149,7 +159,7 @@ impl Work {
 
     /// Passes the answer on as it comes. Once its beginning is out, the client can only be closed if the rest does not come.
     async fn bring(
-        &self,
+        &mut self,
         worker: &Worker,
         session: &Session,
         link: &mut Link,
@@ -159,9 +169,13 @@ impl Work {
             let Ok(length) = answer.take(link.unread()) else {
                 return self.failed(session, passed, Fault::Lost(frame::NotAReply.to_string()));
             };
+            if passed == 0 {
+                self.seen.answer_begins(&link.unread()[..length]);
+            }
             session.state().pass_on(worker, &link.unread()[..length], answer.is_over());
             link.drop_unread(length);
             passed += length;
+            self.seen.answer = passed;
             if answer.is_over() {
                 link.end();
                 self.learn(worker, session, passed);

@@ -264,3 +264,27 @@ fn a_member_that_dies_in_the_middle_of_a_large_answer_ends_its_client_and_nobody
         assert!(other.ask("GET x").await.starts_with("-MEMBER"));
     });
 }
+
+#[test]
+fn a_large_request_is_counted_and_in_the_slow_log() {
+    on_a_worker(async {
+        let member = Fake::start(keeping()).await;
+        let proxy = proxy(&[&member]).await;
+        let mut client = proxy.client().await;
+        client.ask("CONFIG SET slowlog-log-slower-than 0").await;
+        let large = value(AT);
+        set(&mut client, "k", &large).await;
+        assert_eq!(client.ask("GET k").await.len(), AT + 10);
+        let told = client.ask("SLOWLOG GET").await;
+        let size = format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${AT}\r\n\r\n").len() + AT;
+        for part in [format!("request_bytes={size} answer_bytes=5 "), format!("answer_bytes={} ", AT + 10)] {
+            assert!(told.contains(&part), "{part}: {told}");
+        }
+        assert!(told.contains("member=a user=default"), "{told}");
+        let counted = client.ask("INFO commandstats").await;
+        assert!(
+            counted.contains("cmdstat_set:calls=1,") && counted.contains("cmdstat_get:calls=1,"),
+            "{counted}"
+        );
+    });
+}

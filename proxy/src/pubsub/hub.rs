@@ -149,9 +149,11 @@ fn want(worker: &Rc<Worker>, kind: Kind, name: &Name) -> usize {
 /// A session that waits until a topic's members have confirmed it. The topic is kept for as long as this lives.
 pub(crate) struct Join {
     worker: Rc<Worker>,
-    kind: Kind,
+    pub(crate) kind: Kind,
     pub(crate) name: Name,
     waits: Vec<(Rc<Member>, Option<oneshot::Receiver<Outcome>>)>,
+    /// All workers know that it waits.
+    told: bool,
 }
 
 impl Join {
@@ -164,8 +166,12 @@ impl Join {
             let receiver = home.feed(worker).confirmation(kind, &name);
             (home, receiver)
         };
-        let waits = homes(worker, kind, &name).into_iter().map(wait).collect();
-        Self { worker: Rc::clone(worker), kind, name, waits }
+        let waits: Vec<_> = homes(worker, kind, &name).into_iter().map(wait).collect();
+        let told = waits.iter().any(|(_, receiver)| receiver.is_some());
+        if told {
+            worker.shared.joining.begin(kind, &name);
+        }
+        Self { worker: Rc::clone(worker), kind, name, waits, told }
     }
 
     /// Waits for the confirmations. Where all members are asked one will do: of one that is down nobody gets messages, and
@@ -194,6 +200,9 @@ impl Join {
 impl Drop for Join {
     fn drop(&mut self) {
         self.worker.hub.change(self.kind, &self.name, |topic| topic.joining -= 1);
+        if self.told {
+            self.worker.shared.joining.end(self.kind, &self.name);
+        }
     }
 }
 

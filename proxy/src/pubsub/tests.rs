@@ -294,3 +294,21 @@ fn who_takes_no_messages_is_closed_and_the_others_get_all() {
         assert!(sent > 4 && cut() == 1, "{sent} messages");
     });
 }
+
+#[test]
+fn what_is_published_while_a_subscription_waits_reaches_it() {
+    on_a_worker(async {
+        let pool = pool(2, TIMEOUT).await;
+        let mut publisher = pool.proxy.client().await;
+        for name in &pool.channels {
+            let mut subscriber = pool.proxy.client().await;
+            // The link to the member is still to be opened; who publishes does not wait for the confirmation.
+            subscriber.send(&[&format!("SUBSCRIBE {name} other")]).await;
+            until(|| pool.proxy.worker.shared.joining.concerns(super::Kind::Channel, name.as_bytes())).await;
+            assert_eq!(publisher.ask(&format!("PUBLISH {name} hi")).await, ":1\r\n");
+            assert_eq!(subscriber.answer().await, confirmed("subscribe", name, 1));
+            assert_eq!(subscriber.answer().await, confirmed("subscribe", "other", 2));
+            assert_eq!(subscriber.answer().await, array(&["message", name, "hi"]));
+        }
+    });
+}

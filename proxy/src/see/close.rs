@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::sent::Request;
 use super::{Ledger, Mark};
 use crate::clients::Client;
+use crate::member::Member;
 use crate::own;
 use crate::pending::Target;
 use crate::session::Session;
@@ -38,6 +39,33 @@ impl fmt::Display for Where<'_> {
         let network = network.map_or(0, |time| time.as_micros() as u32).min(*away);
         write!(f, "# member={member} user={user} request_bytes={request} answer_bytes={answer} ")?;
         write!(f, "proxy_usec={proxy} network_usec={network} member_usec={}", away - network)
+    }
+}
+
+/// What is known of a request that is passed through as it comes.
+pub(crate) struct Passed {
+    pub(crate) command: CommandId,
+    /// Its name and its key, if it has one.
+    pub(crate) words: Vec<Vec<u8>>,
+    pub(crate) begun: Instant,
+    /// When there was a connection for it.
+    pub(crate) connected: Option<Instant>,
+    pub(crate) network: Option<Duration>,
+    /// Bytes of the request and of its answer.
+    pub(crate) request: usize,
+    pub(crate) answer: usize,
+    error: Option<Vec<u8>>,
+}
+
+impl Passed {
+    pub(crate) fn begin(command: CommandId, words: Vec<Vec<u8>>) -> Self {
+        let begun = Instant::now();
+        Self { command, words, begun, connected: None, network: None, request: 0, answer: 0, error: None }
+    }
+
+    /// The beginning of its answer came.
+    pub(crate) fn answer_begins(&mut self, answer: &[u8]) {
+        self.error = answer.strip_prefix(b"-").map(<[u8]>::to_vec);
     }
 }
 
@@ -136,6 +164,34 @@ impl Worker {
             let member = owner.as_ref().map_or("", |owner| &owner.name);
             let whence = Where { member, user, sizes, proxy: 0, away: micros, network: None };
             self.was_slow(question.id.command(), &session.client(), micros, &words, &whence);
+        }
+    }
+
+    /// A request was passed through as it came.
+    pub(crate) fn was_passed(&self, session: &Session, member: &Member, passed: &Passed) {
+        if !self.eyes.is_on() {
+            return;
+        }
+        let (micros, user) = (passed.begun.elapsed().as_micros() as u32, session.seen_as());
+        let mark = Mark::new(self.turn.micros(), passed.command, user);
+        self.count(mark, micros, 1, None);
+        if let Some(error) = &passed.error {
+            self.count_failed(mark, error);
+        }
+        let is_slow = micros >= self.shared.seen.attention();
+        self.shared.seen.slow[self.eyes.worker].add(u64::from(is_slow));
+        if is_slow && self.eyes.may_tell(self.turn.micros()) {
+            let away = passed.connected.map_or(0, |connected| connected.elapsed().as_micros() as u32);
+            let whence = Where {
+                member: &member.name,
+                user: self.shared.seen.users.name(user),
+                sizes: (passed.request, passed.answer),
+                proxy: micros.saturating_sub(away),
+                away: away.min(micros),
+                network: passed.network,
+            };
+            let words: Vec<&[u8]> = passed.words.iter().map(Vec::as_slice).collect();
+            self.was_slow(passed.command.command(), &session.client(), micros, &words, &whence);
         }
     }
 

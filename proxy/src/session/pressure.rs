@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::State;
 use crate::limits;
 use crate::shared::Counters;
+use crate::transaction;
 use crate::worker::Worker;
 
 const IN_THE_WAY: Error = Error::fixed(
@@ -81,10 +82,11 @@ impl State {
         }
     }
 
-    /// Gives up what is held of it, because all others wait for the room: a request that is not complete, or answers that it does not take.
+    /// Gives up what is held of it, because all others wait for the room: a request that is not complete, a
+    /// transaction that is queued, or answers that it does not take.
     #[cold]
     pub(super) fn make_way(&mut self, worker: &Worker) {
-        match self.unread.len() >= self.unsent() {
+        match self.unread.len() + transaction::queued_bytes(self) >= self.unsent() {
             true => self.refuse_unread(worker, &IN_THE_WAY),
             false => self.cut(worker, "--max-in-flight"),
         }
@@ -93,10 +95,10 @@ impl State {
     #[cold]
     fn refuse_unread(&mut self, worker: &Worker, error: &Error) {
         static REFUSALS: RateLimited = RateLimited::new();
-        let (peer, bytes) = (self.client.peer, self.unread.len());
+        let (peer, bytes) = (self.client.peer, self.unread.len() + transaction::queued_bytes(self));
         Counters::add(&worker.counters.in_flight_refused, 1);
         REFUSALS.log(|suppressed| tracing::warn!(%peer, bytes, suppressed, "a request is refused: {error}"));
-        (self.unread, self.hold) = (Vec::new(), None);
+        (self.unread, self.hold, self.transaction) = (Vec::new(), None, None);
         self.reply(worker, |reply: &mut Reply<'_>| reply.error(error));
         self.closing = true;
         self.count_held();

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use ringtail_cluster::slot_of;
+use ringtail_net::units::ByteSize;
 use ringtail_protocol::command::{CommandId, Join, PoolRule, keys};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::number::parse_i64;
@@ -83,13 +84,10 @@ impl Queue {
             self.write(worker, request, place);
         }
         self.commands.push(Queued { place, bytes: begin..self.bytes.len(), db: self.db });
-        if self.bytes.len() > limits::QUEUED || self.commands.len() > limits::QUEUED_COMMANDS {
+        let most = limits::QUEUED.min(worker.shared.settings.live.longest_request());
+        if self.bytes.len() > most || self.commands.len() > limits::QUEUED_COMMANDS {
             self.bytes = Vec::new();
-            return Err(Error::new(format!(
-                "ERR the transaction holds more than {} MiB or {} commands: give it up with DISCARD",
-                limits::QUEUED >> 20,
-                limits::QUEUED_COMMANDS
-            )));
+            return Err(too_long(most));
         }
         Ok(())
     }
@@ -172,6 +170,14 @@ impl Queue {
         self.db = db.ok_or(errors::DB_OUT_OF_RANGE)?;
         Ok(Place::Select)
     }
+}
+
+#[cold]
+fn too_long(most: usize) -> Error {
+    let (most, commands) = (ByteSize(most as u64), limits::QUEUED_COMMANDS);
+    Error::new(format!(
+        "ERR the transaction holds more than {most} or {commands} commands: give it up with DISCARD"
+    ))
 }
 
 /// Whether its keys say where it belongs. A command that may have keys and has none may run anywhere.

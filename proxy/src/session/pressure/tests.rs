@@ -70,6 +70,35 @@ fn requests_wait_at_the_bound_for_all_until_who_holds_most_makes_way() {
     });
 }
 
+#[test]
+fn what_multi_has_queued_is_held_too() {
+    on_a_worker(async {
+        let (proxy, _member) = proxy(echoing()).await;
+        let set = format!("SET k {}", "v".repeat(1000));
+        live(&proxy).client_in_flight.store(10_000, Relaxed);
+        let mut client = proxy.client().await;
+        assert_eq!(client.ask("MULTI").await, "+OK\r\n");
+        for _ in 0..9 {
+            assert_eq!(client.ask(&set).await, "+QUEUED\r\n");
+        }
+        let answer = client.ask(&set).await;
+        assert!(answer.starts_with("-ERR the transaction holds more than 10000 or "), "{answer}");
+        assert!(client.ask("EXEC").await.starts_with("-EXECABORT"));
+
+        live(&proxy).client_in_flight.store(0, Relaxed);
+        live(&proxy).in_flight.most.store(1 << 20, Relaxed);
+        assert_eq!(client.ask("MULTI").await, "+OK\r\n");
+        let large = format!("SET k {}", "v".repeat(200_000));
+        let mut answer = client.ask(&large).await;
+        while answer == "+QUEUED\r\n" {
+            answer = client.ask(&large).await;
+        }
+        assert!(answer.starts_with("-ERR the proxy holds as much as it may (--max-in-flight)"), "{answer}");
+        client.task.await.unwrap();
+        assert_eq!(proxy.client().await.ask("GET a").await, "$1\r\na\r\n", "the room is there again");
+    });
+}
+
 /// A member that answers GET with so many bytes.
 fn long(len: usize) -> Answering {
     let value = bulk(&vec![b'v'; len]);
