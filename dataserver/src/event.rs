@@ -52,6 +52,12 @@ bitflags! {
 /// Beside the bits of [`Class`]: clients are to be told of all changes (CLIENT TRACKING BCAST).
 pub const BROADCAST: u32 = 1 << 31;
 
+/// Beside the bits of [`Class`]: changes are logged.
+pub const LOGGED: u32 = 1 << 30;
+
+/// What stands beside the bits of [`Class`] and [`Channels`].
+pub const FLAGS: u32 = BROADCAST | LOGGED;
+
 /// Something that happened to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {

@@ -39,7 +39,7 @@ impl Sweep {
             let (mut slots, mut after) = (store.lock(self.group), After::default());
             let more = slots.expire(now, AT_ONCE, |entry| garbage.push(entry));
             for entry in &garbage {
-                store.tell_gone(&mut slots, self.group, entry, event::EXPIRED, &mut after);
+                store.tell_gone(&mut slots, self.group, entry, (event::EXPIRED, now), &mut after);
             }
             let due = slots.due_hash(now);
             drop(slots);

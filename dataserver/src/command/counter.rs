@@ -46,7 +46,7 @@ fn add(c: &mut Call<'_, '_>, by: i64) -> Done {
 }
 
 fn put_new(c: &mut Call<'_, '_>, value: &[u8]) {
-    let expiry = c.server.settings.default_expiry(c.view.now);
+    let expiry = c.default_expiry();
     c.view.set_bytes(&c.keys[0], value, expiry);
 }
 

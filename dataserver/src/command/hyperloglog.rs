@@ -77,7 +77,7 @@ fn put(c: &mut Call<'_, '_>, sketch: Vec<u8>) {
     let key = &c.keys[0];
     let expiry = match c.view.peek(key) {
         Some(entry) => entry.expiry(),
-        None => c.server.settings.default_expiry(c.view.now),
+        None => c.default_expiry(),
     };
     c.view.set_bytes_owned(key, sketch, expiry);
     if let Some(entry) = c.view.peek(key) {

@@ -10,6 +10,7 @@ mod connection;
 mod counter;
 mod debug;
 mod dump;
+mod effects;
 mod expire;
 mod generic;
 mod geo;
@@ -108,10 +109,15 @@ impl<'a, 's> Call<'a, 's> {
         Self { view, keys, args, reply, session, server, command, mode: Mode::Direct, still_waits: false }
     }
 
+    /// When a new key expires for which nobody said so. A log says it of each.
+    fn default_expiry(&self) -> Option<u64> {
+        if self.view.replays { None } else { self.server.settings.default_expiry(self.view.now) }
+    }
+
     /// The collection under one of the keys, made when the key is missing, with the lifetime that new keys have.
     #[inline]
     fn made<T: Kind>(&mut self, key: usize) -> Result<&mut T, Error> {
-        let expiry = self.server.settings.default_expiry(self.view.now);
+        let expiry = self.default_expiry();
         self.view.object_or_insert(&self.keys[key], expiry)
     }
 
@@ -122,7 +128,7 @@ impl<'a, 's> Call<'a, 's> {
             self.view.delete(key);
             return;
         };
-        let expiry = self.server.settings.default_expiry(self.view.now);
+        let expiry = self.default_expiry();
         self.view.put(key, value.into_object(), expiry);
         self.view.changed(key, event);
     }
@@ -186,9 +192,19 @@ pub fn touches_all(command: &Command) -> bool {
 /// How a command ends; an error takes back what it has replied so far.
 pub type Done = Result<(), Error>;
 
-/// Runs a command whose number of arguments is right.
+/// Runs a command whose number of arguments is right, and notes for the log what it did.
 #[inline]
 pub fn run(call: &mut Call<'_, '_>) -> Done {
+    let done = run_on_strings(call);
+    if call.view.effects().is_some() {
+        effects::settle(call);
+    }
+    done
+}
+
+/// Commands on strings.
+#[inline]
+fn run_on_strings(call: &mut Call<'_, '_>) -> Done {
     match call.command.executes() {
         CommandId::Get => string::get(call),
         CommandId::Set => set::set(call),

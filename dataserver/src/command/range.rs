@@ -16,7 +16,7 @@ pub(super) fn append(c: &mut Call<'_, '_>) -> Done {
     let value = &args[2];
     let length = match c.view.write(&c.keys[0]) {
         None => {
-            let expiry = c.server.settings.default_expiry(c.view.now);
+            let expiry = c.default_expiry();
             c.view.set_bytes(&c.keys[0], value, expiry);
             value.len()
         }
@@ -73,7 +73,7 @@ pub(super) fn edit<T>(
 ) -> Result<T, Error> {
     let key = &c.keys[0];
     if c.view.write(key).is_none() {
-        let expiry = c.server.settings.default_expiry(c.view.now);
+        let expiry = c.default_expiry();
         c.view.set_bytes(key, b"", expiry);
     }
     let entry = c.view.peek(key).ok_or(errors::WRONG_TYPE)?;

@@ -68,7 +68,7 @@ fn set_with_options(c: &mut Call<'_, '_>) -> Done {
     if !refused {
         let expiry = match (options.lifetime, there) {
             (Lifetime::Keep, Some(kept)) => kept,
-            _ => until.or_else(|| c.server.settings.default_expiry(c.view.now)),
+            _ => until.or_else(|| c.default_expiry()),
         };
         c.view.set_bytes(&c.keys[0], &c.args[2], expiry);
         c.changed(0, event::SET);

@@ -76,7 +76,7 @@ fn put_pairs(c: &mut Call<'_, '_>) -> Done {
 /// Sets key `i` to the argument at `value`, with the server's default lifetime.
 #[inline]
 pub(super) fn put(c: &mut Call<'_, '_>, i: usize, value: usize) {
-    let expiry = c.server.settings.default_expiry(c.view.now);
+    let expiry = c.default_expiry();
     c.view.set_bytes(&c.keys[i], &c.args[value], expiry);
     c.changed(i, event::SET);
 }

@@ -243,7 +243,7 @@ impl Call<'_, '_> {
     pub(super) fn store_sorted_set(&mut self, key: &Key<'_>, set: SortedSet, event: event::Event) {
         let len = set.len();
         if len > 0 {
-            let expiry = self.server.settings.default_expiry(self.view.now);
+            let expiry = self.default_expiry();
             self.view.put(key, Object::SortedSet(set), expiry);
             self.view.changed(key, event);
         } else {

@@ -281,6 +281,11 @@ impl Clients {
         client
     }
 
+    /// A client that is nobody's connection, and that nobody sees: what a log says is run as by it.
+    pub fn nobody(&self, address: SocketAddr) -> Arc<Client> {
+        Arc::new(Client::new(0, address, address, 0, Arc::clone(&self.limits)))
+    }
+
     /// Takes a client off, with what waits for it.
     pub fn remove(&self, id: u64) {
         if let Some(client) = self.all().remove(&id) {

@@ -195,7 +195,7 @@ impl Evictor {
             let mut slots = store.lock(group);
             let taken = slots.remove_by(best.slot, best.hash, |e| policy.mark(e) == Some(best.mark));
             let Some(entry) = taken else { continue };
-            store.tell_gone(&mut slots, group, &entry, event::EVICTED, &mut self.after);
+            store.tell_gone(&mut slots, group, &entry, (event::EVICTED, now), &mut self.after);
             if policy == Policy::VolatileTtl {
                 // The next one of its group may be better than all others that are known.
                 self.look_at_expiring(store, &slots, group, slots.first_expiring(), now);

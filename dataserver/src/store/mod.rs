@@ -20,7 +20,9 @@ pub mod table;
 pub mod tracked;
 pub mod view;
 
-use crate::event::{BROADCAST, Class, Event};
+use crate::event::{BROADCAST, Class, Event, FLAGS, LOGGED};
+use crate::log::effects::Effects;
+use crate::log::intake::Intake;
 use crate::sync::MutexGuard;
 use crate::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use after::After;
@@ -71,6 +73,8 @@ pub struct Store {
     pub events: events::Events,
     /// How much clients have copies of.
     pub tracked: tracked::Counts,
+    /// What changed, on its way to the log.
+    pub intake: Intake,
 }
 
 impl Store {
@@ -84,6 +88,7 @@ impl Store {
             published: AtomicU32::new(0),
             events: events::Events::default(),
             tracked: tracked::Counts::default(),
+            intake: Intake::default(),
         }
     }
 
@@ -136,7 +141,21 @@ impl Store {
 impl Store {
     /// Changes which classes of events are published.
     pub fn set_published(&self, classes: Class) {
-        let _ = self.published.fetch_update(Relaxed, Relaxed, |old| Some(old & BROADCAST | classes.bits()));
+        let _ = self.published.fetch_update(Relaxed, Relaxed, |old| Some(old & FLAGS | classes.bits()));
+    }
+
+    /// Whether every change is logged.
+    pub fn is_logged(&self) -> bool {
+        self.published.load(Relaxed) & LOGGED != 0
+    }
+
+    /// Says whether every change is logged, from now on.
+    pub fn set_logged(&self, on: bool) {
+        if on {
+            self.published.fetch_or(LOGGED, Relaxed);
+        } else {
+            self.published.fetch_and(!LOGGED, Relaxed);
+        }
     }
 
     /// Whether clients are to be told of every change.
@@ -163,10 +182,22 @@ impl Store {
         awaited
     }
 
-    /// Tells of an entry that was taken out of a group, which is locked still, though no client asked for it.
-    pub fn tell_gone(&self, slots: &mut Slots, group: usize, entry: &Entry, event: Event, after: &mut After) {
+    /// Tells of an entry that was taken out of a group, which is locked still, though no client asked for it, at the time `now`.
+    pub fn tell_gone(
+        &self,
+        slots: &mut Slots,
+        group: usize,
+        entry: &Entry,
+        (event, now): (Event, u64),
+        after: &mut After,
+    ) {
         self.tell_interested(slots, entry.db(), entry.key(), 0);
         let published = self.published.load(Relaxed);
+        if published & LOGGED != 0 {
+            let mut effects = Effects::take();
+            effects.add(now, entry.db(), [&b"DEL"[..], entry.key()].into_iter());
+            effects.commit(&self.intake);
+        }
         if published & BROADCAST != 0 {
             after.changed.insert(entry.key().into());
         }

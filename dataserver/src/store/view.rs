@@ -11,6 +11,8 @@ use super::tracked::Tracker;
 use super::{GROUPS, Key, Store};
 use crate::counters::Counters;
 use crate::event::{self, Event};
+use crate::log::effects::{self, Effects};
+use crate::log::settle;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::{MutexGuard, yield_now};
 use crate::value::{Kind, Object};
@@ -56,6 +58,10 @@ pub struct View<'s> {
     pub client: u64,
     /// What is to be done once the locks are given up; most commands leave nothing.
     after: Option<Box<After>>,
+    /// What was changed, for the log; committed before the locks are given up.
+    effects: Option<Box<Effects>>,
+    /// Time stands still: nothing expires, and nothing is logged, since what is done comes from a log.
+    pub replays: bool,
 }
 
 /// How long who has some groups waits for another one: longer than any but a long script keeps it.
@@ -103,7 +109,7 @@ impl<'s> View<'s> {
             [key] => Held::One(key.group(), store.lock(key.group())),
             _ => Self::lock_many(store, keys),
         };
-        Self { store, held, counters, now, db, touch, client: 0, after: None }
+        Self { store, held, counters, now, db, touch, client: 0, after: None, effects: None, replays: false }
     }
 
     fn lock_many(store: &'s Store, keys: &[Key<'_>]) -> Held<'s> {
@@ -131,7 +137,7 @@ impl<'s> View<'s> {
     /// Where the key's entry stands; what has expired is removed first.
     #[inline]
     fn place(&mut self, key: &Key<'_>) -> Option<Place> {
-        let (db, now) = (self.db, self.now);
+        let (db, now) = (self.db, self.clock());
         match self.slots(key.group()).look_up(key, db, now) {
             Found::Live(place) => Some(place),
             Found::Missing => None,
@@ -143,13 +149,26 @@ impl<'s> View<'s> {
         }
     }
 
+    /// The time by which keys expire.
+    #[inline]
+    fn clock(&self) -> u64 {
+        if self.replays { 0 } else { self.now }
+    }
+
     #[cold]
     fn expire(&mut self, key: &Key<'_>) {
         self.counters.expired.add(1);
         if let Some(entry) = self.remove(key) {
             self.discard(entry);
         }
-        self.changed(key, event::EXPIRED);
+        self.gone(key, event::EXPIRED);
+    }
+
+    /// A key is gone by itself, before the command that found out does anything.
+    fn gone(&mut self, key: &Key<'_>, event: Event) {
+        self.effect(key, &[b"DEL", key.bytes]);
+        self.changed(key, event);
+        self.cover(key);
     }
 
     /// Removes or hides the fields whose time is over of a hash, and removes the hash with its last one. Whether it is still
@@ -159,13 +178,16 @@ impl<'s> View<'s> {
         let now = self.now;
         let (removed, left) = self.slots(key.group()).expire_fields(key, place, now, most);
         if removed > 0 {
+            let time = now.to_string();
+            self.effect(key, &[effects::EXPIRE_FIELDS, key.bytes, time.as_bytes()]);
             self.changed(key, event::HEXPIRED);
+            self.cover(key);
         }
         if !left {
             if let Some(entry) = self.remove(key) {
                 self.discard(entry);
             }
-            self.changed(key, event::DEL);
+            self.gone(key, event::DEL);
         }
         left
     }
@@ -176,6 +198,15 @@ impl<'s> View<'s> {
         if let Found::Due(place) = self.slots(key.group()).look_up(key, db, now) {
             self.expire_fields(key, place, FIELDS_AT_ONCE);
         }
+    }
+
+    /// Removes all fields of a hash whose time was over at a time, as a log says.
+    pub fn expire_fields_until(&mut self, key: &Key<'_>, time: u64) {
+        let own = std::mem::replace(&mut self.now, time);
+        if let Some(place) = self.place(key) {
+            self.expire_fields(key, place, usize::MAX);
+        }
+        self.now = own;
     }
 
     /// Has a hash looked at when its next field expires: to be called after a field was given a time.
@@ -196,9 +227,75 @@ impl<'s> View<'s> {
     /// The same for a change that is no event.
     #[inline]
     pub fn touched(&mut self, key: &Key<'_>) {
-        let broadcast = self.store.published.load(Relaxed) & event::BROADCAST != 0;
-        if self.slots(key.group()).has_interest() || broadcast {
+        let published = self.store.published.load(Relaxed);
+        if published & event::LOGGED != 0 && !self.replays {
+            self.effects.get_or_insert_with(Effects::take).change(self.db, key.bytes);
+        }
+        if self.slots(key.group()).has_interest() || published & event::BROADCAST != 0 {
             self.tell(key);
+        }
+    }
+
+    /// Whether what is changed is to be logged.
+    #[inline]
+    pub fn is_logged(&self) -> bool {
+        self.store.published.load(Relaxed) & event::LOGGED != 0 && !self.replays
+    }
+
+    /// Logs what a command did, in words that depend on nothing but the key's value: no effect is made of the change then.
+    pub fn effect(&mut self, key: &Key<'_>, args: &[&[u8]]) {
+        if self.is_logged() {
+            debug_assert!(self.has_group(key.group()), "the lock orders effects");
+            let (now, db) = (self.now, self.db);
+            self.effects.get_or_insert_with(Effects::take).add(now, db, args.iter().copied());
+        }
+    }
+
+    /// The same for what is about no key, under the locks of all groups.
+    pub fn effect_on_all(&mut self, args: &[&[u8]]) {
+        if self.is_logged() {
+            let (now, db) = (self.now, self.db);
+            self.effects.get_or_insert_with(Effects::take).add(now, db, args.iter().copied());
+        }
+    }
+
+    /// The key's change, so far, has its effect.
+    pub fn cover(&mut self, key: &Key<'_>) {
+        let db = self.db;
+        if let Some(effects) = &mut self.effects {
+            effects.covered(db, key.bytes);
+        }
+    }
+
+    /// What is to be logged, if anything changed.
+    #[inline]
+    pub fn effects(&mut self) -> Option<&mut Effects> {
+        self.effects.as_deref_mut()
+    }
+
+    /// Takes it, to be logged together with what comes: the slots are held until then.
+    pub fn take_effects(&mut self) -> Option<Box<Effects>> {
+        settle::by_state(self);
+        self.effects.take()
+    }
+
+    /// Goes on with what was taken.
+    pub fn put_effects(&mut self, effects: Option<Box<Effects>>) {
+        self.effects = effects;
+    }
+
+    /// Logs what was done: the last moment is before the locks are given up.
+    #[inline]
+    fn commit(&mut self) {
+        if self.effects.is_some() {
+            self.commit_effects();
+        }
+    }
+
+    fn commit_effects(&mut self) {
+        settle::by_state(self);
+        if let Some(effects) = self.effects.take() {
+            effects.commit(&self.store.intake);
         }
     }
 
@@ -511,7 +608,7 @@ impl<'s> View<'s> {
             }
             Held::None => return None,
         };
-        let Found::Live(place) = slots.look_up(key, self.db, self.now) else { return None };
+        let Found::Live(place) = slots.look_up(key, self.db, self.clock()) else { return None };
         match slots.at(key, place).map(Entry::value) {
             Some(Value::Object(object)) => T::of(object),
             _ => None,
@@ -613,6 +710,7 @@ impl<'s> View<'s> {
 
     /// Gives the locks up: for what takes long and needs the store no more.
     pub fn unlock(&mut self) {
+        self.commit();
         self.held = Held::None;
     }
 
@@ -681,5 +779,12 @@ impl<'s> View<'s> {
             },
             _ => visit(&mut self.store.lock(group)),
         }
+    }
+}
+
+impl Drop for View<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.commit();
     }
 }

@@ -59,7 +59,7 @@ pub(in super::super) fn operation(c: &mut Call<'_, '_>) -> Done {
     if result.is_empty() {
         c.view.delete(to);
     } else {
-        let expiry = c.server.settings.default_expiry(c.view.now);
+        let expiry = c.default_expiry();
         c.view.set_bytes_owned(to, result, expiry);
         c.view.changed(to, event::SET);
     }

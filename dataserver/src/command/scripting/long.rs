@@ -3,6 +3,7 @@
 use super::caller::ScriptCaller;
 use super::{PAUSE, Progress, leave_database};
 use crate::command::{Call, Done};
+use crate::log::effects::Effects;
 use crate::script::{Flag, Pause, State, Vm, pool};
 use crate::session::{ReplyMode, Wait};
 use crate::store::Key;
@@ -29,6 +30,8 @@ pub struct Long {
     pub(crate) now: u64,
     /// Groups that have a hold of it.
     held: Vec<usize>,
+    /// What it did so far, for the log: all of it is one piece.
+    effects: Option<Box<Effects>>,
     /// Keys for which somebody is to be served at its end.
     awaited: Vec<(u8, Box<[u8]>)>,
     /// Its reply is not to be sent.
@@ -61,6 +64,7 @@ pub(super) fn pause(c: &mut Call<'_, '_>, vm: Box<Vm>, progress: Progress, why: 
         request: Arc::new(OwnedRequest::new(c.args.iter())),
         now: c.view.now,
         held: Vec::new(),
+        effects: None,
         awaited: Vec::new(),
         muted: c.session.reply_mode != ReplyMode::On,
         next: None,
@@ -81,6 +85,7 @@ pub(crate) fn go_on(c: &mut Call<'_, '_>, mut long: Box<Long>) -> Option<Ended> 
         c.session.wait = Wait::Script(long);
         return None;
     }
+    c.view.put_effects(long.effects.take());
     let mut vm = long.vm.take()?;
     if let Some(permit) = &long.progress.permit {
         permit.go_on();
@@ -133,6 +138,7 @@ impl Long {
         if self.progress.waits_unlocked {
             return self.release_holds(c);
         }
+        self.effects = c.view.take_effects();
         let flag = self.progress.flag.as_ref();
         let since = flag.map_or_else(Instant::now, |flag| flag.since);
         let is_function = flag.is_some_and(|flag| flag.is_function);

@@ -1,0 +1,20 @@
+//! The log: one ordered sequence of what changed.
+//!
+//! ```text
+//! View::changed      store/view      notes the keys that a command changed, under their locks
+//! effects::settle    effects         makes effects of them: canonical commands on one key each
+//! View::drop         log/effects     one group of all effects, before the locks are given up
+//! Intake::commit     log/intake      a ticket that orders it among all, and into the thread's own lane
+//! Merge::collect     log/merge       lanes into one stream of bytes, whose positions are the log's offsets
+//!
+//! a file, a replica  log/apply       runs the effects of each group again, on keys that never expire by themselves
+//! ```
+//!
+//! With no reader nothing of this happens: it is one bit of a word that every change reads anyway.
+
+pub mod apply;
+pub mod effects;
+pub mod intake;
+pub mod merge;
+pub mod record;
+pub mod settle;
