@@ -6,6 +6,8 @@
 mod waiting;
 
 use crate::execute::{Executor, OUTPUT_HIGH};
+use crate::log::intake::Intake;
+use crate::log::waiting::Need;
 use crate::server::{Server, unix_millis};
 use crate::session::{Session, Wait};
 use ringtail_net::Stream;
@@ -79,6 +81,17 @@ pub struct Connection {
     waker: Option<Waker>,
     /// Ends the waiting of the session's command, or its being kept back.
     timer: Option<Pin<Box<Sleep>>>,
+    /// The output is kept back until what it acknowledges is safe.
+    gate: Option<Gate>,
+}
+
+/// What replies wait for.
+#[derive(Clone, Copy)]
+struct Gate {
+    /// All that was committed before this ticket ...
+    ticket: u64,
+    /// ... is to be there.
+    need: Need,
 }
 
 impl Connection {
@@ -94,6 +107,7 @@ impl Connection {
             sent: 0,
             waker: None,
             timer: None,
+            gate: None,
         }
     }
 
@@ -108,7 +122,7 @@ impl Connection {
             if self.session.closing && !self.has_output() {
                 return self.stream.shutdown().await;
             }
-            let alive = match poll_fn(|cx| self.poll_turn(cx)).await {
+            let alive = match poll_fn(|cx| self.poll_turn(server, cx)).await {
                 Turn::End => return,
                 Turn::Leave => {
                     self.session.closing = true;
@@ -132,12 +146,15 @@ impl Connection {
         }
     }
 
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+    fn poll_turn(&mut self, server: &Server, cx: &mut Context<'_>) -> Poll<Turn> {
         self.note_waker(cx.waker());
-        let client = &self.session.client;
-        if client.is_killed() {
+        if self.session.client.is_killed() {
             return Poll::Ready(Turn::End);
         }
+        if self.gate.is_some() && self.is_kept_back(server) {
+            return Poll::Pending;
+        }
+        let client = &self.session.client;
         let io = if self.has_output() {
             self.stream.poll_write_ready(cx).map_ok(|()| Turn::Write)
         } else if !matches!(self.session.wait, Wait::No) {
@@ -160,6 +177,39 @@ impl Connection {
             return Poll::Ready(Turn::Leave);
         }
         io.map(|turn| turn.unwrap_or(Turn::End))
+    }
+
+    /// Whether what the output acknowledges is not safe yet.
+    #[cold]
+    fn is_kept_back(&mut self, server: &Server) -> bool {
+        let Some(Gate { ticket, need }) = self.gate else { return false };
+        if server.log.wait(ticket, need, &self.session.client) {
+            return true;
+        }
+        self.gate = None;
+        if let Some(error) = server.log.failure(ticket, need) {
+            // What was acknowledged by these replies may be lost: none of them goes out.
+            (self.output, self.sent) = (Vec::new(), 0);
+            Reply::new(&mut self.output, self.session.resp).error(&error);
+            self.session.closing = true;
+        }
+        false
+    }
+
+    /// Keeps this turn's output back if it acknowledges what was committed since `before`, and that is to be safe first.
+    #[inline]
+    fn guard(&mut self, server: &Server, before: u64, output: &mut Vec<u8>) {
+        let ticket = Intake::last_of_thread();
+        if ticket != before && !output.is_empty() {
+            self.keep_back(server, ticket, output);
+        }
+    }
+
+    #[cold]
+    fn keep_back(&mut self, server: &Server, ticket: u64, output: &mut Vec<u8>) {
+        let Some(need) = server.log.need().filter(|need| !server.log.reached.is_at(ticket, *need)) else { return };
+        self.gate = Some(Gate { ticket, need });
+        self.output.append(output);
     }
 
     /// Whether nothing was begun that is not finished, and no request has come that was not read.
@@ -199,6 +249,7 @@ impl Connection {
 
     /// One read, all its requests, one write.
     fn run(&mut self, server: &Server, worker: usize, scratch: &mut Scratch) -> io::Result<()> {
+        let before = Intake::last_of_thread();
         let own = !self.input.is_empty();
         let mut input = std::mem::take(if own { &mut self.input } else { &mut scratch.input });
         let read = if self.backlog { Ok(0) } else { self.read(&mut input) };
@@ -216,6 +267,7 @@ impl Connection {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
             _ => {}
         }
+        self.guard(server, before, &mut scratch.output);
         self.send(server, worker, &mut scratch.output)
     }
 

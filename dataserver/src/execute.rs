@@ -219,6 +219,9 @@ impl Executor {
         if !session.gates.is_empty() {
             may_run(&self.server, session, command, &args, now)?;
         }
+        if self.server.log.stance.is_restricted() {
+            self.server.log.stance.check(command)?;
+        }
         if command.flags.contains(Flags::DENYOOM) {
             self.make_room(now)?;
         }

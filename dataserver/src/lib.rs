@@ -2,6 +2,7 @@
 //! [`start`] → [`worker`] → [`connection`] → [`execute`] → [`command`] → [`store`].
 
 pub mod access;
+pub mod backup;
 pub mod blocking;
 pub mod command;
 pub mod connection;
@@ -26,6 +27,7 @@ mod secrets;
 pub mod server;
 pub mod session;
 pub mod settings;
+pub mod stance;
 pub mod start;
 pub mod store;
 pub mod sweep;

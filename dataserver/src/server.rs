@@ -2,6 +2,7 @@
 
 use crate::counters::{Counter, Counters};
 use crate::hub::Hub;
+use crate::log::service::Log;
 use crate::monitor::Monitors;
 use crate::pause::Pause;
 use crate::rates::Rates;
@@ -40,6 +41,8 @@ pub fn unix_micros() -> u64 {
 pub struct Server {
     /// All keys.
     pub store: Arc<Store>,
+    /// What changes there are.
+    pub log: Arc<Log>,
     /// What CONFIG SET changes.
     pub settings: Settings,
     /// Who may do what.
@@ -96,6 +99,7 @@ impl Server {
         let startup_memory = store.memory.used();
         let mut random = fastrand::Rng::new();
         let server = Arc::new(Self {
+            log: Log::new(Arc::clone(&store)),
             store,
             settings: Settings::default(),
             access: Access::default(),

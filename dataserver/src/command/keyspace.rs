@@ -31,6 +31,7 @@ fn flush(c: &mut Call<'_, '_>, db: Option<u8>) -> Done {
     let here = frees_here(c)?;
     let (store, hasher) = (c.view.store(), c.view.hasher());
     let mut dropped = Vec::with_capacity(GROUPS);
+    lock_if_observed(c);
     c.view.each_group(|_, slots| {
         slots.all_change(db, hasher);
         dropped.extend(slots.clear(db, hasher));
@@ -45,6 +46,14 @@ fn flush(c: &mut Call<'_, '_>, db: Option<u8>) -> Done {
     c.view.serve_all_later(db);
     c.reply.ok();
     Ok(())
+}
+
+/// Who logs or walks sees one moment at which all keys are gone.
+fn lock_if_observed(c: &mut Call<'_, '_>) {
+    if c.view.store().is_observed() {
+        c.view.lock_all();
+        c.view.store().walks.void();
+    }
 }
 
 /// Tells clients that have copies of keys to forget them all, whatever their databases.
@@ -72,6 +81,7 @@ pub(super) fn swap_db(c: &mut Call<'_, '_>) -> Done {
     if a != b {
         let hasher = c.view.hasher();
         c.view.lock_all();
+        c.view.store().walks.void();
         c.view.each_group(|_, slots| {
             slots.all_change(Some(a), hasher);
             slots.all_change(Some(b), hasher);

@@ -1,6 +1,7 @@
 //! A connection whose last command waits for a key, or whose next one is kept back.
 
 use super::{Connection, READ, Scratch, Turn};
+use crate::log::intake::Intake;
 use crate::server::{Server, unix_millis};
 use crate::session::{ReplyMode, Wait};
 use std::cell::RefCell;
@@ -105,6 +106,10 @@ impl Connection {
         self.session.end_skip();
         scratch.executor.unblock(&mut self.session);
         self.timer = None;
+        // Another thread has committed what the reply is about.
+        if !scratch.output.is_empty() {
+            self.keep_back(server, server.store.intake.end(), &mut scratch.output);
+        }
         self.send(server, worker, &mut scratch.output)
     }
 
@@ -119,7 +124,9 @@ impl Connection {
         self.timer = None;
         let mut turn = scratch.borrow_mut();
         let turn = &mut *turn;
+        let before = Intake::last_of_thread();
         turn.executor.go_on(&mut self.session, &mut turn.output);
+        self.guard(server, before, &mut turn.output);
         self.send(server, worker, &mut turn.output)
     }
 

@@ -1,7 +1,7 @@
 //! Does again what a log says.
 
 use super::effects::EXPIRE_FIELDS;
-use super::record::{Damaged, Group};
+use super::record::Group;
 use crate::command::{self, Call};
 use crate::server::Server;
 use crate::session::Session;
@@ -17,22 +17,13 @@ use std::sync::Arc;
 /// Why a group can't be applied.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// It is not a group of effects.
-    Damaged,
     /// An effect is no command of this version, or was not done; what it is.
     Effect(String),
-}
-
-impl From<Damaged> for Refused {
-    fn from(_: Damaged) -> Self {
-        Self::Damaged
-    }
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Damaged => f.write_str("a group of effects is damaged"),
             Self::Effect(what) => write!(f, "an effect can't be done: {what}"),
         }
     }
@@ -85,8 +76,8 @@ impl Applier {
     pub fn apply(&mut self, group: &Group<'_>) -> Result<(), Refused> {
         let mut effects = Vec::new();
         for effect in group.effects() {
-            let (db, args) = effect?;
-            effects.push(Known::of(db, &args)?);
+            let args: Vec<&[u8]> = effect.args().collect();
+            effects.push(Known::of(effect.db, &args)?);
         }
         let server = Arc::clone(&self.server);
         let names: Vec<Vec<u8>> = effects.iter().flat_map(Self::names).collect();
@@ -113,8 +104,8 @@ impl Applier {
         let args = effect.request.args();
         view.db = effect.db;
         let Some(command) = effect.command else {
-            let time =
-                parse_i64(&args[2]).and_then(|time| u64::try_from(time).ok()).ok_or(Refused::Damaged)?;
+            let time = parse_i64(&args[2]).and_then(|time| u64::try_from(time).ok());
+            let time = time.ok_or_else(|| Refused::Effect(shown(&args.iter().collect::<Vec<_>>())))?;
             let key = view.key(&args[1]);
             view.expire_fields_until(&key, time);
             return Ok(());
@@ -141,6 +132,7 @@ mod tests {
     use super::*;
     use crate::command::testing::Harness;
     use crate::log::merge::Merge;
+    use crate::log::record::next_group;
 
     /// A server whose changes are logged, and one that does what the log says.
     struct Pair {
@@ -165,10 +157,9 @@ mod tests {
             let (mut stream, mut at, mut told) = (Vec::new(), 0, Vec::new());
             self.merge.collect(&self.first.server.store.intake, &mut stream);
             while at < stream.len() {
-                let (group, length) = Group::read(&stream[at..]).unwrap();
+                let (group, length) = next_group(&stream[at..]).unwrap().unwrap();
                 for effect in group.effects() {
-                    let (_, args) = effect.unwrap();
-                    let words: Vec<_> = args.iter().map(|arg| arg.escape_ascii().to_string()).collect();
+                    let words: Vec<_> = effect.args().map(|arg| arg.escape_ascii().to_string()).collect();
                     told.push(words.join(" "));
                 }
                 self.applier.apply(&group).unwrap();

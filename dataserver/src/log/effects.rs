@@ -42,7 +42,7 @@ impl Effects {
         if self.group.is_empty() {
             record::begin(&mut self.group, time);
         }
-        record::effect(&mut self.group, db, args);
+        record::add(&mut self.group, db, args);
     }
 
     /// Notes that a key was changed.
@@ -97,8 +97,11 @@ impl Effects {
     /// Gives the group, if it has an effect, to the log.
     pub fn commit(mut self: Box<Self>, intake: &Intake) {
         if !self.group.is_empty() {
-            record::finish(&mut self.group, 0);
-            intake.commit(&self.group);
+            match record::finish(&mut self.group, 0) {
+                Ok(_) => intake.commit(&self.group),
+                // Nothing of this size was ever replicated or logged; what is lost is said.
+                Err(error) => tracing::error!("what a command did is not in the log: {error}"),
+            }
         }
         self.group.clear();
         self.group.shrink_to(KEPT);

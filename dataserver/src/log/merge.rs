@@ -14,7 +14,8 @@ impl Taken {
     /// The next group and its ticket.
     fn head(&self) -> Option<(u64, &[u8])> {
         let (ticket, rest) = self.bytes[self.at..].split_first_chunk::<TICKET>()?;
-        let length = record::length(rest)?;
+        // It was made by this process.
+        let length = record::claimed(rest, record::GROUP_MOST).ok()??;
         Some((u64::from_le_bytes(*ticket), rest.get(..length)?))
     }
 }
@@ -77,7 +78,7 @@ impl Merge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::record::Group;
+    use crate::log::record::next_group;
     use std::sync::Arc;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -101,8 +102,8 @@ mod tests {
                             *value += 1;
                             group.clear();
                             record::begin(&mut group, *value);
-                            record::effect(&mut group, 0, [&b"INCR"[..]].into_iter());
-                            record::finish(&mut group, 0);
+                            record::add(&mut group, 0, [&b"INCR"[..]].into_iter());
+                            record::finish(&mut group, 0).unwrap();
                             intake.commit(&group);
                         }
                     })
@@ -122,7 +123,7 @@ mod tests {
         });
         let (mut at, mut times) = (0, Vec::new());
         while at < stream.len() {
-            let (group, length) = Group::read(&stream[at..]).unwrap();
+            let (group, length) = next_group(&stream[at..]).unwrap().unwrap();
             times.push(group.time);
             at += length;
         }

@@ -13,8 +13,13 @@
 //! With no reader nothing of this happens: it is one bit of a word that every change reads anyway.
 
 pub mod apply;
+pub mod backlog;
 pub mod effects;
+pub mod files;
 pub mod intake;
+pub mod keeper;
 pub mod merge;
 pub mod record;
+pub mod service;
 pub mod settle;
+pub mod waiting;

@@ -57,6 +57,11 @@ impl Running {
         self.all().retain(|other| !Arc::ptr_eq(other, flag));
     }
 
+    /// Whether one has changed something that is not logged yet.
+    pub(crate) fn any_wrote(&self) -> bool {
+        self.all().iter().any(|flag| flag.wrote.load(Relaxed))
+    }
+
     /// The one that has run for longest.
     pub(crate) fn longest(&self) -> Option<Arc<Flag>> {
         self.all().first().cloned()

@@ -19,8 +19,9 @@ pub mod memory;
 pub mod table;
 pub mod tracked;
 pub mod view;
+pub mod walks;
 
-use crate::event::{BROADCAST, Class, Event, FLAGS, LOGGED};
+use crate::event::{BROADCAST, Class, Event, FLAGS, LOGGED, WALKED};
 use crate::log::effects::Effects;
 use crate::log::intake::Intake;
 use crate::sync::MutexGuard;
@@ -75,6 +76,8 @@ pub struct Store {
     pub tracked: tracked::Counts,
     /// What changed, on its way to the log.
     pub intake: Intake,
+    /// Who walks over all keys.
+    pub walks: walks::Walks,
 }
 
 impl Store {
@@ -89,6 +92,7 @@ impl Store {
             events: events::Events::default(),
             tracked: tracked::Counts::default(),
             intake: Intake::default(),
+            walks: walks::Walks::default(),
         }
     }
 
@@ -149,6 +153,11 @@ impl Store {
         self.published.load(Relaxed) & LOGGED != 0
     }
 
+    /// Whether anybody has to see a change of all keys as one.
+    pub fn is_observed(&self) -> bool {
+        self.published.load(Relaxed) & (LOGGED | WALKED) != 0
+    }
+
     /// Says whether every change is logged, from now on.
     pub fn set_logged(&self, on: bool) {
         if on {
@@ -193,6 +202,9 @@ impl Store {
     ) {
         self.tell_interested(slots, entry.db(), entry.key(), 0);
         let published = self.published.load(Relaxed);
+        if published & WALKED != 0 {
+            self.walks.note(entry.db(), &self.key(entry.key()));
+        }
         if published & LOGGED != 0 {
             let mut effects = Effects::take();
             effects.add(now, entry.db(), [&b"DEL"[..], entry.key()].into_iter());

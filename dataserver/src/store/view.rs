@@ -228,6 +228,9 @@ impl<'s> View<'s> {
     #[inline]
     pub fn touched(&mut self, key: &Key<'_>) {
         let published = self.store.published.load(Relaxed);
+        if published & event::WALKED != 0 {
+            self.store.walks.note(self.db, key);
+        }
         if published & event::LOGGED != 0 && !self.replays {
             self.effects.get_or_insert_with(Effects::take).change(self.db, key.bytes);
         }

@@ -115,6 +115,7 @@ impl ScriptCaller<'_, '_, '_> {
         if self.progress.read_only && command.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE)) {
             return Err(Error::fixed("ERR Write commands are not allowed from read-only scripts."));
         }
+        self.call.server.log.stance.check_write(command)?;
         if self.progress.full && !self.progress.wrote && command.flags.contains(Flags::DENYOOM) {
             return Err(errors::OUT_OF_MEMORY);
         }

@@ -4,6 +4,7 @@ use super::super::arguments::is;
 use super::script::check_flush;
 use crate::command::{Call, Done};
 use crate::rdb::{Refusal, dump_libraries, restore_libraries};
+use crate::server::Server;
 use crate::script::{Library, LibrarySet, library, library_name, pool};
 use ringtail_protocol::errors::Error;
 use ringtail_protocol::glob;
@@ -49,6 +50,17 @@ fn run(c: &Call<'_, '_>, code: &[u8]) -> Result<Arc<Library>, Error> {
     let new = library(&mut vm, &c.server.scripts, code);
     pool::give(vm);
     new.map(Arc::new)
+}
+
+/// Adds a library, or puts it in the place of one of its name, as a backup has it.
+///
+/// # Errors
+/// It is none, or a function of another one has the same name.
+pub(crate) fn add_library(server: &Server, code: &[u8]) -> Result<(), Error> {
+    let mut vm = pool::take()?;
+    let new = library(&mut vm, &server.scripts, code);
+    pool::give(vm);
+    add(&mut server.scripts.libraries.write(), Arc::new(new?))
 }
 
 fn add(all: &mut LibrarySet, library: Arc<Library>) -> Result<(), Error> {

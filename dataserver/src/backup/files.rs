@@ -1,0 +1,237 @@
+//! Backup files: where they are, and who writes one now.
+
+use super::save::{Progress, Saved, save_again};
+use crate::blocking::Waiter;
+use crate::server::{Server, unix_millis};
+use ringtail_protocol::errors::Error;
+use ringtail_protocol::reply::{Reply, Resp};
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Bytes that are written to the file at once.
+const WRITE: usize = 1 << 20;
+
+const RUNNING: Error = Error::fixed("ERR Background save already in progress");
+const NO_PLACE: Error =
+    Error::fixed("ERR this server has no place for backups: start it with --backup FILE, or with --dir");
+const NO_NAME: Error =
+    Error::fixed("ERR a backup's name is one of the directory of --backup (or --dir): letters, digits, '.', '-' and '_', not a path");
+
+/// What was told at start.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// The file that is loaded at start and written again and again.
+    pub file: Option<PathBuf>,
+    /// Where other backups go.
+    pub dir: Option<PathBuf>,
+    /// Older ones that are kept, as `FILE.1` and so on.
+    pub keep: usize,
+}
+
+/// What became of the last one.
+#[derive(Clone, Debug, Default)]
+pub struct Last {
+    /// When it was finished, in seconds since 1970; 0 = never.
+    pub time: u64,
+    /// Why it failed, if it did.
+    pub failure: Option<String>,
+    /// How long it took.
+    pub took: Duration,
+    /// Bytes of the file, and keys in it.
+    pub bytes: u64,
+    /// Records.
+    pub records: u64,
+}
+
+/// Backups of one server.
+#[derive(Debug, Default)]
+pub struct Backups {
+    place: OnceLock<Place>,
+    running: AtomicBool,
+    /// How far the one that runs has come.
+    pub progress: Progress,
+    /// When that began, in milliseconds since 1970.
+    pub began: AtomicU64,
+    last: Mutex<Last>,
+}
+
+/// That one runs, until this is dropped.
+struct Turn<'b>(&'b Backups);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.running.store(false, Relaxed);
+    }
+}
+
+impl Backups {
+    /// Says where they go; once, at start.
+    pub fn set_place(&self, place: Place) {
+        let _ = self.place.set(place);
+    }
+
+    /// The file that is written without being named.
+    pub fn file(&self) -> Option<&Path> {
+        self.place.get()?.file.as_deref()
+    }
+
+    /// Whether one is being written.
+    pub fn is_running(&self) -> bool {
+        self.running.load(Relaxed)
+    }
+
+    /// What became of the last one.
+    pub fn last(&self) -> Last {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The file for a name that a client has said, or the usual one.
+    ///
+    /// # Errors
+    /// There is no place for it, or the name is more than a name.
+    pub fn path(&self, name: Option<&[u8]>) -> Result<PathBuf, Error> {
+        let place = self.place.get().ok_or(NO_PLACE)?;
+        let Some(name) = name else {
+            let usual = || place.dir.as_ref().map(|dir| dir.join("backup.rtb"));
+            return place.file.clone().or_else(usual).ok_or(NO_PLACE);
+        };
+        let plain = |b: &u8| b.is_ascii_alphanumeric() || b".-_".contains(b);
+        let name = std::str::from_utf8(name).ok().filter(|name| !name.starts_with('.') && !name.is_empty());
+        let name = name.filter(|name| name.bytes().all(|b| plain(&b)) && name.len() < 200).ok_or(NO_NAME)?;
+        let beside = || place.file.as_deref().map(|file| file.parent().unwrap_or(Path::new("")).to_owned());
+        Ok(place.dir.clone().or_else(beside).ok_or(NO_PLACE)?.join(name))
+    }
+
+    fn begin(&self) -> Result<Turn<'_>, Error> {
+        if self.running.swap(true, Relaxed) {
+            return Err(RUNNING);
+        }
+        self.progress.slots.store(0, Relaxed);
+        self.progress.bytes.store(0, Relaxed);
+        self.began.store(unix_millis(), Relaxed);
+        Ok(Turn(self))
+    }
+}
+
+/// Writes a backup on a thread of its own, and lets who waits for it know.
+///
+/// # Errors
+/// One is being written already, or the system has no thread for it.
+pub fn save_behind(server: &Arc<Server>, path: PathBuf, waiter: Option<Arc<Waiter>>) -> Result<(), Error> {
+    let turn = server.backups.begin()?;
+    // The thread takes the turn over.
+    std::mem::forget(turn);
+    let own = Arc::clone(server);
+    let spawned = std::thread::Builder::new().name("backup".to_owned()).spawn(move || {
+        let _turn = Turn(&own.backups);
+        let saved = save_now(&own, &path);
+        drop(_turn);
+        if let Some(waiter) = waiter
+            && waiter.claim()
+        {
+            let mut reply = Vec::new();
+            match saved {
+                Ok(_) => Reply::new(&mut reply, Resp::V2).ok(),
+                Err(error) => Reply::new(&mut reply, Resp::V2).error(&Error::new(format!("ERR no backup: {error}"))),
+            }
+            let _ = waiter.finish(reply);
+        }
+    });
+    if let Err(error) = spawned {
+        server.backups.running.store(false, Relaxed);
+        return Err(Error::new(format!("ERR no thread for it: {error}")));
+    }
+    Ok(())
+}
+
+/// Writes a backup here and now, once no other is being written.
+///
+/// # Errors
+/// Why it could not be.
+pub fn save_here(server: &Server, path: &Path) -> io::Result<Saved> {
+    let _turn = loop {
+        match server.backups.begin() {
+            Ok(turn) => break turn,
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    };
+    save_now(server, path)
+}
+
+fn save_now(server: &Server, path: &Path) -> io::Result<Saved> {
+    let (begun, keep) = (Instant::now(), server.backups.place.get().map_or(0, |place| place.keep));
+    let saved = write(server, path, keep);
+    let took = begun.elapsed();
+    let mut last = server.backups.last.lock().unwrap_or_else(PoisonError::into_inner);
+    match &saved {
+        Ok(saved) => {
+            let (bytes, records) = (saved.written.bytes, saved.written.records);
+            tracing::info!(path = %path.display(), bytes, records, "backup written in {} ms", took.as_millis());
+            *last = Last { time: unix_millis() / 1000, failure: None, took, bytes, records };
+        }
+        Err(error) => {
+            tracing::error!(path = %path.display(), "no backup: {error}");
+            last.failure = Some(error.to_string());
+            last.took = took;
+        }
+    }
+    saved
+}
+
+/// To a temporary file, which then takes the name: whoever reads the name finds a whole backup, the old one or the new.
+fn write(server: &Server, path: &Path, keep: usize) -> io::Result<Saved> {
+    let temporary = with(path, ".part");
+    let written = save_again(server, || create(&temporary), &server.backups.progress)
+        .map_err(|failed| match failed {
+            super::save::Failed::Io(error) => error,
+            failed => io::Error::other(failed.to_string()),
+        })
+        .and_then(|(out, saved)| {
+            let file = out.into_inner().map_err(|error| error.into_error())?;
+            file.sync_all()?;
+            rotate(path, keep)?;
+            fs::rename(&temporary, path)?;
+            File::open(path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()?;
+            Ok(saved)
+        });
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn create(path: &Path) -> io::Result<BufWriter<File>> {
+    // What clients stored is nobody else's business.
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    Ok(BufWriter::with_capacity(WRITE, file))
+}
+
+fn with(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Gives older backups their next names. The newest keeps its own until another has it.
+fn rotate(path: &Path, keep: usize) -> io::Result<()> {
+    if keep == 0 || !path.exists() {
+        return Ok(());
+    }
+    let named = |n: usize| with(path, &format!(".{n}"));
+    for n in (1..keep).rev() {
+        if named(n).exists() {
+            fs::rename(named(n), named(n + 1))?;
+        }
+    }
+    let first = named(1);
+    if first.exists() {
+        fs::remove_file(&first)?;
+    }
+    fs::hard_link(path, first)
+}

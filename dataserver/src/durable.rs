@@ -1,0 +1,221 @@
+//! What a server has on disk: loaded at its start, written while it runs.
+
+use crate::backup::files::{self, Place};
+use crate::backup::load::{self, How};
+use crate::backup::save::Progress;
+use crate::log::apply::Applier;
+use crate::log::files::{Files, History, Options as FileOptions, RealDisk, Recovery};
+use crate::log::keeper::{Keeper, Policy, Running};
+use crate::log::service::new_history;
+use crate::server::{Server, unix_millis};
+use ringtail_net::Problem;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// What of it was told at start.
+#[derive(Clone, Debug, Default)]
+pub struct Durability {
+    /// The directory of the log.
+    pub dir: Option<PathBuf>,
+    /// When what was written is brought to disk.
+    pub policy: Policy,
+    /// What is damaged is left out.
+    pub recover: bool,
+    /// Where backups go.
+    pub place: Place,
+    /// How often one is written.
+    pub interval: Option<Duration>,
+}
+
+/// All that runs for it.
+pub struct Durable {
+    server: Arc<Server>,
+    place: Place,
+    keeper: Arc<Mutex<Option<Running>>>,
+    loader: JoinHandle<()>,
+    failed: Arc<AtomicBool>,
+    stopping: Arc<AtomicBool>,
+    timer: Option<JoinHandle<()>>,
+}
+
+/// Begins to load what there is, and then to write. Until it is loaded the server says LOADING.
+///
+/// # Errors
+/// What is there can't be opened, or is another server's.
+pub fn begin(server: &Arc<Server>, told: Durability) -> Result<Durable, Problem> {
+    server.backups.set_place(told.place.clone());
+    let recovery = match (&told.dir, told.policy) {
+        (None, _) | (_, Policy::Off) => None,
+        (Some(dir), _) => Some(open(dir, told.recover)?),
+    };
+    server.log.stance.set_loading(true);
+    let (keeper, failed, stopping) = <(Arc<Mutex<_>>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
+    let timer = told.interval.and_then(|interval| every(server, interval, &stopping));
+    let place = told.place.clone();
+    let (own, running, lost) = (Arc::clone(server), Arc::clone(&keeper), Arc::clone(&failed));
+    let loader = std::thread::Builder::new().name("load".to_owned()).spawn(move || {
+        match restore(&own, &told, recovery) {
+            Ok(keeper) => {
+                *running.lock().unwrap_or_else(PoisonError::into_inner) = keeper;
+                own.log.stance.set_loading(false);
+            }
+            Err(problem) => {
+                tracing::error!("{problem}");
+                lost.store(true, Relaxed);
+                own.shutdown.trigger();
+            }
+        }
+    });
+    let loader = loader.map_err(|error| {
+        Problem::new(format!("no thread to load with ({error})"), "see the system's limits on threads")
+    })?;
+    Ok(Durable { server: Arc::clone(server), place, keeper, loader, failed, stopping, timer })
+}
+
+fn open(dir: &Path, recover: bool) -> Result<Recovery<RealDisk>, Problem> {
+    let history = History::new(&new_history()).ok_or_else(|| Problem::new("no history", "report this"))?;
+    let options = FileOptions { recover, ..FileOptions::new(history) };
+    Files::open(RealDisk, dir, &options)
+        .map_err(|error| Problem::new(format!("--dir: {error}"), "name another directory, or mend this one"))
+}
+
+fn restore(
+    server: &Arc<Server>,
+    told: &Durability,
+    recovery: Option<Recovery<RealDisk>>,
+) -> Result<Option<Running>, String> {
+    let Some(recovery) = recovery else {
+        if let Some(file) = &told.place.file {
+            load_backup(server, file, told.recover)?;
+        }
+        return Ok(None);
+    };
+    let is_new = recovery.base().is_none();
+    let (files, groups) = replay(server, recovery, told.recover)?;
+    if is_new && groups == 0 {
+        if let Some(file) = &told.place.file {
+            // What is loaded here is not in the log: it becomes its base.
+            load_backup(server, file, told.recover)?;
+        }
+    }
+    server.log.write_to(files, told.policy == Policy::Always);
+    let running = Keeper::start(&server.log, told.policy).map_err(|error| error.to_string())?;
+    if is_new && server.store.len() > 0 {
+        crate::log::compact::compact(server).map_err(|error| error.to_string())?;
+    }
+    Ok(Some(running))
+}
+
+fn threads(server: &Server) -> usize {
+    server.counters.len()
+}
+
+fn load_backup(server: &Server, file: &Path, recover: bool) -> Result<(), String> {
+    let input = match File::open(file) {
+        Ok(input) => input,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            tracing::info!(path = %file.display(), "there is no backup yet");
+            return Ok(());
+        }
+        Err(error) => return Err(format!("--backup {}: {error}", file.display())),
+    };
+    let (begun, how) = (Instant::now(), How { recover, without_expired: true, threads: threads(server) });
+    let loaded = load::load(server, input, how, &server.loading).map_err(|error| {
+        format!("--backup {}: {error}; --recover loads what can be read", file.display())
+    })?;
+    let (keys, expired, damaged) = (loaded.keys, loaded.expired, loaded.damage.len());
+    tracing::info!(path = %file.display(), keys, expired, damaged, "backup loaded in {} ms", begun.elapsed().as_millis());
+    Ok(())
+}
+
+/// Loads the base and does again what the log says.
+fn replay(
+    server: &Arc<Server>,
+    mut recovery: Recovery<RealDisk>,
+    recover: bool,
+) -> Result<(Files<RealDisk>, u64), String> {
+    let begun = Instant::now();
+    let base = recovery.base().map(|(path, offset)| (path.to_owned(), offset));
+    if let Some((path, offset)) = base {
+        let input = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let how = How { recover, without_expired: false, threads: threads(server) };
+        let loaded = load::load(server, input, how, &server.loading)
+            .map_err(|error| format!("{}: {error}; --recover loads what can be read", path.display()))?;
+        if loaded.offset != offset && loaded.damage.is_empty() {
+            return Err(format!("{} is of offset {} and not of {offset}", path.display(), loaded.offset));
+        }
+    }
+    let (mut applier, mut groups) = (Applier::new(Arc::clone(server), 0), 0_u64);
+    while let Some(chunk) = recovery.next_chunk().map_err(|error| error.to_string())? {
+        server.loading.bytes.fetch_add(chunk.bytes.len() as u64, Relaxed);
+        for group in chunk.groups() {
+            groups += 1;
+            if let Err(refused) = applier.apply(&group) {
+                if !recover {
+                    return Err(format!("the log at offset {}: {refused}", chunk.offset));
+                }
+                tracing::error!(offset = chunk.offset, "left out: {refused}");
+            }
+        }
+        server.store.memory.publish();
+    }
+    let (files, found) = recovery.finish().map_err(|error| error.to_string())?;
+    if let Some(torn) = &found.torn {
+        tracing::warn!(
+            file = torn.file, offset = torn.offset, bytes = torn.bytes,
+            "the end of the log was not written whole when the server ended: cut off"
+        );
+    }
+    found.lost.iter().for_each(|lost| tracing::error!("lost: {lost}"));
+    let (keys, offset) = (server.store.len(), found.end);
+    tracing::info!(keys, groups, offset, "log loaded in {} ms", begun.elapsed().as_millis());
+    Ok((files, groups))
+}
+
+/// Writes a backup again and again.
+fn every(server: &Arc<Server>, interval: Duration, stopping: &Arc<AtomicBool>) -> Option<JoinHandle<()>> {
+    let (server, stopping) = (Arc::clone(server), Arc::clone(stopping));
+    let timer = std::thread::Builder::new().name("backups".to_owned()).spawn(move || {
+        let mut last = Instant::now();
+        while !stopping.load(Relaxed) {
+            std::thread::park_timeout(interval.saturating_sub(last.elapsed()));
+            if last.elapsed() < interval || stopping.load(Relaxed) || server.log.stance.is_loading() {
+                continue;
+            }
+            last = Instant::now();
+            if let Ok(path) = server.backups.path(None) {
+                let _ = files::save_behind(&server, path, None);
+            }
+        }
+    });
+    timer.inspect_err(|error| tracing::error!("no thread for --backup-interval: {error}")).ok()
+}
+
+impl Durable {
+    /// Ends all of it, once no client is served any more; whether all went well.
+    pub fn stop(self) -> bool {
+        self.stopping.store(true, Relaxed);
+        if let Some(timer) = self.timer {
+            timer.thread().unpark();
+            let _ = timer.join();
+        }
+        let _ = self.loader.join();
+        let mut well = !self.failed.load(Relaxed);
+        if let (Some(file), true) = (&self.place.file, well) {
+            well &= files::save_here(&self.server, file).is_ok();
+        }
+        if let Some(keeper) = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            keeper.stop();
+        }
+        well
+    }
+}
+
+/// Milliseconds since 1970, for what is written.
+pub fn now() -> u64 {
+    unix_millis()
+}

@@ -1,0 +1,80 @@
+//! Makes the log shorter: the state at one offset takes the place of all that led there.
+
+use crate::backup::save::{Failed, Progress, save_again};
+use crate::server::Server;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Bytes of the log below which nothing is done.
+pub const LEAST: u64 = 64 << 20;
+
+/// Who compacts, and when.
+#[derive(Debug, Default)]
+pub struct Compaction {
+    running: AtomicBool,
+    /// Bytes of the last base.
+    base: AtomicU64,
+    /// The log may grow by so many percent of the base; 0 = for ever.
+    pub growth: AtomicU64,
+}
+
+impl Compaction {
+    /// Whether it is time, with a log of so many bytes since its base.
+    pub fn is_due(&self, bytes: u64) -> bool {
+        let (base, growth) = (self.base.load(Relaxed), self.growth.load(Relaxed));
+        growth > 0 && bytes >= LEAST.max(base / 100 * growth) && !self.running.load(Relaxed)
+    }
+}
+
+/// Begins to compact on a thread of its own, unless somebody does. Whether it began.
+pub fn compact_behind(server: &Arc<Server>) -> bool {
+    if server.compaction.running.swap(true, Relaxed) {
+        return false;
+    }
+    let own = Arc::clone(server);
+    let spawned = std::thread::Builder::new().name("compact".to_owned()).spawn(move || {
+        if let Err(error) = compact(&own) {
+            tracing::error!("the log could not be made shorter: {error}");
+        }
+        own.compaction.running.store(false, Relaxed);
+    });
+    if spawned.is_err() {
+        server.compaction.running.store(false, Relaxed);
+    }
+    spawned.is_ok()
+}
+
+/// Writes the state, and has it take the place of the log before it.
+///
+/// # Errors
+/// It can't be written.
+pub fn compact(server: &Server) -> io::Result<()> {
+    let begun = Instant::now();
+    let draft = server.log.files().as_ref().map(|files| files.draft());
+    let Some(draft) = draft else { return Ok(()) };
+    let saved = save_again(server, || create(&draft), &Progress::default());
+    let (out, saved) = saved.map_err(|failed| match failed {
+        Failed::Io(error) => error,
+        failed => io::Error::other(failed.to_string()),
+    })?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    // The state may be later than what the thread has written: that has to be in the files first.
+    server.log.flush_until(saved.offset)?;
+    if let Some(files) = &mut *server.log.files() {
+        files.install_base(&draft, saved.offset).map_err(|failure| io::Error::other(failure.to_string()))?;
+    }
+    server.compaction.base.store(saved.written.bytes, Relaxed);
+    let (bytes, offset) = (saved.written.bytes, saved.offset);
+    tracing::info!(bytes, offset, "the log was made shorter in {} ms", begun.elapsed().as_millis());
+    Ok(())
+}
+
+fn create(path: &Path) -> io::Result<BufWriter<File>> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    Ok(BufWriter::with_capacity(1 << 20, file))
+}

@@ -1,0 +1,228 @@
+//! The log of one server: who collects what was committed, and where it goes.
+
+use super::backlog::{Backlog, TooOld};
+use super::files::{Files, RealDisk};
+use super::intake::Intake;
+use super::merge::Merge;
+use super::waiting::{Marks, Need, Reached, Waiters};
+use crate::session::Client;
+use crate::session::wake::Turn;
+use crate::stance::Stance;
+use crate::store::Store;
+use ringtail_protocol::errors::Error;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+/// Bytes of the log that are kept for replicas unless told otherwise.
+pub const DEFAULT_BACKLOG: usize = 64 << 20;
+
+/// Who wants the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Readers {
+    /// It is written to files.
+    files: bool,
+    /// Replicas follow it, or have and may come back.
+    replicas: bool,
+}
+
+/// What is behind one lock: positions that change together.
+struct State {
+    merge: Merge,
+    readers: Readers,
+    chunk: Vec<u8>,
+    history: String,
+    offset: u64,
+    backlog: Backlog,
+    marks: Marks,
+    /// What is to be written to files.
+    unwritten: Vec<u8>,
+}
+
+/// The log.
+pub struct Log {
+    store: Arc<Store>,
+    state: Mutex<State>,
+    /// How far it has come, for those who look without the lock.
+    offset: watch::Sender<u64>,
+    /// Where what was committed is.
+    pub reached: Reached,
+    waiters: Waiters,
+    /// What keeps commands from running.
+    pub stance: Stance,
+    files: Mutex<Option<Files<RealDisk>>>,
+    /// Replies to writes wait for the disk.
+    always: AtomicBool,
+    stopping: AtomicBool,
+}
+
+/// Forty hexadecimal digits: a log that was never one with another has another.
+pub fn new_history() -> String {
+    let mut random = fastrand::Rng::new();
+    (0..40).map(|_| char::from_digit(random.u32(..16), 16).unwrap_or('0')).collect()
+}
+
+impl Log {
+    /// Of a store; nobody reads it yet, so nothing is logged.
+    pub fn new(store: Arc<Store>) -> Arc<Self> {
+        let state = State {
+            merge: Merge::default(),
+            readers: Readers::default(),
+            chunk: Vec::new(),
+            history: new_history(),
+            offset: 0,
+            backlog: Backlog::new(DEFAULT_BACKLOG, 0),
+            marks: Marks::default(),
+            unwritten: Vec::new(),
+        };
+        Arc::new(Self {
+            store,
+            state: Mutex::new(state),
+            offset: watch::Sender::new(0),
+            reached: Reached::default(),
+            waiters: Waiters::default(),
+            stance: Stance::default(),
+            files: Mutex::new(None),
+            always: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The log's name, and the offset behind all that was collected.
+    pub fn position(&self) -> (String, u64) {
+        let state = self.state();
+        (state.history.clone(), state.offset)
+    }
+
+    /// What was committed before, all of it: to be called while no command runs, that is under the locks of all groups.
+    pub fn cut(&self) -> (String, u64) {
+        let state = &mut *self.state();
+        state.chunk.clear();
+        let ticket = state.merge.collect_all(&self.store.intake, &mut state.chunk);
+        self.append(state, ticket);
+        (state.history.clone(), state.offset)
+    }
+
+    /// Takes what was committed, and leaves in `unwritten` what is to be written to files. Returns the ticket behind it.
+    pub(super) fn collect(&self, unwritten: &mut Vec<u8>) -> u64 {
+        let state = &mut *self.state();
+        state.chunk.clear();
+        let ticket = state.merge.collect(&self.store.intake, &mut state.chunk);
+        self.append(state, ticket);
+        std::mem::swap(&mut state.unwritten, unwritten);
+        ticket
+    }
+
+    fn append(&self, state: &mut State, ticket: u64) {
+        if state.chunk.is_empty() {
+            return;
+        }
+        state.offset += state.chunk.len() as u64;
+        state.backlog.push(&state.chunk);
+        state.marks.push(ticket, state.offset);
+        if state.readers.files {
+            state.unwritten.extend_from_slice(&state.chunk);
+        }
+        self.offset.send_replace(state.offset);
+    }
+
+    /// Bytes from an offset on, at most about so many.
+    ///
+    /// # Errors
+    /// They are not in memory any more.
+    pub fn read(&self, offset: u64, most: usize, out: &mut Vec<u8>) -> Result<(), TooOld> {
+        self.state().backlog.read(offset, most, out)
+    }
+
+    /// Says when the log has moved on.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.offset.subscribe()
+    }
+
+    /// Keeps a reply back until all below the ticket is where it has to be; whether the client has to wait.
+    pub fn wait(&self, ticket: u64, need: Need, client: &Arc<Client>) -> bool {
+        let waits = self.waiters.wait(&self.reached, ticket, need, client);
+        if waits {
+            self.store.intake.wake();
+        }
+        waits
+    }
+
+    pub(super) fn serve_waiters(&self) {
+        let _turn = Turn::begin();
+        self.waiters.serve(&self.reached);
+    }
+
+    /// Begins to write to these files, which end where the log is to go on; replies wait for the disk with `always`.
+    pub fn write_to(&self, files: Files<RealDisk>, always: bool) {
+        let state = &mut *self.state();
+        state.history = files.history().as_str().to_owned();
+        state.offset = files.end_offset();
+        state.backlog.restart(state.offset);
+        state.readers.files = true;
+        self.offset.send_replace(state.offset);
+        self.always.store(always, Relaxed);
+        *self.files() = Some(files);
+        self.store.set_logged(true);
+    }
+
+    /// The files that it is written to.
+    pub fn files(&self) -> MutexGuard<'_, Option<Files<RealDisk>>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is before this offset is on disk.
+    pub(super) fn is_on_disk(&self, offset: u64) {
+        let ticket = self.state().marks.ticket_at(offset);
+        self.reached.set_disk(ticket);
+    }
+
+    /// Where a write has to be before its reply goes out, if it has to be anywhere.
+    #[inline]
+    pub fn need(&self) -> Option<Need> {
+        self.always.load(Relaxed).then_some(Need::Disk)
+    }
+
+    /// What keeps a reply from being true.
+    pub fn failure(&self, ticket: u64, need: Need) -> Option<Error> {
+        let why = self.failing().filter(|_| !self.reached.is_at(ticket, need))?;
+        Some(Error::new(format!("MISCONF the write was done here but is not on disk, and may be lost: {why}")))
+    }
+
+    /// Why it can't be written, if it can't.
+    pub fn failing(&self) -> Option<Arc<str>> {
+        self.stance.failure()
+    }
+
+    pub(super) fn set_failing(&self, why: Option<String>) {
+        let failing = why.is_some();
+        self.stance.set_failing(why);
+        if failing {
+            let _turn = Turn::begin();
+            self.waiters.wake_all();
+        }
+    }
+
+    pub(super) fn intake(&self) -> &Intake {
+        &self.store.intake
+    }
+
+    /// Whether somebody waits for what is committed now.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.always.load(Relaxed) || self.waiters.any()
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Relaxed)
+    }
+
+    /// Has the thread end.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Relaxed);
+        self.store.intake.wake();
+    }
+}

@@ -1,0 +1,110 @@
+//! Walks over all keys that are under way, and what was changed behind their backs.
+//!
+//! A walk takes the keys slot by slot, each few under their group's lock, while commands run. What is changed where it has been is noted
+//! under the same lock, and taken again later.
+
+use super::Key;
+use crate::event::WALKED;
+use crate::store::Store;
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// Parts of what is noted, so that threads seldom meet.
+const PARTS: usize = 16;
+
+/// A key that was changed, and its database.
+pub type Changed = (u8, Box<[u8]>);
+
+/// One walk.
+#[derive(Debug, Default)]
+pub struct Walk {
+    /// Where it is: slot and tag as a cursor of SCAN has them. Moved under the lock of the group that is walked through.
+    at: AtomicU64,
+    changed: [Mutex<HashSet<Changed>>; PARTS],
+    count: AtomicUsize,
+    /// All keys changed at once: it has to begin again.
+    void: AtomicBool,
+}
+
+/// The cursor of a key.
+pub fn cursor(slot: u16, tag: u16) -> u64 {
+    u64::from(slot) << 16 | u64::from(tag)
+}
+
+impl Walk {
+    fn note(&self, db: u8, key: &Key<'_>) {
+        if cursor(key.slot, key.hash.tag()) >= self.at.load(Relaxed) {
+            return;
+        }
+        let mut part = self.changed[key.group() % PARTS].lock().unwrap_or_else(PoisonError::into_inner);
+        if part.insert((db, key.bytes.into())) {
+            self.count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// All keys before the cursor were taken; under the lock of the group where it is.
+    pub fn move_to(&self, cursor: u64) {
+        self.at.store(cursor, Relaxed);
+    }
+
+    /// How many keys were changed and not taken again.
+    pub fn changes(&self) -> usize {
+        self.count.load(Relaxed)
+    }
+
+    /// Takes the keys that were changed: those of one part after the other.
+    pub fn take_changes(&self) -> impl Iterator<Item = HashSet<Changed>> {
+        self.changed.iter().map(|part| {
+            let taken = std::mem::take(&mut *part.lock().unwrap_or_else(PoisonError::into_inner));
+            self.count.fetch_sub(taken.len(), Relaxed);
+            taken
+        })
+    }
+
+    /// Whether it has to begin again.
+    pub fn is_void(&self) -> bool {
+        self.void.load(Relaxed)
+    }
+}
+
+/// All walks of a store.
+#[derive(Debug, Default)]
+pub struct Walks {
+    all: RwLock<Vec<Arc<Walk>>>,
+}
+
+impl Walks {
+    /// A key was changed, whose group is locked.
+    #[cold]
+    pub fn note(&self, db: u8, key: &Key<'_>) {
+        self.all.read().unwrap_or_else(PoisonError::into_inner).iter().for_each(|walk| walk.note(db, key));
+    }
+
+    /// All keys changed, under the locks of all groups.
+    pub fn void(&self) {
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
+        all.iter().for_each(|walk| walk.void.store(true, Relaxed));
+    }
+}
+
+impl Store {
+    /// Begins a walk; changes are noted for it until it is [ended](Self::end_walk).
+    pub fn begin_walk(&self) -> Arc<Walk> {
+        let walk = Arc::<Walk>::default();
+        let mut all = self.walks.all.write().unwrap_or_else(PoisonError::into_inner);
+        all.push(Arc::clone(&walk));
+        // Seen by who locks a group after the walk has.
+        self.published.fetch_or(WALKED, Relaxed);
+        walk
+    }
+
+    /// Ends a walk.
+    pub fn end_walk(&self, walk: &Arc<Walk>) {
+        let mut all = self.walks.all.write().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|other| !Arc::ptr_eq(other, walk));
+        if all.is_empty() {
+            self.published.fetch_and(!WALKED, Relaxed);
+        }
+    }
+}
