@@ -13,12 +13,11 @@ const BAD_TIME: Error = Error::fixed("ERR Invalid TTL value, must be >= 0");
 const BAD_IDLE_TIME: Error = Error::fixed("ERR Invalid IDLETIME value, must be >= 0");
 const BAD_FREQUENCY: Error = Error::fixed("ERR Invalid FREQ value, must be >= 0 and <= 255");
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::VersionOrChecksum => Self::fixed("ERR DUMP payload version or checksum are wrong"),
-            Refusal::Format => Self::fixed("ERR Bad data format"),
-        }
+/// The reply to a payload that is not taken.
+fn refused(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::VersionOrChecksum => Error::fixed("ERR DUMP payload version or checksum are wrong"),
+        Refusal::Format => Error::fixed("ERR Bad data format"),
     }
 }
 
@@ -76,7 +75,7 @@ pub(super) fn restore(c: &mut Call<'_, '_>) -> Done {
     }
     let time = u64::try_from(int(&c.args[2])?).map_err(|_| BAD_TIME)?;
     let shape = Shape::new(c.view.hasher(), &c.server.settings.shapes);
-    let value = rdb::restore(&c.args[3], &shape)?;
+    let value = rdb::restore(&c.args[3], &shape).map_err(refused)?;
     let at = match time {
         0 => None,
         _ if options.absolute => Some(time),

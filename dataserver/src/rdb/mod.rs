@@ -1,60 +1,84 @@
-//! Values in the encoding of Redis's RDB files: what DUMP gives and RESTORE takes, so that values can be exchanged with
-//! Redis and Valkey both ways. Bytes in, values out: no files, no clock.
+//! The store's values, and the form in which all other programs have them: told part by part to a
+//! [`Sink`](ringtail_backup::Sink), and built of such parts.
 //!
-//! Every form that Redis up to 7.2 and Valkey 8 write is read, and the hashes with field times of Redis 7.4; what is
-//! written is the plainest form that they all read, see [`save`]. Nothing that comes in is trusted: lengths are compared with
-//! the bytes that are there before anything is allocated.
+//! DUMP and RESTORE are Redis's encoding of what is told.
 
-mod crc64;
-mod intset;
-mod libraries;
-mod listpack;
-mod load;
-mod lzf;
-mod payload;
-mod reader;
-mod save;
-mod writer;
-mod ziplist;
+mod build;
+mod tell;
 
-pub use libraries::{dump_libraries, restore_libraries};
-pub use load::{Loaded, Shape};
+use crate::settings::Shapes;
+use crate::store::entry::Value;
+use crate::store::hasher::Hasher;
+use crate::value::{Object, fields, list, members, stream};
+use std::sync::atomic::Ordering::Relaxed;
+
+pub use build::Builder;
 #[cfg(any(test, fuzzing))]
-pub(crate) use payload::{FOOTER, sealed};
-pub use payload::{Refusal, dump, restore};
+pub(crate) use ringtail_backup::rdb::{FOOTER, sealed};
+pub use ringtail_backup::rdb::{Refusal, dump_libraries, restore_libraries};
+pub use tell::{Order, tell};
 
-/// The bytes are no value.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Corrupt;
+/// A value that was read.
+pub enum Loaded {
+    /// A string.
+    Bytes(Vec<u8>),
+    /// Anything else.
+    Object(Object),
+}
 
-/// A result of reading.
-type Read<T> = Result<T, Corrupt>;
+/// What the values are to look like here.
+pub struct Shape {
+    /// How fields and members are hashed.
+    pub hasher: Hasher,
+    hash: fields::Limit,
+    list: list::Limit,
+    set: members::Limit,
+    zset: fields::Limit,
+    stream: stream::Limit,
+}
 
-/// What stands before a value and says how it is written, with Redis's numbers.
-mod kind {
-    pub(super) const STRING: u8 = 0;
-    pub(super) const LIST: u8 = 1;
-    pub(super) const SET: u8 = 2;
-    pub(super) const ZSET: u8 = 3;
-    pub(super) const HASH: u8 = 4;
-    pub(super) const ZSET_2: u8 = 5;
-    pub(super) const HASH_ZIPMAP: u8 = 9;
-    pub(super) const LIST_ZIPLIST: u8 = 10;
-    pub(super) const SET_INTSET: u8 = 11;
-    pub(super) const ZSET_ZIPLIST: u8 = 12;
-    pub(super) const HASH_ZIPLIST: u8 = 13;
-    pub(super) const LIST_QUICKLIST: u8 = 14;
-    pub(super) const STREAM_LISTPACKS: u8 = 15;
-    pub(super) const HASH_LISTPACK: u8 = 16;
-    pub(super) const ZSET_LISTPACK: u8 = 17;
-    pub(super) const LIST_QUICKLIST_2: u8 = 18;
-    pub(super) const STREAM_LISTPACKS_2: u8 = 19;
-    pub(super) const SET_LISTPACK: u8 = 20;
-    pub(super) const STREAM_LISTPACKS_3: u8 = 21;
-    pub(super) const HASH_TIMES_EARLY: u8 = 22;
-    pub(super) const HASH_LISTPACK_TIMES_EARLY: u8 = 23;
-    pub(super) const HASH_TIMES: u8 = 24;
-    pub(super) const HASH_LISTPACK_TIMES: u8 = 25;
+impl Shape {
+    /// By the server's settings.
+    pub fn new(hasher: Hasher, shapes: &Shapes) -> Self {
+        Self {
+            hasher,
+            hash: fields::Limit {
+                entries: shapes.hash_entries.load(Relaxed),
+                value: shapes.hash_value.load(Relaxed),
+            },
+            list: list::Limit::new(shapes.list_size.load(Relaxed)),
+            set: members::Limit {
+                ints: shapes.set_ints.load(Relaxed),
+                entries: shapes.set_entries.load(Relaxed),
+                value: shapes.set_value.load(Relaxed),
+            },
+            zset: fields::Limit {
+                entries: shapes.zset_entries.load(Relaxed),
+                value: shapes.zset_value.load(Relaxed),
+            },
+            stream: stream::Limit {
+                bytes: shapes.stream_bytes.load(Relaxed),
+                entries: shapes.stream_entries.load(Relaxed),
+            },
+        }
+    }
+}
+
+/// A value as DUMP gives it.
+pub fn dump(value: &Value<'_>) -> Vec<u8> {
+    let payload = ringtail_backup::rdb::dump(|saver| tell(value, Order::Backwards, saver));
+    // Every value of ours can be written: what is refused is what was never told to be there.
+    payload.unwrap_or_default()
+}
+
+/// The value of a payload.
+///
+/// # Errors
+/// Its checksum or version is not right, or it is no value.
+pub fn restore(payload: &[u8], shape: &Shape) -> Result<Loaded, Refusal> {
+    let mut builder = Builder::new(shape);
+    ringtail_backup::rdb::restore(payload, &mut builder)?;
+    builder.take().ok_or(Refusal::Format)
 }
 
 #[cfg(test)]

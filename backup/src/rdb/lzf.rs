@@ -1,6 +1,6 @@
 //! Marc Lehmann's LZF, in which Redis writes long strings.
 
-use super::{Corrupt, Read};
+use crate::{Corrupt, Read};
 
 /// The most that a byte can stand for: a copy of three bytes makes 264.
 const MOST_PER_BYTE: usize = 88;

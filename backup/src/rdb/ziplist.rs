@@ -3,7 +3,7 @@
 use super::intset::integer;
 use super::listpack::Piece;
 use super::reader::Reader;
-use super::{Corrupt, Read};
+use crate::{Corrupt, Read};
 
 const END: u8 = 0xff;
 /// More elements than the header can say.

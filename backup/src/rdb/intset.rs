@@ -1,9 +1,9 @@
 //! Sorted integers of one width.
 
-use super::{Corrupt, Read};
+use crate::{Corrupt, Read};
 
 /// The integers.
-pub(super) fn read(bytes: &[u8]) -> Read<impl Iterator<Item = i64>> {
+pub(super) fn read(bytes: &[u8]) -> Read<impl ExactSizeIterator<Item = i64>> {
     let (&width, rest) = bytes.split_first_chunk().ok_or(Corrupt)?;
     let (&count, items) = rest.split_first_chunk().ok_or(Corrupt)?;
     let (width, count) = (u32::from_le_bytes(width) as usize, u32::from_le_bytes(count) as usize);

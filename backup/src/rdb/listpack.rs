@@ -6,7 +6,7 @@
 
 use super::intset::integer;
 use super::reader::Reader;
-use super::{Corrupt, Read};
+use crate::{Corrupt, Read};
 use ringtail_protocol::number::parse_i64;
 
 const HEADER: usize = 6;

@@ -1,6 +1,7 @@
 //! Lengths, strings and numbers, read one after another.
 
-use super::{Corrupt, Read, lzf};
+use super::lzf;
+use crate::{Corrupt, Read};
 use ringtail_protocol::number::parse_f64;
 use std::borrow::Cow;
 

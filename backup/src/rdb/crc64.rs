@@ -33,8 +33,13 @@ const fn tables() -> [[u64; 256]; STEP] {
 
 /// The checksum of some bytes.
 pub(super) fn of(bytes: &[u8]) -> u64 {
+    update(0, bytes)
+}
+
+/// The checksum of bytes that come behind those with this one.
+pub(super) fn update(before: u64, bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<STEP>();
-    let crc = words.iter().fold(0, |crc, &word| {
+    let crc = words.iter().fold(before, |crc, &word| {
         let mixed = (crc ^ u64::from_le_bytes(word)).to_le_bytes();
         mixed.iter().zip(TABLES.iter().rev()).fold(0, |crc, (&byte, table)| crc ^ table[usize::from(byte)])
     });

@@ -1,15 +1,15 @@
 //! Libraries of functions as one string (FUNCTION DUMP): each text behind a byte that says what it is, and the footer of a
 //! dumped value.
 
+use super::Refusal;
 use super::payload::{closed, opened};
 use super::reader::Reader;
+use super::version::COMMON;
 use super::writer::Writer;
-use super::{Corrupt, Refusal};
+use crate::Corrupt;
 
 /// What stands before each library.
-const LIBRARY: u8 = 245;
-/// Redis 7.0's: the first with libraries, which all later ones read.
-const VERSION: u16 = 10;
+pub(super) const LIBRARY: u8 = 245;
 
 /// The libraries of these texts.
 pub fn dump_libraries<'a>(codes: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
@@ -18,7 +18,7 @@ pub fn dump_libraries<'a>(codes: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
         writer.raw(&[LIBRARY]);
         writer.string(code);
     }
-    closed(writer, VERSION)
+    closed(writer, COMMON)
 }
 
 /// The texts of dumped libraries.
@@ -26,7 +26,7 @@ pub fn dump_libraries<'a>(codes: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
 /// # Errors
 /// It is no such dump.
 pub fn restore_libraries(payload: &[u8]) -> Result<Vec<Vec<u8>>, Refusal> {
-    let (mut reader, mut codes) = (Reader(opened(payload)?), Vec::new());
+    let (mut reader, mut codes) = (Reader(opened(payload)?.0), Vec::new());
     while !reader.0.is_empty() {
         if reader.byte()? != LIBRARY {
             return Err(Corrupt.into());
@@ -51,6 +51,6 @@ mod tests {
         assert_eq!(restore_libraries(b""), Err(Refusal::VersionOrChecksum));
         let mut writer = Writer::default();
         writer.raw(b"\0x");
-        assert_eq!(restore_libraries(&closed(writer, VERSION)), Err(Refusal::Format));
+        assert_eq!(restore_libraries(&closed(writer, COMMON)), Err(Refusal::Format));
     }
 }

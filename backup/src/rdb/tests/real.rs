@@ -1,0 +1,4 @@
+//! Beside a real redis-server.
+
+#[test]
+fn todo_real() {}
