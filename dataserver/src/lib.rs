@@ -11,6 +11,7 @@ pub mod execute;
 #[cfg(any(test, fuzzing))]
 pub mod exercise;
 pub mod hub;
+pub mod log;
 #[cfg(test)]
 #[cfg(feature = "shuttle")]
 mod models;
