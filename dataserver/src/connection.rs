@@ -207,7 +207,9 @@ impl Connection {
 
     #[cold]
     fn keep_back(&mut self, server: &Server, ticket: u64, output: &mut Vec<u8>) {
-        let Some(need) = server.log.need().filter(|need| !server.log.reached.is_at(ticket, *need)) else { return };
+        let Some(need) = server.log.need().filter(|need| !server.log.reached.is_at(ticket, *need)) else {
+            return;
+        };
         self.gate = Some(Gate { ticket, need });
         self.output.append(output);
     }

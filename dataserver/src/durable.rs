@@ -2,12 +2,12 @@
 
 use crate::backup::files::{self, Place};
 use crate::backup::load::{self, How};
-use crate::backup::save::Progress;
 use crate::log::apply::Applier;
+use crate::log::compact;
 use crate::log::files::{Files, History, Options as FileOptions, RealDisk, Recovery};
 use crate::log::keeper::{Keeper, Policy, Running};
 use crate::log::service::new_history;
-use crate::server::{Server, unix_millis};
+use crate::server::Server;
 use ringtail_net::Problem;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -96,16 +96,23 @@ fn restore(
     };
     let is_new = recovery.base().is_none();
     let (files, groups) = replay(server, recovery, told.recover)?;
-    if is_new && groups == 0 {
-        if let Some(file) = &told.place.file {
-            // What is loaded here is not in the log: it becomes its base.
-            load_backup(server, file, told.recover)?;
-        }
+    let backup = told.place.file.as_ref().filter(|_| is_new && groups == 0);
+    if let Some(file) = backup {
+        load_backup(server, file, told.recover)?;
     }
     server.log.write_to(files, told.policy == Policy::Always);
-    let running = Keeper::start(&server.log, told.policy).map_err(|error| error.to_string())?;
-    if is_new && server.store.len() > 0 {
-        crate::log::compact::compact(server).map_err(|error| error.to_string())?;
+    let own = Arc::downgrade(server);
+    let on_growth = Box::new(move |bytes| {
+        if let Some(server) = own.upgrade()
+            && server.compaction.is_due(bytes)
+        {
+            compact::compact_behind(&server);
+        }
+    });
+    let running = Keeper::start(&server.log, told.policy, on_growth).map_err(|error| error.to_string())?;
+    if backup.is_some() && !server.store.is_empty() {
+        // What was loaded is not in the log: it becomes its base.
+        compact::compact(server).map_err(|error| error.to_string())?;
     }
     Ok(Some(running))
 }
@@ -124,9 +131,8 @@ fn load_backup(server: &Server, file: &Path, recover: bool) -> Result<(), String
         Err(error) => return Err(format!("--backup {}: {error}", file.display())),
     };
     let (begun, how) = (Instant::now(), How { recover, without_expired: true, threads: threads(server) });
-    let loaded = load::load(server, input, how, &server.loading).map_err(|error| {
-        format!("--backup {}: {error}; --recover loads what can be read", file.display())
-    })?;
+    let loaded = load::load(server, input, how, &server.loading)
+        .map_err(|error| format!("--backup {}: {error}; --recover loads what can be read", file.display()))?;
     let (keys, expired, damaged) = (loaded.keys, loaded.expired, loaded.damage.len());
     tracing::info!(path = %file.display(), keys, expired, damaged, "backup loaded in {} ms", begun.elapsed().as_millis());
     Ok(())
@@ -166,7 +172,9 @@ fn replay(
     let (files, found) = recovery.finish().map_err(|error| error.to_string())?;
     if let Some(torn) = &found.torn {
         tracing::warn!(
-            file = torn.file, offset = torn.offset, bytes = torn.bytes,
+            file = torn.file,
+            offset = torn.offset,
+            bytes = torn.bytes,
             "the end of the log was not written whole when the server ended: cut off"
         );
     }
@@ -213,9 +221,4 @@ impl Durable {
         }
         well
     }
-}
-
-/// Milliseconds since 1970, for what is written.
-pub fn now() -> u64 {
-    unix_millis()
 }

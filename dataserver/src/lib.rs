@@ -7,6 +7,7 @@ pub mod blocking;
 pub mod command;
 pub mod connection;
 pub mod counters;
+pub mod durable;
 pub mod event;
 pub mod execute;
 #[cfg(any(test, fuzzing))]

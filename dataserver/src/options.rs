@@ -1,6 +1,9 @@
 //! What the server can be told at start, by flag, environment or file.
 
-use crate::store::memory::Policy;
+use crate::backup::files::Place;
+use crate::durable::Durability;
+use crate::log::keeper::Policy;
+use crate::store::memory::Policy as Eviction;
 use ringtail_net::LifeFlags;
 use ringtail_net::limits::DRAIN;
 use ringtail_net::logging::LogLevel;
@@ -43,7 +46,7 @@ pub struct Options {
     pub maxmemory: Option<ByteSize>,
     /// What goes when the memory is full [default: allkeys-lru]
     #[arg(long, value_name = "POLICY", env = "RINGTAIL_MAXMEMORY_POLICY")]
-    pub maxmemory_policy: Option<Policy>,
+    pub maxmemory_policy: Option<Eviction>,
     /// Lifetime of keys that are set without one: 1800, 30m; 0 = for ever [default: 0]
     #[arg(long, value_name = "TIME", env = "RINGTAIL_DEFAULT_TTL")]
     pub default_ttl: Option<Time>,
@@ -54,6 +57,27 @@ pub struct Options {
     /// Most clients at once [default: 10000]
     #[arg(long, value_name = "N", env = "RINGTAIL_MAXCLIENTS", value_parser = clap::value_parser!(u32).range(1..))]
     pub maxclients: Option<u32>,
+    /// Directory of the log: what clients write is there again after a restart
+    #[arg(long, value_name = "DIR", env = "RINGTAIL_DIR")]
+    pub dir: Option<PathBuf>,
+    /// When writes reach the disk: always (before they are acknowledged), everysec, off [default: everysec with --dir]
+    #[arg(long, value_name = "WHEN", env = "RINGTAIL_LOG", alias = "appendfsync")]
+    pub log: Option<Policy>,
+    /// The log is made shorter when it has grown by so many percent of the state, and by 64 MiB; 0 = never [default: 100]
+    #[arg(long, value_name = "PERCENT", env = "RINGTAIL_LOG_GROWTH")]
+    pub log_growth: Option<u32>,
+    /// At the start leave out what is damaged of the log or the backup, instead of refusing to start
+    #[arg(long, env = "RINGTAIL_RECOVER", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub recover: Option<bool>,
+    /// Backup file: loaded at the start, written at the end, by SAVE and BGSAVE
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_BACKUP")]
+    pub backup: Option<PathBuf>,
+    /// How often the backup file is written: 15m, 1h; 0 = only at the end [default: 0]
+    #[arg(long, value_name = "TIME", env = "RINGTAIL_BACKUP_INTERVAL")]
+    pub backup_interval: Option<Time>,
+    /// Older backups that are kept, as FILE.1, FILE.2 and so on [default: 0]
+    #[arg(long, value_name = "N", env = "RINGTAIL_BACKUP_KEEP")]
+    pub backup_keep: Option<u16>,
     /// File with the password that clients must show by AUTH
     #[arg(long, value_name = "FILE", env = "RINGTAIL_REQUIREPASS_FILE")]
     pub requirepass_file: Option<PathBuf>,
@@ -103,6 +127,22 @@ impl Options {
             proxy_protocol: self.proxy_protocol.unwrap_or(false),
             proxy_protocol_from: self.proxy_protocol_from.clone().unwrap_or_default(),
             tls_ticket_keys: self.tls_ticket_keys.clone(),
+        }
+    }
+
+    /// What they say about what is on disk.
+    pub fn durability(&self) -> Durability {
+        let usual = if self.dir.is_some() { Policy::EverySecond } else { Policy::Off };
+        Durability {
+            dir: self.dir.clone(),
+            policy: self.log.unwrap_or(usual),
+            recover: self.recover.unwrap_or(false),
+            place: Place {
+                file: self.backup.clone(),
+                dir: self.dir.clone(),
+                keep: self.backup_keep.map_or(0, usize::from),
+            },
+            interval: self.backup_interval.map(|time| time.0).filter(|time| !time.is_zero()),
         }
     }
 }

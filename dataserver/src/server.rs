@@ -1,7 +1,10 @@
 //! What all workers share.
 
+use crate::backup::files::Backups;
+use crate::backup::save::Progress;
 use crate::counters::{Counter, Counters};
 use crate::hub::Hub;
+use crate::log::compact::Compaction;
 use crate::log::service::Log;
 use crate::monitor::Monitors;
 use crate::pause::Pause;
@@ -14,13 +17,14 @@ use crate::{secrets, ticks};
 use ringtail_net::{LifeFlags, ReloadStatus, Shutdown};
 use ringtail_protocol::acl::Access;
 use ringtail_protocol::command::{Command, Flags};
+use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::request::Args;
 use ringtail_protocol::stats::{self, Latency, Slowlog, Stats};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The version of Redis whose commands, replies and texts these are.
@@ -43,6 +47,12 @@ pub struct Server {
     pub store: Arc<Store>,
     /// What changes there are.
     pub log: Arc<Log>,
+    /// When the log is made shorter.
+    pub compaction: Compaction,
+    /// Backup files.
+    pub backups: Backups,
+    /// How far the loading at the start has come.
+    pub loading: Progress,
     /// What CONFIG SET changes.
     pub settings: Settings,
     /// Who may do what.
@@ -65,6 +75,7 @@ pub struct Server {
     pub startup_memory: u64,
     /// What became of the files that are read again.
     pub reloads: Arc<ReloadStatus>,
+    me: OnceLock<Weak<Self>>,
     life: OnceLock<LifeFlags>,
     config_file: OnceLock<PathBuf>,
     defaults: OnceLock<HashMap<&'static str, String>>,
@@ -100,6 +111,10 @@ impl Server {
         let mut random = fastrand::Rng::new();
         let server = Arc::new(Self {
             log: Log::new(Arc::clone(&store)),
+            compaction: Compaction::default(),
+            backups: Backups::default(),
+            loading: Progress::default(),
+            me: OnceLock::new(),
             store,
             settings: Settings::default(),
             access: Access::default(),
@@ -127,7 +142,16 @@ impl Server {
             shutdown,
         });
         server.watch_for_slow();
+        let _ = server.me.set(Arc::downgrade(&server));
         server
+    }
+
+    /// Itself, for a thread that outlives the caller.
+    ///
+    /// # Errors
+    /// It is on its way out.
+    pub fn itself(&self) -> Result<Arc<Self>, Error> {
+        self.me.get().and_then(Weak::upgrade).ok_or(errors::INTERNAL)
     }
 
     /// How the program begins and ends.

@@ -101,7 +101,9 @@ impl Stance {
 
 /// The refusal of a write that could not be made to last.
 pub fn cannot_log(why: &str) -> Error {
-    Error::new(format!("MISCONF Errors writing to the log: {why}. Writes are refused until it can be written again, reads go on"))
+    Error::new(format!(
+        "MISCONF Errors writing to the log: {why}. Writes are refused until it can be written again, reads go on"
+    ))
 }
 
 fn runs_while_loading(command: &Command) -> bool {

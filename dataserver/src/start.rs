@@ -2,6 +2,7 @@
 
 use crate::access;
 use crate::command::config::settings;
+use crate::durable;
 use crate::options::{DEFAULT_ADDR, Options};
 use crate::server::Server;
 use crate::settings::DEFAULT_MAX_CLIENTS;
@@ -46,8 +47,9 @@ pub fn run(options: &Options, file: Option<PathBuf>, check_only: bool) -> ExitCo
         Err(problem) => return exit::fail(PROGRAM, exit::USAGE, &problem),
     };
     match serve(options, file, checked, listener) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(exit::RUNTIME),
+        Ok(Ok(true)) => ExitCode::SUCCESS,
+        Ok(Ok(false)) => ExitCode::from(exit::RUNTIME),
+        Ok(Err(problem)) => exit::fail(PROGRAM, exit::RUNTIME, &problem),
         Err(error) => {
             let problem =
                 Problem::new(format!("cannot run ({error})"), "see the system's limits on threads and files");
@@ -86,7 +88,7 @@ fn serve(
     file: Option<PathBuf>,
     checked: Checked,
     listener: Listener,
-) -> std::io::Result<bool> {
+) -> std::io::Result<Result<bool, Problem>> {
     checked.colocation.put_in_force();
     let shutdown = Shutdown::new();
     let server = Server::new(listener.local_addr(), checked.threads, shutdown.clone());
@@ -96,6 +98,10 @@ fn serve(
     }
     let Checked { entry, password, users, threads, .. } = checked;
     apply(options, &server, users);
+    let durable = match durable::begin(&server, options.durability()) {
+        Ok(durable) => durable,
+        Err(problem) => return Ok(Err(problem)),
+    };
     let reloader = reloads(&server, entry.tls.as_ref(), password.as_ref()).start(WatchOptions::default())?;
     let drain = server.life().drain_timeout;
     let (addr, tls) = (listener.local_addr(), if entry.tls.is_some() { "TLS" } else { "plaintext" });
@@ -106,8 +112,9 @@ fn serve(
     // All that there is to read again is the reloader's.
     let on_hangup = Box::new(|| ());
     let well = Life { listener, workers, shutdown, reloader, on_hangup, drain, on_ready, status }.run()?;
+    let well = durable.stop() && well;
     tracing::info!("stopped");
-    Ok(well)
+    Ok(Ok(well))
 }
 
 /// What is read again when its files change.
@@ -146,6 +153,7 @@ fn apply(options: &Options, server: &Server, users: Users) {
     }
     let (memory, own) = (&server.store.memory, &server.settings);
     memory.set_limit(options.maxmemory.map_or(0, |size| size.0));
+    server.compaction.growth.store(options.log_growth.map_or(100, u64::from), Relaxed);
     memory.set_policy(options.maxmemory_policy.unwrap_or(Policy::AllKeysLru));
     own.default_ttl.store(options.default_ttl.map_or(0, |time| time.0.as_millis() as u64), Relaxed);
     own.max_clients.store(options.maxclients.map_or(DEFAULT_MAX_CLIENTS, |n| n as usize), Relaxed);

@@ -20,8 +20,9 @@ const WRITE: usize = 1 << 20;
 const RUNNING: Error = Error::fixed("ERR Background save already in progress");
 const NO_PLACE: Error =
     Error::fixed("ERR this server has no place for backups: start it with --backup FILE, or with --dir");
-const NO_NAME: Error =
-    Error::fixed("ERR a backup's name is one of the directory of --backup (or --dir): letters, digits, '.', '-' and '_', not a path");
+const NO_NAME: Error = Error::fixed(
+    "ERR a backup's name is one of the directory of --backup (or --dir): letters, digits, '.', '-' and '_', not a path",
+);
 
 /// What was told at start.
 #[derive(Clone, Debug, Default)]
@@ -138,7 +139,9 @@ pub fn save_behind(server: &Arc<Server>, path: PathBuf, waiter: Option<Arc<Waite
             let mut reply = Vec::new();
             match saved {
                 Ok(_) => Reply::new(&mut reply, Resp::V2).ok(),
-                Err(error) => Reply::new(&mut reply, Resp::V2).error(&Error::new(format!("ERR no backup: {error}"))),
+                Err(error) => {
+                    Reply::new(&mut reply, Resp::V2).error(&Error::new(format!("ERR no backup: {error}")))
+                }
             }
             let _ = waiter.finish(reply);
         }
@@ -197,7 +200,8 @@ fn write(server: &Server, path: &Path, keep: usize) -> io::Result<Saved> {
             file.sync_all()?;
             rotate(path, keep)?;
             fs::rename(&temporary, path)?;
-            File::open(path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()?;
+            File::open(path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
+                .sync_all()?;
             Ok(saved)
         });
     if written.is_err() {

@@ -27,13 +27,15 @@ pub struct How {
 /// What was loaded.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// The log whose state it is, empty for none, and where in it.
+    /// The log whose state it is; empty for none.
     pub history: String,
+    /// Where in that log.
     pub offset: u64,
     /// When the file was finished.
     pub time: u64,
-    /// Keys, and those whose time was over.
+    /// Keys.
     pub keys: u64,
+    /// Keys that were left out: their time was over.
     pub expired: u64,
     /// What could not be read.
     pub damage: Vec<Damage>,

@@ -6,5 +6,6 @@
 //! files           where backups are written, and when
 //! ```
 
+pub mod files;
 pub mod load;
 pub mod save;

@@ -3,6 +3,7 @@
 use super::blocking::{Timeout, Waits};
 use super::{Call, Done, Mode};
 use crate::backup::files::save_behind;
+use crate::log::compact::compact_behind;
 use crate::session::Wait;
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::Reply;
@@ -12,7 +13,9 @@ use std::sync::Arc;
 pub(super) fn backup(c: &mut Call<'_, '_>) -> Done {
     let path = c.server.backups.path(c.args.get(1))?;
     if c.mode != Mode::Direct {
-        return Err(Error::fixed("ERR a backup can't be waited for in a transaction or script: BGSAVE begins one"));
+        return Err(Error::fixed(
+            "ERR a backup can't be waited for in a transaction or script: BGSAVE begins one",
+        ));
     }
     let server = c.server.itself()?;
     c.block(Waits::on("", Timeout::millis(0)), |reply: &mut Reply<'_>| reply.ok())?;
@@ -20,12 +23,15 @@ pub(super) fn backup(c: &mut Call<'_, '_>) -> Done {
         Wait::Blocked(blocked) => Some(Arc::clone(&blocked.waiter)),
         _ => None,
     };
-    save_behind(&server, path, waiter.clone()).inspect_err(|error| {
-        let mut reply = Vec::new();
-        Reply::new(&mut reply, c.session.resp).error(error);
-        waiter.iter().for_each(|waiter| drop(waiter.end(Some(reply.clone()))));
-    })
-    .or(Ok(()))
+    save_behind(&server, path, waiter.clone())
+        .inspect_err(|error| {
+            let mut reply = Vec::new();
+            Reply::new(&mut reply, c.session.resp).error(error);
+            if let Some(waiter) = &waiter {
+                waiter.end(Some(reply));
+            }
+        })
+        .or(Ok(()))
 }
 
 /// BGSAVE [SCHEDULE]
@@ -45,5 +51,17 @@ pub(super) fn background(c: &mut Call<'_, '_>) -> Done {
 pub(super) fn last(c: &mut Call<'_, '_>) -> Done {
     let time = c.server.backups.last().time;
     c.reply.int(if time > 0 { time } else { c.server.started / 1000 } as i64);
+    Ok(())
+}
+
+/// BGREWRITEAOF
+pub(super) fn rewrite(c: &mut Call<'_, '_>) -> Done {
+    if c.server.log.files().is_none() {
+        return Err(Error::fixed("ERR this server has no log: start it with --dir"));
+    }
+    if !compact_behind(&c.server.itself()?) {
+        return Err(Error::fixed("ERR Background append only file rewriting already in progress"));
+    }
+    c.reply.simple("Background append only file rewriting started");
     Ok(())
 }

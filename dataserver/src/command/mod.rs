@@ -2,6 +2,7 @@
 
 mod acl;
 mod arguments;
+mod backup;
 mod bitmap;
 mod blocking;
 pub(crate) mod client;
@@ -564,6 +565,10 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::Time => server::time(call),
         CommandId::Readonly | CommandId::Readwrite => Err(errors::NO_CLUSTER),
         CommandId::Role => server::role(call),
+        CommandId::Backup | CommandId::Save => backup::backup(call),
+        CommandId::Bgsave => backup::background(call),
+        CommandId::Bgrewriteaof => backup::rewrite(call),
+        CommandId::Lastsave => backup::last(call),
         CommandId::Lolwut => server::lolwut(call),
         CommandId::Shutdown => server::shutdown(call),
         // A container that is named alone.

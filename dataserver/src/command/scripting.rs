@@ -10,7 +10,7 @@
 //! connection's task goes on with it in slices, so that the thread's other connections, and SCRIPT KILL, get their turns.
 
 mod caller;
-pub(super) mod function;
+pub(crate) mod function;
 pub(crate) mod long;
 pub(super) mod script;
 

@@ -143,7 +143,13 @@ mod tests {
         let (first, end) = backlog.range();
         assert_eq!(end, start + all.len() as u64);
         assert!(end - first <= 4 * PIECE as u64 && end - first > 3 * PIECE as u64, "{first} to {end}");
-        for (offset, most) in [(first, usize::MAX), (first + 1, 10), (end - 5, 100), (end, 1), (first + PIECE as u64, PIECE + 1)] {
+        for (offset, most) in [
+            (first, usize::MAX),
+            (first + 1, 10),
+            (end - 5, 100),
+            (end, 1),
+            (first + PIECE as u64, PIECE + 1),
+        ] {
             let mut out = Vec::new();
             backlog.read(offset, most, &mut out).unwrap();
             let from = (offset - start) as usize;

@@ -6,8 +6,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 /// Bytes of the log below which nothing is done.
@@ -64,9 +64,13 @@ pub fn compact(server: &Server) -> io::Result<()> {
     })?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
     // The state may be later than what the thread has written: that has to be in the files first.
-    server.log.flush_until(saved.offset)?;
-    if let Some(files) = &mut *server.log.files() {
+    loop {
+        server.log.settle_at(saved.offset)?;
+        let mut files = server.log.files();
+        // A sync may have begun in between.
+        let Some(files) = files.as_mut().filter(|files| !files.is_syncing()) else { continue };
         files.install_base(&draft, saved.offset).map_err(|failure| io::Error::other(failure.to_string()))?;
+        break;
     }
     server.compaction.base.store(saved.written.bytes, Relaxed);
     let (bytes, offset) = (saved.written.bytes, saved.offset);

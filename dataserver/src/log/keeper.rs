@@ -3,20 +3,27 @@
 use super::files::{Failure, Files, RealDisk, Synced, Syncing};
 use super::service::Log;
 use ringtail_net::RateLimited;
-use std::io;
 use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{JoinHandle, park_timeout, sleep};
 use std::time::{Duration, Instant};
 
 /// When what was written is brought to disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+#[value(rename_all = "lowercase")]
 pub enum Policy {
     /// Nothing is written.
     #[default]
+    #[value(alias = "no")]
     Off,
     /// So often that no more than a second is lost.
+    #[serde(rename = "everysec")]
+    #[value(name = "everysec")]
     EverySecond,
     /// Before it is acknowledged.
     Always,
@@ -61,6 +68,8 @@ pub struct Keeper {
     syncer: Syncer,
     healed: Instant,
     bytes: Vec<u8>,
+    /// Told how many bytes a restart would replay.
+    on_growth: Box<dyn Fn(u64) + Send>,
 }
 
 impl Keeper {
@@ -68,17 +77,16 @@ impl Keeper {
     ///
     /// # Errors
     /// The system has no more threads.
-    pub fn start(log: &Arc<Log>, policy: Policy) -> io::Result<Running> {
+    pub fn start(log: &Arc<Log>, policy: Policy, on_growth: Box<dyn Fn(u64) + Send>) -> io::Result<Running> {
         let (own, syncer) = (Arc::clone(log), Syncer::start()?);
         let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
-            let mut keeper =
-                Self { log: own, policy, syncer, healed: Instant::now(), bytes: Vec::new() };
-            keeper.run();
+            let healed = Instant::now();
+            Self { log: own, policy, syncer, healed, bytes: Vec::new(), on_growth }.run();
         })?;
         Ok(Running { log: Arc::clone(log), thread })
     }
 
-    fn run(&mut self) {
+    fn run(mut self) {
         let log = Arc::clone(&self.log);
         log.intake().collect_here();
         loop {
@@ -111,6 +119,7 @@ impl Keeper {
             self.heal(files);
         }
         log.is_on_disk(files.synced_offset());
+        (self.on_growth)(files.size_since_base());
     }
 
     fn sync(&mut self, files: &mut Files<RealDisk>) -> Result<(), Failure> {
@@ -149,7 +158,10 @@ impl Keeper {
             Ok(()) => {}
             Err(failure) => {
                 FAILING.log(|suppressed| {
-                    tracing::error!(suppressed, "{failure}: writes are refused, it is tried again each second");
+                    tracing::error!(
+                        suppressed,
+                        "{failure}: writes are refused, it is tried again each second"
+                    );
                 });
                 self.log.set_failing(Some(failure.to_string()));
             }

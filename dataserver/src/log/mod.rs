@@ -14,6 +14,7 @@
 
 pub mod apply;
 pub mod backlog;
+pub mod compact;
 pub mod effects;
 pub mod files;
 pub mod intake;

@@ -10,8 +10,10 @@ use crate::session::wake::Turn;
 use crate::stance::Stance;
 use crate::store::Store;
 use ringtail_protocol::errors::Error;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Bytes of the log that are kept for replicas unless told otherwise.
@@ -170,6 +172,25 @@ impl Log {
         self.store.set_logged(true);
     }
 
+    /// Waits until the log's thread has written all before an offset, and no sync runs.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn settle_at(&self, offset: u64) -> io::Result<()> {
+        loop {
+            match &*self.files() {
+                None => return Err(io::Error::other("the log is closed")),
+                Some(files) if files.failure().is_some() => {
+                    return Err(io::Error::other("the log can't be written"));
+                }
+                Some(files) if files.end_offset() >= offset && !files.is_syncing() => return Ok(()),
+                Some(_) => {}
+            }
+            self.store.intake.wake();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// The files that it is written to.
     pub fn files(&self) -> MutexGuard<'_, Option<Files<RealDisk>>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
@@ -190,7 +211,9 @@ impl Log {
     /// What keeps a reply from being true.
     pub fn failure(&self, ticket: u64, need: Need) -> Option<Error> {
         let why = self.failing().filter(|_| !self.reached.is_at(ticket, need))?;
-        Some(Error::new(format!("MISCONF the write was done here but is not on disk, and may be lost: {why}")))
+        Some(Error::new(format!(
+            "MISCONF the write was done here but is not on disk, and may be lost: {why}"
+        )))
     }
 
     /// Why it can't be written, if it can't.

@@ -154,7 +154,10 @@ mod tests {
             marks.push(ticket, ticket * 100);
         }
         assert_eq!([0, 299, 300, 499, 500, 900].map(|offset| marks.ticket_at(offset)), [0, 0, 3, 3, 5, 6]);
-        assert_eq!([1, 3, 4, 6, 7].map(|ticket| marks.offset_of(ticket)), [Some(300), Some(300), Some(500), Some(600), None]);
+        assert_eq!(
+            [1, 3, 4, 6, 7].map(|ticket| marks.offset_of(ticket)),
+            [Some(300), Some(300), Some(500), Some(600), None]
+        );
         marks.forget(500);
         assert_eq!([300, 500, 600].map(|offset| marks.ticket_at(offset)), [0, 5, 6]);
         for ticket in 7..200_000 {

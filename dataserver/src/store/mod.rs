@@ -148,6 +148,16 @@ impl Store {
         let _ = self.published.fetch_update(Relaxed, Relaxed, |old| Some(old & FLAGS | classes.bits()));
     }
 
+    /// Keys of all databases.
+    pub fn len(&self) -> u64 {
+        (0..GROUPS).map(|group| self.lock(group).len()).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Whether every change is logged.
     pub fn is_logged(&self) -> bool {
         self.published.load(Relaxed) & LOGGED != 0

@@ -180,10 +180,46 @@ Monitor = row("monitor", 1, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("1.0.0", "", "Shows every command that the server runs, as it runs.")
     .pool(PoolRule::Refused);
 
+Failover = row("failover", -1, flags!(ADMIN NOSCRIPT STALE))
+    .about("6.2.0", "O(1)", "Has a replica take over from this primary, without a lost write.")
+    .args(&[string("host").after("TO").opt(), int("port").opt(), int("milliseconds").after("TIMEOUT").opt()])
+    .pool(PoolRule::Refused);
+
+Replicaof = row("replicaof", 3, flags!(ADMIN NOSCRIPT STALE NO_ASYNC_LOADING))
+    .about("5.0.0", "O(1)", "Has this server follow another one; REPLICAOF NO ONE makes it a primary again.")
+    .args(&[string("host"), string("port")])
+    .pool(PoolRule::Refused);
+
 Role = row("role", 1, flags!(NOSCRIPT LOADING STALE FAST))
     .about("2.8.12", "O(1)", "Returns the server's part in replication.")
     .acl(Acl::ADMIN)
     .acl(Acl::DANGEROUS);
+
+Backup = row("backup", -1, flags!(ADMIN NOSCRIPT NO_ASYNC_LOADING))
+    .about("7.2.0", "O(N), N keys", "Writes all keys to a backup file, and answers once it is on disk.")
+    .args(&[string("file").opt()])
+    .pool(PoolRule::Refused);
+
+Bgrewriteaof = row("bgrewriteaof", 1, flags!(ADMIN NOSCRIPT NO_ASYNC_LOADING))
+    .about("1.0.0", "O(1)", "Begins to make the log shorter: the state takes the place of what led to it.")
+    .pool(PoolRule::Refused);
+
+Bgsave = row("bgsave", -1, flags!(ADMIN NOSCRIPT NO_ASYNC_LOADING))
+    .about("1.0.0", "O(1)", "Begins to write all keys to the backup file.")
+    .history(&[("3.2.2", "SCHEDULE.")])
+    .args(&[word("schedule", "SCHEDULE").since("3.2.2").opt()])
+    .pool(PoolRule::Refused);
+
+Lastsave = row("lastsave", 1, flags!(LOADING STALE FAST))
+    .about("1.0.0", "O(1)", "Returns when the last backup was finished, in seconds since 1970.")
+    .tips(&["nondeterministic_output"])
+    .acl(Acl::ADMIN)
+    .acl(Acl::DANGEROUS)
+    .pool(PoolRule::Refused);
+
+Save = row("save", 1, flags!(ADMIN NOSCRIPT NO_ASYNC_LOADING NO_MULTI))
+    .about("1.0.0", "O(N), N keys", "Writes all keys to the backup file, and answers once it is on disk.")
+    .pool(PoolRule::Refused);
 
 Shutdown = row("shutdown", -1, flags!(ADMIN NOSCRIPT LOADING STALE NO_MULTI ALLOW_BUSY))
     .about("1.0.0", "O(1)", "Ends the server.")

@@ -58,6 +58,15 @@ RingtailRoute = row("ringtail|route", -3, flags!(NOSCRIPT LOADING STALE))
     .about("7.2.0", "O(N), N keys", "Returns the slot and the member that each key belongs to.")
     .args(&[string("name").many()]);
 
+RingtailSnapshot = row("ringtail|snapshot", 2, flags!(ADMIN NOSCRIPT NO_MULTI))
+    .about("7.2.0", "O(N), N keys", "Sends a backup file as strings, one after the other; an empty one is the end.")
+    .pool(PoolRule::Refused);
+
+RingtailSync = row("ringtail|sync", 5, flags!(ADMIN NOSCRIPT NO_MULTI))
+    .about("7.2.0", "O(N), N keys, or O(1)", "Makes this connection a replica's: sends what it misses of the log, or all keys and then the log.")
+    .args(&[string("history"), int("offset"), string("address")])
+    .pool(PoolRule::Refused);
+
 RingtailTopology = row("ringtail|topology", 2, flags!(NOSCRIPT LOADING STALE))
     .about("7.2.0", "O(N), N members", "Returns the members of a proxy's pool and how many slots each owns.");
 

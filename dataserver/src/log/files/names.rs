@@ -1,0 +1,79 @@
+//! The names of the files of the log's directory.
+
+/// Locked by the server that has the directory.
+pub(super) const LOCK: &str = "LOCK";
+pub(super) const MANIFEST: &str = "manifest.json";
+
+/// A base that is being written.
+pub(super) const DRAFT: &str = "base.tmp";
+
+/// Behind the names of files that do not count yet.
+const TEMPORARY: &str = ".tmp";
+
+/// Of an offset in a name, so that names sort like offsets.
+const DIGITS: usize = 20;
+
+/// The segment that begins at an offset.
+pub(super) fn segment(start: u64) -> String {
+    format!("log-{start:020}.rtl")
+}
+
+/// The segment that begins at an offset, set aside because nothing in it can be read.
+pub(super) fn damaged(start: u64) -> String {
+    format!("{}.damaged", segment(start))
+}
+
+/// The base that is exact at an offset.
+pub(super) fn base(offset: u64) -> String {
+    format!("base-{offset:020}.rtb")
+}
+
+/// What a file is called before it counts.
+pub(super) fn temporary(name: &str) -> String {
+    format!("{name}{TEMPORARY}")
+}
+
+/// Where the segment of this name begins, if it is one's.
+pub(super) fn segment_start(name: &str) -> Option<u64> {
+    offset(name, "log-", ".rtl")
+}
+
+pub(super) fn is_base(name: &str) -> bool {
+    base_offset(name).is_some()
+}
+
+/// The offset of the base of this name, if it is one's.
+pub(super) fn base_offset(name: &str) -> Option<u64> {
+    offset(name, "base-", ".rtb")
+}
+
+/// Whether the file was on its way to count, and never did.
+pub(super) fn is_temporary(name: &str) -> bool {
+    let stem = name.strip_suffix(TEMPORARY);
+    name == DRAFT || stem.is_some_and(|stem| stem == MANIFEST || segment_start(stem).is_some())
+}
+
+fn offset(name: &str, before: &str, behind: &str) -> Option<u64> {
+    let digits = name.strip_prefix(before)?.strip_suffix(behind)?;
+    let whole = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if whole { digits.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_are_in_the_names() {
+        for at in [0, 1, 268_435_456, u64::MAX] {
+            assert_eq!(segment_start(&segment(at)), Some(at));
+            assert_eq!(base_offset(&base(at)), Some(at));
+            assert!(is_temporary(&temporary(&segment(at))));
+        }
+        for other in
+            ["", "log-1.rtl", "log-+0000000000000000001.rtl", "log-99999999999999999999.rtl", "LOCK", "x.tmp"]
+        {
+            assert!(segment_start(other).is_none() && !is_base(other) && !is_temporary(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Each byte of a small log is changed, each file cut off at each place.
+
+use super::*;
+
+const NUMBERS: u64 = 12;
+
+/// Three segments, and where each group is.
+fn small(close: bool) -> (FaultyDisk, Vec<Chunk>) {
+    let disk = FaultyDisk::new(1);
+    let options = Options { segment_size: 500, ..options() };
+    let mut files = open(&disk, &options).unwrap().files;
+    let mut groups = Vec::new();
+    for number in 0..NUMBERS {
+        let bytes = group(number, 80);
+        groups.push(Chunk { offset: files.end_offset(), bytes: bytes.clone(), groups: 1 });
+        files.append(&bytes).unwrap();
+    }
+    if close {
+        files.close().unwrap();
+    }
+    (disk, groups)
+}
+
+fn paths(disk: &FaultyDisk) -> Vec<PathBuf> {
+    let names = disk.list(dir()).unwrap();
+    let paths: Vec<_> = names
+        .iter()
+        .filter(|name| names::segment_start(name).is_some())
+        .map(|name| dir().join(name))
+        .collect();
+    assert_eq!(paths.len(), 3);
+    paths
+}
+
+/// The groups one by one, with their places.
+fn read(opened: &Opened) -> Vec<Chunk> {
+    let mut groups = Vec::new();
+    for chunk in &opened.chunks {
+        let mut at = 0;
+        while at < chunk.bytes.len() {
+            let (_, size) = crate::log::record::next_group(&chunk.bytes[at..]).unwrap().unwrap();
+            let bytes = chunk.bytes[at..at + size].to_vec();
+            groups.push(Chunk { offset: chunk.offset + at as u64, bytes, groups: 1 });
+            at += size;
+        }
+    }
+    groups
+}
+
+/// The log is a prefix, or it is said where it is damaged, and then all the rest can be had.
+fn check(disk: &FaultyDisk, groups: &[Chunk], path: &Path, touched: usize) {
+    let error = match open(&disk.copy(), &options()) {
+        Ok(opened) => return assert!(groups.starts_with(&read(&opened))),
+        Err(error) => error,
+    };
+    let OpenError::Damaged(damaged) = &error else { panic!("{error}") };
+    assert_eq!(dir().join(&damaged.lost[0].file), path, "{error}");
+    let recovered = open(disk, &Options { recover: true, ..options() }).unwrap();
+    let read = read(&recovered);
+    assert!(read.iter().all(|group| groups.contains(group)), "{error}");
+    let behind = damaged.groups_behind as usize;
+    assert!(read.ends_with(&groups[groups.len() - behind..]));
+    assert!(read.len() >= groups.len() - touched, "{} of {}: {error}", read.len(), groups.len());
+    assert!(!recovered.found.lost.is_empty());
+    // Damaged it stays until there is a new base.
+    let end = recovered.files.end_offset();
+    drop(recovered.files);
+    let aside = disk.list(dir()).unwrap().iter().any(|name| name.ends_with(".damaged"));
+    assert_ne!(open(disk, &options()).is_err(), aside);
+    let mut files = open(disk, &Options { recover: true, ..options() }).unwrap().files;
+    assert_eq!(files.end_offset(), end);
+    install(&mut files, disk, end).unwrap();
+    drop(files);
+    let whole = open(disk, &options()).unwrap();
+    assert_eq!((whole.base, whole.chunks), (Some(end), vec![]));
+}
+
+#[test]
+fn any_byte_changed() {
+    for close in [true, false] {
+        let (disk, groups) = small(close);
+        for path in paths(&disk) {
+            let len = disk.bytes(&path).len();
+            // Of the header what is used, and a byte behind it.
+            for at in (0..65).chain(512..525).chain(1024..1037).chain(4090..len) {
+                let disk = disk.copy();
+                disk.tamper(&path, |bytes| bytes[at] ^= 1 << (at % 8));
+                check(&disk, &groups, &path, 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn any_end_cut_off() {
+    for close in [true, false] {
+        let (disk, groups) = small(close);
+        for path in paths(&disk) {
+            let len = disk.bytes(&path).len();
+            for at in (0..65).chain(512..525).chain(4000..len) {
+                let disk = disk.copy();
+                disk.tamper(&path, |bytes| bytes.truncate(at));
+                check(&disk, &groups, &path, groups.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_missing() {
+    let (disk, groups) = small(true);
+    let [first, second, third] = paths(&disk).try_into().unwrap();
+    for (missing, said) in [(&first, &first), (&second, &first)] {
+        let disk = disk.copy();
+        disk.remove(missing).unwrap();
+        check(&disk, &groups, said, groups.len());
+    }
+    for path in [first, second, third] {
+        disk.remove(&path).unwrap();
+    }
+    let error = open(&disk, &options()).err().unwrap().to_string();
+    assert!(
+        error.contains("log-00000000000000000000.rtl at byte 0 (offset 0): the file is missing"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_said() {
+    let (disk, groups) = small(true);
+    let path = paths(&disk).swap_remove(1);
+    disk.tamper(&path, |bytes| bytes[4096 + 130] ^= 1);
+    let said = open(&disk, &options()).err().unwrap().to_string();
+    let size = groups[1].bytes.len();
+    let expected = format!(
+        "the log is damaged: log-{:020}.rtl at byte {} (offset {}): a group whose checksum is wrong; {size} bytes of the log can't be read. \
+         Behind it are 5 whole groups of {} bytes: to recover them is to lose {size} bytes",
+        groups[5].offset,
+        4096 + size,
+        groups[6].offset,
+        5 * size + 2
+    );
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn the_manifest_is_damaged_or_missing() {
+    let (disk, groups) = small(true);
+    let path = dir().join(names::MANIFEST);
+    let damaged = disk.copy();
+    damaged.tamper(&path, |bytes| bytes.truncate(20));
+    disk.remove(&path).unwrap();
+    for disk in [damaged, disk] {
+        let error = open(&disk, &options()).err().unwrap();
+        assert!(matches!(&error, OpenError::Manifest { path: named, .. } if *named == path), "{error}");
+        let opened = open(&disk, &Options { recover: true, ..options() }).unwrap();
+        assert_eq!(read(&opened), groups);
+        drop(opened);
+        assert_eq!(read(&open(&disk, &options()).unwrap()), groups);
+    }
+}
+
+#[test]
+fn the_base_is_missing() {
+    let (disk, groups) = small(true);
+    let mut files = open(&disk, &options()).unwrap().files;
+    install(&mut files, &disk, groups[8].offset).unwrap();
+    let base = dir().join(&files.base().unwrap().file);
+    drop(files);
+    disk.remove(&base).unwrap();
+    let error = open(&disk, &options()).err().unwrap().to_string();
+    assert!(error.contains("the base is missing") && error.contains("4 whole groups"), "{error}");
+    let opened = open(&disk, &Options { recover: true, ..options() }).unwrap();
+    assert_eq!(read(&opened), groups[8..]);
+}
+
+#[test]
+fn a_segment_of_another_history() {
+    let (disk, groups) = small(true);
+    let path = paths(&disk).swap_remove(1);
+    let other = FaultyDisk::new(2);
+    let strange =
+        Options { history: History::new(&"f".repeat(40)).unwrap(), segment_size: 500, recover: false };
+    let mut files = open(&other, &strange).unwrap().files;
+    groups.iter().for_each(|group| files.append(&group.bytes).unwrap());
+    disk.tamper(&path, |bytes| *bytes = other.bytes(&path));
+    let error = open(&disk, &options()).err().unwrap().to_string();
+    assert!(error.contains("it is of the history ffff"), "{error}");
+}
+
+/// A value that holds groups is a value, also when the group around it is damaged.
+#[test]
+fn groups_in_values_are_not_the_log_s() {
+    let disk = FaultyDisk::new(1);
+    let mut files = open(&disk, &options()).unwrap().files;
+    let inner = [group(66, 10), group(67, 10)].concat();
+    let mut outer = Vec::new();
+    let mut builder = GroupBuilder::begin(&mut outer, 1);
+    builder.effect(0, [&b"SET"[..], b"k", &inner]);
+    builder.finish().unwrap();
+    let behind = group(2, 10);
+    files.append(&[&outer[..], &behind].concat()).unwrap();
+    files.close().unwrap();
+    let path = dir().join(names::segment(0));
+    disk.tamper(&path, |bytes| bytes[4096 + 6] ^= 1);
+    let recovered = open(&disk, &Options { recover: true, ..options() }).unwrap();
+    assert_eq!(recovered.chunks.len(), 1);
+    assert_eq!(recovered.chunks[0].bytes, behind);
+}
