@@ -1,7 +1,7 @@
 //! What all workers share.
 
 use crate::backup::files::Backups;
-use crate::backup::save::Progress;
+use crate::backup::progress::Loading;
 use crate::counters::{Counter, Counters};
 use crate::hub::Hub;
 use crate::log::compact::Compaction;
@@ -52,7 +52,7 @@ pub struct Server {
     /// Backup files.
     pub backups: Backups,
     /// How far the loading at the start has come.
-    pub loading: Progress,
+    pub loading: Loading,
     /// What CONFIG SET changes.
     pub settings: Settings,
     /// Who may do what.
@@ -113,7 +113,7 @@ impl Server {
             log: Log::new(Arc::clone(&store)),
             compaction: Compaction::default(),
             backups: Backups::default(),
-            loading: Progress::default(),
+            loading: Loading::default(),
             me: OnceLock::new(),
             store,
             settings: Settings::default(),
