@@ -53,6 +53,13 @@ pub(super) fn is_temporary(name: &str) -> bool {
     name == DRAFT || stem.is_some_and(|stem| stem == MANIFEST || segment_start(stem).is_some())
 }
 
+/// Whether a file of this name would be taken for one of the log's.
+pub fn is_taken(name: &str) -> bool {
+    let own =
+        [LOCK, MANIFEST].contains(&name) || ["log-", "base-"].iter().any(|start| name.starts_with(start));
+    own || name.ends_with(TEMPORARY)
+}
+
 fn offset(name: &str, before: &str, behind: &str) -> Option<u64> {
     let digits = name.strip_prefix(before)?.strip_suffix(behind)?;
     let whole = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
