@@ -8,6 +8,7 @@ mod waiting;
 use crate::execute::{Executor, OUTPUT_HIGH};
 use crate::log::intake::Intake;
 use crate::log::waiting::Need;
+use crate::replication::feed;
 use crate::server::{Server, unix_millis};
 use crate::session::{Session, Wait};
 use ringtail_net::Stream;
@@ -121,6 +122,13 @@ impl Connection {
         loop {
             if self.session.closing && !self.has_output() {
                 return self.stream.shutdown().await;
+            }
+            if let Some(handover) = self.session.handover.take_if(|_| self.sent == self.output.len()) {
+                if let Ok(server) = server.itself() {
+                    let (stream, client) = (&mut self.stream, &self.session.client);
+                    feed::serve(*handover, stream, &server, client).await;
+                }
+                return;
             }
             let alive = match poll_fn(|cx| self.poll_turn(server, cx)).await {
                 Turn::End => return,

@@ -7,6 +7,7 @@ use crate::log::compact;
 use crate::log::files::{Files, History, Options as FileOptions, RealDisk, Recovery};
 use crate::log::keeper::{Keeper, Policy, Running};
 use crate::log::service::new_history;
+use crate::replication::follow;
 use crate::server::Server;
 use ringtail_net::Problem;
 use std::fs::File;
@@ -29,6 +30,8 @@ pub struct Durability {
     pub place: Place,
     /// How often one is written.
     pub interval: Option<Duration>,
+    /// Whom it follows.
+    pub primary: Option<String>,
 }
 
 /// All that runs for it.
@@ -62,6 +65,11 @@ pub fn begin(server: &Arc<Server>, told: Durability) -> Result<Durable, Problem>
             Ok(keeper) => {
                 *running.lock().unwrap_or_else(PoisonError::into_inner) = keeper;
                 own.log.stance.set_loading(false);
+                if let Some(primary) = &told.primary
+                    && let Err(error) = follow::follow(&own, primary)
+                {
+                    tracing::error!("can't follow {primary}: {error}");
+                }
             }
             Err(problem) => {
                 tracing::error!("{problem}");
@@ -92,7 +100,7 @@ fn restore(
         if let Some(file) = &told.place.file {
             load_backup(server, file, told.recover)?;
         }
-        return Ok(None);
+        return keep(server, told.policy).map(Some);
     };
     let is_new = recovery.base().is_none();
     let (files, groups) = replay(server, recovery, told.recover)?;
@@ -101,6 +109,16 @@ fn restore(
         load_backup(server, file, told.recover)?;
     }
     server.log.write_to(files, told.policy == Policy::Always);
+    let running = keep(server, told.policy)?;
+    if backup.is_some() && !server.store.is_empty() {
+        // What was loaded is not in the log: it becomes its base.
+        compact::compact(server).map_err(|error| error.to_string())?;
+    }
+    Ok(Some(running))
+}
+
+/// Starts the log's thread.
+fn keep(server: &Arc<Server>, policy: Policy) -> Result<Running, String> {
     let own = Arc::downgrade(server);
     let on_growth = Box::new(move |bytes| {
         if let Some(server) = own.upgrade()
@@ -109,12 +127,7 @@ fn restore(
             compact::compact_behind(&server);
         }
     });
-    let running = Keeper::start(&server.log, told.policy, on_growth).map_err(|error| error.to_string())?;
-    if backup.is_some() && !server.store.is_empty() {
-        // What was loaded is not in the log: it becomes its base.
-        compact::compact(server).map_err(|error| error.to_string())?;
-    }
-    Ok(Some(running))
+    Keeper::start(&server.log, policy, on_growth).map_err(|error| error.to_string())
 }
 
 fn threads(server: &Server) -> usize {

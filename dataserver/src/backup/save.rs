@@ -185,6 +185,7 @@ impl Saving<'_> {
     fn last<W: Write>(&mut self, writer: &mut Writer<W>) -> Result<(String, u64), Failed> {
         let (server, walk) = (self.server, Arc::clone(self.walk));
         let (mut rest, position, libraries) = loop {
+            let _whole = server.log.applying();
             let mut view = View::lock(&server.store, &server.counters[0], unix_millis(), 0, false, &[]);
             view.lock_all();
             if walk.is_void() {
@@ -194,7 +195,7 @@ impl Saving<'_> {
             if !server.scripts.running.any_wrote() {
                 break (self.rest(&mut view), server.log.cut(), codes(server));
             }
-            drop(view);
+            drop((view, _whole));
             std::thread::sleep(SCRIPTS);
         };
         rest.iter_mut().try_for_each(|block| writer.block(block))?;

@@ -34,6 +34,8 @@ struct State {
     readers: Readers,
     chunk: Vec<u8>,
     history: String,
+    /// What it was called before, and up to where it was that.
+    previous: Option<(String, u64)>,
     offset: u64,
     backlog: Backlog,
     marks: Marks,
@@ -56,6 +58,7 @@ pub struct Log {
     /// Replies to writes wait for the disk.
     always: AtomicBool,
     stopping: AtomicBool,
+    applying: Mutex<()>,
 }
 
 /// Forty hexadecimal digits: a log that was never one with another has another.
@@ -72,6 +75,7 @@ impl Log {
             readers: Readers::default(),
             chunk: Vec::new(),
             history: new_history(),
+            previous: None,
             offset: 0,
             backlog: Backlog::new(DEFAULT_BACKLOG, 0),
             marks: Marks::default(),
@@ -87,6 +91,7 @@ impl Log {
             files: Mutex::new(None),
             always: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            applying: Mutex::new(()),
         })
     }
 
@@ -247,5 +252,112 @@ impl Log {
     pub(super) fn stop(&self) {
         self.stopping.store(true, Relaxed);
         self.store.intake.wake();
+    }
+
+    /// Keeps the end of the log in memory from now on, and logs if nothing was logged yet: a replica follows.
+    pub fn begin_backlog(&self) {
+        let state = &mut *self.state();
+        if !state.readers.replicas {
+            state.readers.replicas = true;
+            state.backlog.turn_on();
+            self.store.set_logged(true);
+            self.store.intake.wake();
+        }
+    }
+
+    /// Whether anybody reads the log.
+    pub(super) fn has_readers(&self) -> bool {
+        self.state().readers != Readers::default()
+    }
+
+    /// Changes how much of the log is kept in memory.
+    pub fn set_backlog(&self, most: usize) {
+        self.state().backlog.set_most(most);
+    }
+
+    /// How much of the log is kept in memory, at most.
+    pub fn backlog_most(&self) -> usize {
+        self.state().backlog.most()
+    }
+
+    /// The first offset that is in memory, and the one behind the last.
+    pub fn backlog(&self) -> (u64, u64) {
+        self.state().backlog.range()
+    }
+
+    /// Whether a log of this name is this one up to an offset.
+    pub fn knows(&self, history: &str, offset: u64) -> bool {
+        let state = self.state();
+        let was = |(name, end): &(String, u64)| name == history && offset <= *end;
+        (state.history == history && offset <= state.offset) || state.previous.as_ref().is_some_and(was)
+    }
+
+    /// The name that the log had before, and up to where.
+    pub fn previous(&self) -> Option<(String, u64)> {
+        self.state().previous.clone()
+    }
+
+    /// The log is another one from here on: what follows is not what the primary goes on with.
+    pub fn fork(&self) {
+        let state = &mut *self.state();
+        let old = std::mem::replace(&mut state.history, new_history());
+        state.previous = Some((old, state.offset));
+    }
+
+    /// The log that is followed has this name now, and is the same up to here.
+    pub fn rename(&self, history: &str) {
+        let state = &mut *self.state();
+        if state.history != history {
+            let old = std::mem::replace(&mut state.history, history.to_owned());
+            state.previous = Some((old, state.offset));
+        }
+    }
+
+    /// Begins again as a log of this name at an offset, which is the state that is here now.
+    pub fn restart(&self, history: &str, offset: u64) {
+        let state = &mut *self.state();
+        (state.history, state.previous) = (history.to_owned(), None);
+        state.offset = offset;
+        state.backlog.restart(offset);
+        state.marks = Marks::default();
+        self.offset.send_replace(offset);
+    }
+
+    /// Held while groups of another log are applied and appended.
+    pub fn applying(&self) -> MutexGuard<'_, ()> {
+        self.applying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends groups of the log that is followed, which were applied.
+    pub fn append_applied(&self, groups: &[u8]) {
+        let state = &mut *self.state();
+        state.chunk.clear();
+        state.chunk.extend_from_slice(groups);
+        let ticket = self.store.intake.end();
+        self.append(state, ticket);
+        drop(state.chunk.drain(..));
+        if state.readers.files {
+            self.store.intake.wake();
+        }
+    }
+
+    /// Up to where the log was applied, and is on disk.
+    pub fn applied(&self) -> (u64, u64) {
+        let on_disk = self.files().as_ref().map_or(0, |files| files.synced_offset());
+        (self.state().offset, on_disk)
+    }
+
+    /// Those that follow have applied the log up to these offsets, the furthest first.
+    pub fn replicas_acked(&self, offsets: &[u64]) {
+        let state = self.state();
+        self.reached.set_copies(offsets.iter().map(|offset| state.marks.ticket_at(*offset)));
+        drop(state);
+        self.serve_waiters();
+    }
+
+    /// How many of these offsets are behind all below a ticket.
+    pub fn count_at(&self, ticket: u64, offsets: &[u64]) -> usize {
+        let state = self.state();
+        offsets.iter().filter(|offset| state.marks.ticket_at(**offset) >= ticket).count()
     }
 }

@@ -21,7 +21,7 @@ pub mod tracked;
 pub mod view;
 pub mod walks;
 
-use crate::event::{BROADCAST, Class, Event, FLAGS, LOGGED, WALKED};
+use crate::event::{BROADCAST, Class, Event, FLAGS, FOLLOWS, LOGGED, WALKED};
 use crate::log::effects::Effects;
 use crate::log::intake::Intake;
 use crate::sync::MutexGuard;
@@ -161,6 +161,20 @@ impl Store {
     /// Whether every change is logged.
     pub fn is_logged(&self) -> bool {
         self.published.load(Relaxed) & LOGGED != 0
+    }
+
+    /// Whether keys change and go by the log of another server alone.
+    pub fn follows(&self) -> bool {
+        self.published.load(Relaxed) & FOLLOWS != 0
+    }
+
+    /// Says whether they do.
+    pub fn set_follows(&self, on: bool) {
+        if on {
+            self.published.fetch_or(FOLLOWS, Relaxed);
+        } else {
+            self.published.fetch_and(!FOLLOWS, Relaxed);
+        }
     }
 
     /// Whether anybody has to see a change of all keys as one.

@@ -142,6 +142,8 @@ impl<'s> View<'s> {
             Found::Live(place) => Some(place),
             Found::Missing => None,
             Found::Due(place) => self.expire_fields(key, place, FIELDS_AT_ONCE).then_some(place),
+            // Its end comes with the log that is followed.
+            Found::Expired if self.store.follows() => None,
             Found::Expired => {
                 self.expire(key);
                 None
