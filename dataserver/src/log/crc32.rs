@@ -34,7 +34,7 @@ const fn tables() -> [[u32; 256]; STEP] {
 /// The checksum of some bytes.
 pub(super) fn of(bytes: &[u8]) -> u32 {
     let (words, rest) = bytes.as_chunks::<STEP>();
-    let crc = words.iter().fold(!0, |crc, word| step(crc, word));
+    let crc = words.iter().fold(!0, step);
     !rest.iter().fold(crc, |crc, &byte| crc >> 8 ^ TABLES[0][usize::from(crc as u8 ^ byte)])
 }
 

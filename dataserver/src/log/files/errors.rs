@@ -54,7 +54,10 @@ pub struct Lost {
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, position, offset, bytes, why } = self;
-        write!(f, "{file} at byte {position} (offset {offset}): {why}; {bytes} bytes of the log can't be read")
+        write!(
+            f,
+            "{file} at byte {position} (offset {offset}): {why}; {bytes} bytes of the log can't be read"
+        )
     }
 }
 
@@ -80,7 +83,10 @@ impl fmt::Display for Damaged {
         if lost.len() > 1 {
             write!(f, ", and {} more places", lost.len() - 1)?;
         }
-        write!(f, ". Behind it are {groups_behind} whole groups of {bytes_behind} bytes: to recover them is to lose {bytes} bytes")
+        write!(
+            f,
+            ". Behind it are {groups_behind} whole groups of {bytes_behind} bytes: to recover them is to lose {bytes} bytes"
+        )
     }
 }
 

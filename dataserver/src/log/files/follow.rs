@@ -23,7 +23,8 @@ impl<D: Disk> Files<D> {
             return Err(ReadError::NoGroup { why: format!("it ends at {end}") });
         }
         let ends = self.starts.iter().skip(1).copied().chain([end]);
-        let mut coming: Vec<_> = self.starts.iter().copied().zip(ends).filter(|span| span.1 > offset).collect();
+        let mut coming: Vec<_> =
+            self.starts.iter().copied().zip(ends).filter(|span| span.1 > offset).collect();
         coming.reverse();
         Ok(Follower { disk: self.disk.clone(), dir: self.dir.clone(), coming, reader: None, at: offset, end })
     }
@@ -72,7 +73,11 @@ impl<D: Disk> Follower<D> {
     fn end_segment(&mut self) -> Result<(), ReadError> {
         self.reader = None;
         let next = self.coming.last().map_or(self.end, |&(start, _)| start);
-        if next == self.at { Ok(()) } else { Err(ReadError::NoGroup { why: format!("nothing is at {}", self.at) }) }
+        if next == self.at {
+            Ok(())
+        } else {
+            Err(ReadError::NoGroup { why: format!("nothing is at {}", self.at) })
+        }
     }
 
     fn open(&self, (start, end): (u64, u64)) -> Result<Reader<D::File>, ReadError> {

@@ -97,11 +97,16 @@ impl Manifest {
         }
         let found: Versioned = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         if found.version != VERSION {
-            return Err(format!("its version is {}, and this program reads version {VERSION}", found.version));
+            return Err(format!(
+                "its version is {}, and this program reads version {VERSION}",
+                found.version
+            ));
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         match &manifest.base {
-            Some(base) if !names::is_base(&base.file) => Err("it names a base that is no file of this directory".into()),
+            Some(base) if !names::is_base(&base.file) => {
+                Err("it names a base that is no file of this directory".into())
+            }
             Some(base) if base.offset < manifest.first => Err("its base is older than its log".into()),
             None if manifest.first > 0 => Err("its log does not begin at 0, and there is no base".into()),
             _ => Ok(manifest),

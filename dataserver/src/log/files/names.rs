@@ -70,7 +70,9 @@ mod tests {
             assert_eq!(base_offset(&base(at)), Some(at));
             assert!(is_temporary(&temporary(&segment(at))));
         }
-        for other in ["", "log-1.rtl", "log-+0000000000000000001.rtl", "log-99999999999999999999.rtl", "LOCK", "x.tmp"] {
+        for other in
+            ["", "log-1.rtl", "log-+0000000000000000001.rtl", "log-99999999999999999999.rtl", "LOCK", "x.tmp"]
+        {
             assert!(segment_start(other).is_none() && !is_base(other) && !is_temporary(other), "{other}");
         }
     }

@@ -1,5 +1,6 @@
 //! Opening the directory: its lock, its manifest, and the reading of what is there.
 
+use super::Files;
 use super::disk::{Disk, DiskFile};
 use super::errors::{Failure, OpenError};
 use super::manifest::{Base, History, Manifest};
@@ -7,7 +8,6 @@ use super::names;
 use super::reader::{Chunk, Next, Reader};
 use super::recovery::{Found, Walk};
 use super::segment::{Draft, HEADER, Header, Segment};
-use super::Files;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -100,7 +100,7 @@ fn manifest<D: Disk>(
 fn is_new<D: Disk>(disk: &D, dir: &Path, names: &[String], starts: &[u64]) -> io::Result<bool> {
     let untouched = match starts {
         [] => true,
-        [0] => disk.open(&dir.join(names::segment(0)))?.len()? <= HEADER,
+        [0] => disk.open(&dir.join(names::segment(0)))?.size()? <= HEADER,
         _ => false,
     };
     Ok(untouched && !names.iter().any(|name| names::is_base(name)))
@@ -164,6 +164,18 @@ impl<D: Disk> Recovery<D> {
         Some((self.base.as_deref()?, offset))
     }
 
+    /// About how many bytes of groups there are to read, to say how far it is.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn size(&self) -> Result<u64, OpenError> {
+        let Some(&last) = self.starts.last() else { return Ok(0) };
+        let path = self.dir.join(names::segment(last));
+        let len = self.disk.open(&path).and_then(|file| file.size()).map_err(Failure::of("read", &path))?;
+        let begin = self.manifest.base.as_ref().map_or(self.manifest.first, |base| base.offset);
+        Ok((last + len.saturating_sub(HEADER)).saturating_sub(begin))
+    }
+
     /// The next groups behind the base, or none at the log's end. Chunks are about a megabyte, or one group that is larger.
     ///
     /// # Errors
@@ -184,7 +196,8 @@ impl<D: Disk> Recovery<D> {
             manifest.write(&disk, &dir).map_err(Failure::of("write", &dir.join(names::MANIFEST)))?;
         }
         let segment = segment(&disk, &dir, &manifest, &found, last).map_err(Failure::of("write", &dir))?;
-        let starts = starts.into_iter().filter(|&start| start < segment.start).chain([segment.start]).collect();
+        let starts =
+            starts.into_iter().filter(|&start| start < segment.start).chain([segment.start]).collect();
         let files = Files {
             disk,
             dir,
@@ -228,7 +241,7 @@ fn segment<D: Disk>(
         }
         return Draft::new(disk, dir, &manifest.history, found.end)?.install();
     }
-    if durable == found.end && file.len()? == HEADER + found.end.saturating_sub(start) {
+    if durable == found.end && file.size()? == HEADER + found.end.saturating_sub(start) {
         return Ok(Segment::reopened(file, start, found.end));
     }
     let mut draft = Draft::new(disk, dir, &manifest.history, durable)?;

@@ -88,7 +88,7 @@ pub(super) struct Reader<F> {
 impl<F: DiskFile> Reader<F> {
     /// `limit` may be beyond the file's end.
     pub(super) fn new(file: F, start: u64, at: u64, limit: u64) -> io::Result<Self> {
-        let end = start + file.len()?.saturating_sub(HEADER);
+        let end = start + file.size()?.saturating_sub(HEADER);
         Ok(Self { file, start, at, limit: limit.min(end), buffer: Vec::new() })
     }
 
@@ -152,7 +152,8 @@ impl<F: DiskFile> Reader<F> {
         let (have, most) = (self.buffer.len(), self.limit - self.at);
         let want = (need.max(CHUNK) as u64).min(most) as usize;
         self.buffer.resize(want.max(have), 0);
-        let read = self.file.read_at(&mut self.buffer[have..], HEADER + self.at - self.start + have as u64)?;
+        let read =
+            self.file.read_at(&mut self.buffer[have..], HEADER + self.at - self.start + have as u64)?;
         self.buffer.truncate(have + read);
         Ok(self.buffer.len() >= need)
     }

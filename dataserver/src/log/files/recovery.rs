@@ -73,6 +73,8 @@ pub(super) struct Walk<D: Disk> {
     empty: bool,
     recover: bool,
     found: Found,
+    /// What it stopped at: nothing comes behind that.
+    damaged: Option<Damaged>,
 }
 
 impl<D: Disk> Walk<D> {
@@ -85,10 +87,13 @@ impl<D: Disk> Walk<D> {
         coming.reverse();
         let (history, empty) = (manifest.history.clone(), coming.is_empty());
         let (dir, found) = (dir.to_owned(), Found::default());
-        Self { disk, dir, history, coming, open: None, at, last: None, empty, recover, found }
+        Self { disk, dir, history, coming, open: None, at, last: None, empty, recover, found, damaged: None }
     }
 
     pub(super) fn next(&mut self) -> Result<Option<Chunk>, OpenError> {
+        if let Some(damaged) = &self.damaged {
+            return Err(OpenError::Damaged(damaged.clone()));
+        }
         loop {
             match self.event()? {
                 Some(Event::Chunk(chunk)) => {
@@ -133,8 +138,9 @@ impl<D: Disk> Walk<D> {
                 Event::Torn(_) => {}
             }
         }
-        let lost = std::mem::take(&mut self.found.lost);
-        Err(OpenError::Damaged(Damaged { lost, groups_behind, bytes_behind }))
+        let damaged = Damaged { lost: self.found.lost.clone(), groups_behind, bytes_behind };
+        self.damaged = Some(damaged.clone());
+        Err(OpenError::Damaged(damaged))
     }
 
     fn event(&mut self) -> Result<Option<Event>, OpenError> {
@@ -174,11 +180,16 @@ impl<D: Disk> Walk<D> {
         let header = Header::read(&file).map_err(Failure::of("read", &path))?;
         let wrong = match &header {
             None => Some("its header is damaged".to_owned()),
-            Some(header) if header.history != self.history => Some(format!("it is of the history {}", header.history)),
-            Some(header) if header.start != span.start => Some(format!("it begins at the offset {}", header.start)),
+            Some(header) if header.history != self.history => {
+                Some(format!("it is of the history {}", header.history))
+            }
+            Some(header) if header.start != span.start => {
+                Some(format!("it begins at the offset {}", header.start))
+            }
             Some(_) => None,
         };
-        let reader = Reader::new(file, span.start, self.at, span.end.unwrap_or(u64::MAX)).map_err(Failure::of("read", &path))?;
+        let reader = Reader::new(file, span.start, self.at, span.end.unwrap_or(u64::MAX))
+            .map_err(Failure::of("read", &path))?;
         // Of a segment with a damaged header all that can be read is taken; another history's is not the log.
         let (durable, foreign) = match header {
             // What the base covers was on disk before the base was.
@@ -217,7 +228,13 @@ impl<D: Disk> Walk<D> {
     fn missing(&mut self, to: u64) -> Lost {
         let (offset, bytes) = (self.at, to - self.at);
         self.at = to;
-        Lost { file: names::segment(offset), position: 0, offset, bytes, why: "the file is missing".to_owned() }
+        Lost {
+            file: names::segment(offset),
+            position: 0,
+            offset,
+            bytes,
+            why: "the file is missing".to_owned(),
+        }
     }
 
     /// The file ends before what was on disk once.
@@ -225,7 +242,9 @@ impl<D: Disk> Walk<D> {
         let at = open.reader.at;
         open.reader.skip_to(open.durable);
         let why = match open.span.end {
-            Some(next) => format!("the file ends, and the next begins at the offset {next}: one is missing, or this one's end"),
+            Some(next) => format!(
+                "the file ends, and the next begins at the offset {next}: one is missing, or this one's end"
+            ),
             None => format!("the file ends, and its groups were on disk up to the offset {}", open.durable),
         };
         lost(open.span, at, open.durable - at, why)

@@ -53,7 +53,8 @@ impl Header {
         let (history, rest) = rest.split_first_chunk::<DIGITS>()?;
         let (start, rest) = rest.split_first_chunk::<8>()?;
         let known = *magic == MAGIC && u32::from_le_bytes(*version) == VERSION;
-        let whole = crc32::of(&bytes[..bytes.len() - rest.len()]).to_le_bytes() == *rest.first_chunk::<4>()?;
+        let whole =
+            crc32::of(&bytes[..bytes.len() - rest.len()]).to_le_bytes() == *rest.first_chunk::<4>()?;
         if !known || !whole {
             return None;
         }

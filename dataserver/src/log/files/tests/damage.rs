@@ -23,8 +23,11 @@ fn small(close: bool) -> (FaultyDisk, Vec<Chunk>) {
 
 fn paths(disk: &FaultyDisk) -> Vec<PathBuf> {
     let names = disk.list(dir()).unwrap();
-    let paths: Vec<_> =
-        names.iter().filter(|name| names::segment_start(name).is_some()).map(|name| dir().join(name)).collect();
+    let paths: Vec<_> = names
+        .iter()
+        .filter(|name| names::segment_start(name).is_some())
+        .map(|name| dir().join(name))
+        .collect();
     assert_eq!(paths.len(), 3);
     paths
 }
@@ -116,7 +119,10 @@ fn a_file_that_is_missing() {
         disk.remove(&path).unwrap();
     }
     let error = open(&disk, &options()).err().unwrap().to_string();
-    assert!(error.contains("log-00000000000000000000.rtl at byte 0 (offset 0): the file is missing"), "{error}");
+    assert!(
+        error.contains("log-00000000000000000000.rtl at byte 0 (offset 0): the file is missing"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -124,7 +130,11 @@ fn what_is_said() {
     let (disk, groups) = small(true);
     let path = paths(&disk).swap_remove(1);
     disk.tamper(&path, |bytes| bytes[4096 + 130] ^= 1);
-    let said = open(&disk, &options()).err().unwrap().to_string();
+    let mut recovery = Files::open(disk.clone(), dir(), &options()).unwrap();
+    assert_eq!(recovery.size(), Ok(groups.iter().map(|group| group.bytes.len() as u64).sum()));
+    while let Ok(Some(_)) = recovery.next_chunk() {}
+    // Who does not listen hears it again, and gets no log to write to.
+    let said = recovery.finish().err().unwrap().to_string();
     let size = groups[1].bytes.len();
     let expected = format!(
         "the log is damaged: log-{:020}.rtl at byte {} (offset {}): a group whose checksum is wrong; {size} bytes of the log can't be read. \
@@ -173,7 +183,8 @@ fn a_segment_of_another_history() {
     let (disk, groups) = small(true);
     let path = paths(&disk).swap_remove(1);
     let other = FaultyDisk::new(2);
-    let strange = Options { history: History::new(&"f".repeat(40)).unwrap(), segment_size: 500, recover: false };
+    let strange =
+        Options { history: History::new(&"f".repeat(40)).unwrap(), segment_size: 500, recover: false };
     let mut files = open(&other, &strange).unwrap().files;
     groups.iter().for_each(|group| files.append(&group.bytes).unwrap());
     disk.tamper(&path, |bytes| *bytes = other.bytes(&path));

@@ -105,7 +105,10 @@ fn a_read_only_disk_refuses_and_heals() {
     let mut files = open(&disk, &options()).unwrap().files;
     disk.set(Faults { read_only: true, ..Faults::default() });
     let failure = files.append(&group(1, 10)).unwrap_err();
-    assert_eq!(failure.to_string(), "can't write /log/log-00000000000000000000.rtl: read-only filesystem or storage medium");
+    assert_eq!(
+        failure.to_string(),
+        "can't write /log/log-00000000000000000000.rtl: read-only filesystem or storage medium"
+    );
     assert_eq!(files.heal().unwrap_err().kind, io::ErrorKind::ReadOnlyFilesystem);
     assert_eq!(files.sync().unwrap_err().kind, io::ErrorKind::ReadOnlyFilesystem);
     let mut recovery = files.read_from(0).unwrap();

@@ -5,7 +5,7 @@ mod damage;
 mod faults;
 mod real;
 
-use super::faulty::{FaultyDisk, Faults};
+use super::faulty::{Faults, FaultyDisk};
 use super::*;
 use crate::log::record::GroupBuilder;
 use fastrand::Rng;
@@ -35,7 +35,9 @@ fn group(number: u64, size: usize) -> Vec<u8> {
 
 /// A few groups.
 fn some(rng: &mut Rng) -> Vec<Vec<u8>> {
-    (0..rng.u64(1..5)).map(|_| group(rng.u64(..1000), if rng.u8(..20) == 0 { 5000 } else { rng.usize(..300) })).collect()
+    (0..rng.u64(1..5))
+        .map(|_| group(rng.u64(..1000), if rng.u8(..20) == 0 { 5000 } else { rng.usize(..300) }))
+        .collect()
 }
 
 /// What opening came to.
