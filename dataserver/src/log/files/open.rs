@@ -3,7 +3,7 @@
 use super::Files;
 use super::disk::{Disk, DiskFile};
 use super::errors::{Failure, OpenError};
-use super::manifest::{Base, History, Manifest};
+use super::manifest::{Base, Earlier, History, Manifest};
 use super::names;
 use super::reader::{Chunk, Next, Reader};
 use super::recovery::{Found, Walk};
@@ -61,7 +61,11 @@ impl<D: Disk> Files<D> {
         let names = disk.list(dir).map_err(Failure::of("list", dir))?;
         let mut starts: Vec<_> = names.iter().filter_map(|name| names::segment_start(name)).collect();
         starts.sort_unstable();
-        let (manifest, written) = manifest(&disk, dir, options, &names, &mut starts)?;
+        let (mut manifest, mut written) = manifest(&disk, dir, options, &names, &mut starts)?;
+        if manifest.replaced {
+            starts = finish_replacing(&disk, dir, &manifest, &starts).map_err(Failure::of("write", dir))?;
+            (manifest.replaced, written) = (false, false);
+        }
         starts = counting(&starts, manifest.first);
         let mut walk = Walk::new(disk.clone(), dir, &manifest, &starts, options.recover);
         let base = base(&mut walk, &manifest, dir, &names)?;
@@ -138,6 +142,29 @@ fn counting(starts: &[u64], first: u64) -> Vec<u64> {
     starts.iter().copied().filter(|&start| start >= first).collect()
 }
 
+/// Goes on where a replacement was cut short: removes what was replaced, and begins the log if that was not done. Returns where the
+/// segments begin.
+fn finish_replacing<D: Disk>(
+    disk: &D,
+    dir: &Path,
+    manifest: &Manifest,
+    starts: &[u64],
+) -> io::Result<Vec<u64>> {
+    let mut counting = Vec::new();
+    for &start in starts {
+        let path = dir.join(names::segment(start));
+        match Header::read(&disk.open(&path)?)? {
+            Some(header) if header.history != manifest.history => disk.remove(&path)?,
+            _ => counting.push(start),
+        }
+    }
+    if counting.is_empty() {
+        Draft::new(disk, dir, &manifest.history, manifest.first)?.install()?;
+        counting.push(manifest.first);
+    }
+    Ok(counting)
+}
+
 fn base<D: Disk>(
     walk: &mut Walk<D>,
     manifest: &Manifest,
@@ -156,6 +183,11 @@ impl<D: Disk> Recovery<D> {
     /// The name of the sequence of changes that this is.
     pub fn history(&self) -> &History {
         &self.manifest.history
+    }
+
+    /// The histories that this one goes on from, the oldest first.
+    pub fn earlier(&self) -> &[Earlier] {
+        &self.manifest.earlier
     }
 
     /// The base and the offset that it is exact at; none if the log begins with nothing.
@@ -203,6 +235,7 @@ impl<D: Disk> Recovery<D> {
             dir,
             _lock: lock,
             manifest,
+            manifest_due: false,
             segment_size,
             starts,
             segment,

@@ -61,7 +61,7 @@ enum Event {
 pub(super) struct Walk<D: Disk> {
     disk: D,
     dir: PathBuf,
-    history: super::History,
+    manifest: Manifest,
     /// Segments to come, the next one last.
     coming: Vec<Span>,
     open: Option<Open<D::File>>,
@@ -85,9 +85,9 @@ impl<D: Disk> Walk<D> {
         let spans = starts.iter().zip(ends).map(|(&start, end)| Span { start, end });
         let mut coming: Vec<_> = spans.filter(|span| span.end.is_none_or(|end| end > at)).collect();
         coming.reverse();
-        let (history, empty) = (manifest.history.clone(), coming.is_empty());
+        let (manifest, empty) = (manifest.clone(), coming.is_empty());
         let (dir, found) = (dir.to_owned(), Found::default());
-        Self { disk, dir, history, coming, open: None, at, last: None, empty, recover, found, damaged: None }
+        Self { disk, dir, manifest, coming, open: None, at, last: None, empty, recover, found, damaged: None }
     }
 
     pub(super) fn next(&mut self) -> Result<Option<Chunk>, OpenError> {
@@ -180,7 +180,7 @@ impl<D: Disk> Walk<D> {
         let header = Header::read(&file).map_err(Failure::of("read", &path))?;
         let wrong = match &header {
             None => Some("its header is damaged".to_owned()),
-            Some(header) if header.history != self.history => {
+            Some(header) if !self.manifest.has(&header.history, span.start) => {
                 Some(format!("it is of the history {}", header.history))
             }
             Some(header) if header.start != span.start => {
