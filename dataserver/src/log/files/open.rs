@@ -58,6 +58,8 @@ impl<D: Disk> Files<D> {
             Ok(lock) => lock,
             Err(holder) => return Err(OpenError::Locked { dir: dir.to_owned(), holder }),
         };
+        // A process that was killed may have renamed files and not come to this: what is seen now must not be gone tomorrow.
+        disk.sync_dir(dir).map_err(Failure::of("sync", dir))?;
         let names = disk.list(dir).map_err(Failure::of("list", dir))?;
         let mut starts: Vec<_> = names.iter().filter_map(|name| names::segment_start(name)).collect();
         starts.sort_unstable();

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const LIVES: u64 = 400;
+const LIVES: u64 = 2000;
 const DEATHS: usize = 6;
 
 /// What is known beside the files.
