@@ -1,10 +1,12 @@
-//! The bodies of the fuzz targets: any bytes to RESTORE, and any commands to a server, in process. Built for fuzzing and for the tests that run
-//! the same bodies.
+//! The bodies of the fuzz targets: any bytes to RESTORE and as a log, and any commands to a server, in process. Built for fuzzing and for
+//! the tests that run the same bodies.
 
 mod commands;
+mod logs;
 mod payloads;
 
 pub use commands::commands;
+pub use logs::logs;
 pub use payloads::payloads;
 
 /// Bytes that choices are made by; when they are used up it is always the first.
@@ -59,6 +61,11 @@ mod tests {
         #[test]
         fn no_commands_do_harm(data in bytes()) {
             super::commands(&data);
+        }
+
+        #[test]
+        fn no_log_does_harm(data in bytes()) {
+            super::logs(&data);
         }
 
         #[test]
