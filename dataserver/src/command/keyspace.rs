@@ -29,6 +29,11 @@ pub(super) fn flush_db(c: &mut Call<'_, '_>) -> Done {
 /// been set afterwards. The memory is freed off the path of requests unless SYNC is asked for.
 fn flush(c: &mut Call<'_, '_>, db: Option<u8>) -> Done {
     let here = frees_here(c)?;
+    if c.view.is_logged() {
+        // Between the locks somebody could log a change of a key that is gone already, or not yet.
+        c.view.lock_all();
+        c.view.effect_on_all(&[if db.is_some() { b"FLUSHDB" } else { b"FLUSHALL" }]);
+    }
     let (store, hasher) = (c.view.store(), c.view.hasher());
     let mut dropped = Vec::with_capacity(GROUPS);
     c.view.each_group(|_, slots| {
@@ -80,6 +85,7 @@ pub(super) fn swap_db(c: &mut Call<'_, '_>) -> Done {
             slots.all_change(Some(a), hasher);
             slots.all_change(Some(b), hasher);
         });
+        c.view.effect_on_all(&[b"SWAPDB", &c.args[1], &c.args[2]]);
         invalidate_copies(c);
         c.view.serve_all_later(Some(a));
         c.view.serve_all_later(Some(b));

@@ -18,3 +18,7 @@ pub mod intake;
 pub mod merge;
 pub mod record;
 pub mod settle;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use super::tracked::Tracker;
 use super::{GROUPS, Key, Store};
 use crate::counters::Counters;
 use crate::event::{self, Event};
-use crate::log::effects::{self, Effects};
+use crate::log::effects::{self, Effects, Words};
 use crate::log::settle;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::{MutexGuard, yield_now};
@@ -59,7 +59,7 @@ pub struct View<'s> {
     /// What is to be done once the locks are given up; most commands leave nothing.
     after: Option<Box<After>>,
     /// What was changed, for the log; committed before the locks are given up.
-    effects: Option<Box<Effects>>,
+    pub(crate) effects: Option<Box<Effects>>,
     /// Time stands still: nothing expires, and nothing is logged, since what is done comes from a log.
     pub replays: bool,
 }
@@ -228,11 +228,17 @@ impl<'s> View<'s> {
     #[inline]
     pub fn touched(&mut self, key: &Key<'_>) {
         let published = self.store.published.load(Relaxed);
-        if published & event::LOGGED != 0 && !self.replays {
-            self.effects.get_or_insert_with(Effects::take).change(self.db, key.bytes);
-        }
+        self.altered(key);
         if self.slots(key.group()).has_interest() || published & event::BROADCAST != 0 {
             self.tell(key);
+        }
+    }
+
+    /// The same for a change that is none to who watches the key, as of a stream's groups.
+    #[inline]
+    pub fn altered(&mut self, key: &Key<'_>) {
+        if self.is_logged() {
+            self.effects.get_or_insert_with(Effects::take).change(self.db, key.bytes);
         }
     }
 
@@ -242,13 +248,46 @@ impl<'s> View<'s> {
         self.store.published.load(Relaxed) & event::LOGGED != 0 && !self.replays
     }
 
-    /// Logs what a command did, in words that depend on nothing but the key's value: no effect is made of the change then.
+    /// Logs an effect on a key, in words that depend on nothing but its value.
     pub fn effect(&mut self, key: &Key<'_>, args: &[&[u8]]) {
+        self.effect_with(key, args, std::iter::empty());
+    }
+
+    /// The same with more words behind.
+    fn effect_with<'w>(
+        &mut self,
+        key: &Key<'_>,
+        head: &'w [&'w [u8]],
+        tail: impl ExactSizeIterator<Item = &'w [u8]>,
+    ) {
         if self.is_logged() {
             debug_assert!(self.has_group(key.group()), "the lock orders effects");
             let (now, db) = (self.now, self.db);
-            self.effects.get_or_insert_with(Effects::take).add(now, db, args.iter().copied());
+            self.effects.get_or_insert_with(Effects::take).add(now, db, Words::of(head, tail));
         }
+    }
+
+    /// Puts the change of a key into words that depend on nothing but its value: to be called after
+    /// [`changed`](Self::changed), by a command that knows better than its own words, or the key's state afterwards, what it did.
+    pub fn say(&mut self, key: &Key<'_>, words: &[&[u8]]) {
+        self.say_with(key, words, std::iter::empty());
+    }
+
+    /// The same with more words behind.
+    pub fn say_with<'w>(
+        &mut self,
+        key: &Key<'_>,
+        head: &'w [&'w [u8]],
+        tail: impl ExactSizeIterator<Item = &'w [u8]>,
+    ) {
+        self.effect_with(key, head, tail);
+        self.cover(key);
+    }
+
+    /// The same by what is there now.
+    pub fn say_state(&mut self, key: &Key<'_>) {
+        settle::of_key(self, key);
+        self.cover(key);
     }
 
     /// The same for what is about no key, under the locks of all groups.
@@ -426,6 +465,16 @@ impl<'s> View<'s> {
     #[inline]
     pub fn take_after(&mut self) -> Option<Box<After>> {
         self.after.take()
+    }
+
+    /// The key's entry, be its time over or not.
+    pub fn as_it_is(&mut self, key: &Key<'_>) -> Option<&Entry> {
+        let db = self.db;
+        let slots = self.slots(key.group());
+        match slots.look_up(key, db, 0) {
+            Found::Live(place) => slots.at(key, place),
+            _ => None,
+        }
     }
 
     /// The key's entry, without counting this as use.

@@ -105,6 +105,11 @@ impl Timed {
         if let Form::Table(table) = &self.form { table.hides(entry) } else { false }
     }
 
+    /// Whether fields that expire at this time are hidden already.
+    pub fn is_over(&self, at: u64) -> bool {
+        if let Form::Table(table) = &self.form { at <= table.over } else { false }
+    }
+
     /// Whether nobody sees some of the entries any more.
     pub fn hides_any(&self) -> bool {
         if let Form::Table(table) = &self.form { table.hidden > 0 } else { false }
@@ -293,6 +298,14 @@ impl Table {
     fn forget(&mut self, time: (u64, u64)) {
         self.times.remove(&time);
         self.hidden -= usize::from(time.0 <= self.over);
+        self.hide_no_more();
+    }
+
+    /// With nothing hidden, a field may have any time again, as by a clock that was put back.
+    fn hide_no_more(&mut self) {
+        if self.hidden == 0 {
+            self.over = 0;
+        }
     }
 
     fn remove(&mut self, field: &[u8], hasher: Hasher) -> bool {
@@ -317,6 +330,7 @@ impl Table {
                 self.hidden -= 1;
             }
         }
+        self.hide_no_more();
     }
 
     /// Hides what is over at `now`. To count it costs a fiftieth of taking it away, and is done once for each field.
