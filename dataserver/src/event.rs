@@ -55,8 +55,11 @@ pub const BROADCAST: u32 = 1 << 31;
 /// Beside the bits of [`Class`]: changes are logged.
 pub const LOGGED: u32 = 1 << 30;
 
+/// Beside the bits of [`Class`]: what is over is hidden, and stays until a log says that it is gone.
+pub const KEEPS: u32 = 1 << 29;
+
 /// What stands beside the bits of [`Class`] and [`Channels`].
-pub const FLAGS: u32 = BROADCAST | LOGGED;
+pub const FLAGS: u32 = BROADCAST | LOGGED | KEEPS;
 
 /// Something that happened to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

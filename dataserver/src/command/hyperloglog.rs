@@ -113,6 +113,10 @@ fn count_one(view: &mut View<'_>, key: &Key<'_>) -> Result<u64, Error> {
         return Ok(count);
     }
     let count = hll::count(bytes)?;
+    if view.keeps() {
+        // What is cached comes by the log.
+        return Ok(count);
+    }
     if let Some(bytes) = view.peek(key).and_then(|entry| entry.bytes_mut()) {
         hll::cache(bytes, count);
     }

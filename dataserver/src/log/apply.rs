@@ -3,6 +3,7 @@
 use super::effects::EXPIRE_FIELDS;
 use super::record::{Damaged, Group};
 use crate::command::{self, Call};
+use crate::execute::Executor;
 use crate::server::Server;
 use crate::session::Session;
 use crate::store::Key;
@@ -44,6 +45,8 @@ pub struct Applier {
     session: Session,
     worker: usize,
     reply: Vec<u8>,
+    /// Tells and serves clients who wait for what comes.
+    executor: Executor,
 }
 
 /// An effect that was looked up.
@@ -75,7 +78,8 @@ impl Applier {
     /// Applies with the counters of this worker.
     pub fn new(server: Arc<Server>, worker: usize) -> Self {
         let session = Session::new(server.clients.nobody(server.address), &server.access);
-        Self { server, session, worker, reply: Vec::new() }
+        let executor = Executor::new(Arc::clone(&server), worker);
+        Self { server, session, worker, reply: Vec::new(), executor }
     }
 
     /// Applies a group as one piece: nobody sees a part of it.
@@ -98,7 +102,13 @@ impl Applier {
         if effects.iter().any(|effect| Self::names(effect).is_empty()) {
             view.lock_all();
         }
-        effects.iter().try_for_each(|effect| self.run(&server, &mut view, effect))
+        let done = effects.iter().try_for_each(|effect| self.run(&server, &mut view, effect));
+        let after = view.take_after();
+        drop(view);
+        if let Some(after) = after {
+            self.executor.finish(*after, group.time);
+        }
+        done
     }
 
     fn names(effect: &Known) -> Vec<Vec<u8>> {

@@ -106,6 +106,12 @@ fn described(entry: &Entry) -> String {
             members.sort_unstable();
             format!("{members:?}")
         }
+        Value::Object(Object::SortedSet(set)) => {
+            let mut members = Vec::new();
+            // As in Redis, a zero loses its sign in the small form alone.
+            set.each(0..set.len(), false, |(score, member)| members.push((score + 0.0, text(member))));
+            format!("{members:?}")
+        }
         // All others have one payload only.
         _ => text(&rdb::dump(&value)),
     };

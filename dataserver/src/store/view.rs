@@ -62,6 +62,8 @@ pub struct View<'s> {
     pub(crate) effects: Option<Box<Effects>>,
     /// Time stands still: nothing expires, and nothing is logged, since what is done comes from a log.
     pub replays: bool,
+    /// Hashes whose fields are hidden until the locks are given up.
+    hidden: Vec<(u8, Box<[u8]>)>,
 }
 
 /// How long who has some groups waits for another one: longer than any but a long script keeps it.
@@ -109,7 +111,19 @@ impl<'s> View<'s> {
             [key] => Held::One(key.group(), store.lock(key.group())),
             _ => Self::lock_many(store, keys),
         };
-        Self { store, held, counters, now, db, touch, client: 0, after: None, effects: None, replays: false }
+        Self {
+            store,
+            held,
+            counters,
+            now,
+            db,
+            touch,
+            client: 0,
+            after: None,
+            effects: None,
+            replays: false,
+            hidden: Vec::new(),
+        }
     }
 
     fn lock_many(store: &'s Store, keys: &[Key<'_>]) -> Held<'s> {
@@ -155,8 +169,20 @@ impl<'s> View<'s> {
         if self.replays { 0 } else { self.now }
     }
 
+    /// Whether what is over is hidden from who looks, and stays.
+    pub fn keeps(&self) -> bool {
+        self.store.keeps() && !self.replays
+    }
+
     #[cold]
     fn expire(&mut self, key: &Key<'_>) {
+        if self.keeps() {
+            // Who has read it, or watches it, sees from now on that it is gone.
+            if self.slots(key.group()).has_interest() {
+                self.tell(key);
+            }
+            return;
+        }
         self.counters.expired.add(1);
         if let Some(entry) = self.remove(key) {
             self.discard(entry);
@@ -175,6 +201,9 @@ impl<'s> View<'s> {
     /// there.
     #[cold]
     fn expire_fields(&mut self, key: &Key<'_>, place: Place, most: usize) -> bool {
+        if self.keeps() {
+            return self.hide_fields(key, place);
+        }
         let now = self.now;
         let (removed, left) = self.slots(key.group()).expire_fields(key, place, now, most);
         if removed > 0 {
@@ -190,6 +219,35 @@ impl<'s> View<'s> {
             self.gone(key, event::DEL);
         }
         left
+    }
+
+    /// Hides the fields whose time is over for as long as the hash is locked: the log may keep them still. Whether any are seen.
+    fn hide_fields(&mut self, key: &Key<'_>, place: Place) -> bool {
+        let (now, db) = (self.now, self.db);
+        let entry = self.slots(key.group()).at_mut(key, place);
+        let Some(timed) = entry.and_then(Entry::timed_mut) else { return true };
+        timed.hide(now);
+        let seen = timed.len() > 0;
+        if !seen {
+            timed.show();
+        } else if !self.hidden.iter().any(|(own, name)| *own == db && **name == *key.bytes) {
+            self.hidden.push((db, key.bytes.into()));
+        }
+        seen
+    }
+
+    /// Shows what was hidden.
+    #[cold]
+    fn show_fields(&mut self) {
+        for (db, name) in std::mem::take(&mut self.hidden) {
+            let key = self.store.key(&name);
+            let slots = self.slots(key.group());
+            if let Found::Live(place) = slots.look_up(&key, db, 0)
+                && let Some(timed) = slots.at_mut(&key, place).and_then(Entry::timed_mut)
+            {
+                timed.show();
+            }
+        }
     }
 
     /// The same for a hash that nobody may ask for.
@@ -328,6 +386,9 @@ impl<'s> View<'s> {
     fn commit(&mut self) {
         if self.effects.is_some() {
             self.commit_effects();
+        }
+        if !self.hidden.is_empty() {
+            self.show_fields();
         }
     }
 
@@ -657,7 +718,9 @@ impl<'s> View<'s> {
             }
             Held::None => return None,
         };
-        let Found::Live(place) = slots.look_up(key, self.db, self.clock()) else { return None };
+        let (Found::Live(place) | Found::Due(place)) = slots.look_up(key, self.db, self.clock()) else {
+            return None;
+        };
         match slots.at(key, place).map(Entry::value) {
             Some(Value::Object(object)) => T::of(object),
             _ => None,

@@ -179,7 +179,7 @@ fn lists() {
         ("BRPOP l 0", "RPOP l"),
         ("BLMPOP 0 1 m RIGHT", "RPOP m 1"),
         ("BLMOVE m l LEFT LEFT 0", "LPOP m; LPUSH l f"),
-        ("BRPOPLPUSH l m 0", "RPOP l; LPUSH m f"),
+        ("BRPOPLPUSH l m 0", "RPOP l; LPUSH m e"),
         ("- RPUSH one v", ""),
         ("- PEXPIRE one 1000", ""),
         ("RPOPLPUSH one one", "LMOVE one one RIGHT LEFT"),
