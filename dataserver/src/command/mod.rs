@@ -199,7 +199,7 @@ pub type Done = Result<(), Error>;
 pub fn run(call: &mut Call<'_, '_>) -> Done {
     let done = run_on_strings(call);
     if call.view.effects().is_some() {
-        effects::settle(call);
+        effects::settle(call, done.is_err());
     }
     done
 }

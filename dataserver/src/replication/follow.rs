@@ -49,7 +49,7 @@ pub fn follow(server: &Arc<Server>, address: &str) -> io::Result<()> {
     leave(server);
     let state = Arc::<Following>::default();
     server.log.stance.set_read_only(true);
-    server.store.set_follows(true);
+    server.store.set_keeps(true);
     let (own, following, target) = (Arc::clone(server), Arc::clone(&state), address.to_owned());
     *server.replication.followed() = Some(Followed { address: address.to_owned(), state });
     std::thread::Builder::new().name("replica".to_owned()).spawn(move || {
@@ -66,7 +66,7 @@ pub fn follow(server: &Arc<Server>, address: &str) -> io::Result<()> {
 pub fn become_primary(server: &Arc<Server>) {
     if leave(server) {
         server.log.fork();
-        server.store.set_follows(false);
+        server.store.set_keeps(false);
         server.log.stance.set_read_only(false);
         server.log.stance.set_loading(false);
     }

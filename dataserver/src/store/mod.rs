@@ -21,7 +21,7 @@ pub mod tracked;
 pub mod view;
 pub mod walks;
 
-use crate::event::{BROADCAST, Class, Event, FLAGS, FOLLOWS, LOGGED, WALKED};
+use crate::event::{BROADCAST, Class, Event, FLAGS, KEEPS, LOGGED, WALKED};
 use crate::log::effects::Effects;
 use crate::log::intake::Intake;
 use crate::sync::MutexGuard;
@@ -163,20 +163,6 @@ impl Store {
         self.published.load(Relaxed) & LOGGED != 0
     }
 
-    /// Whether keys change and go by the log of another server alone.
-    pub fn follows(&self) -> bool {
-        self.published.load(Relaxed) & FOLLOWS != 0
-    }
-
-    /// Says whether they do.
-    pub fn set_follows(&self, on: bool) {
-        if on {
-            self.published.fetch_or(FOLLOWS, Relaxed);
-        } else {
-            self.published.fetch_and(!FOLLOWS, Relaxed);
-        }
-    }
-
     /// Whether anybody has to see a change of all keys as one.
     pub fn is_observed(&self) -> bool {
         self.published.load(Relaxed) & (LOGGED | WALKED) != 0
@@ -188,6 +174,21 @@ impl Store {
             self.published.fetch_or(LOGGED, Relaxed);
         } else {
             self.published.fetch_and(!LOGGED, Relaxed);
+        }
+    }
+
+    /// Whether keys and fields whose time is over stay, hidden from clients, until a log says that they are gone, as on a replica.
+    #[inline]
+    pub fn keeps(&self) -> bool {
+        self.published.load(Relaxed) & KEEPS != 0
+    }
+
+    /// Says whether they stay, from now on.
+    pub fn set_keeps(&self, on: bool) {
+        if on {
+            self.published.fetch_or(KEEPS, Relaxed);
+        } else {
+            self.published.fetch_and(!KEEPS, Relaxed);
         }
     }
 
