@@ -1,6 +1,7 @@
 //! Makes the log shorter: the state at one offset takes the place of all that led there.
 
-use crate::backup::save::{Failed, Progress, save_again};
+use super::files::History;
+use crate::backup::save::{Failed, Progress, save_again, save_again_with};
 use crate::server::Server;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter};
@@ -75,6 +76,36 @@ pub fn compact(server: &Server) -> io::Result<()> {
     server.compaction.base.store(saved.written.bytes, Relaxed);
     let (bytes, offset) = (saved.written.bytes, saved.offset);
     tracing::info!(bytes, offset, "the log was made shorter in {} ms", begun.elapsed().as_millis());
+    Ok(())
+}
+
+/// Puts the state that is here now, of another log, in the place of what the files have: after a replica's first sync. Until that is
+/// done the files are those of before.
+///
+/// # Errors
+/// It can't be written.
+pub fn begin_again(server: &Server) -> io::Result<()> {
+    let Some(draft) = server.log.files().as_ref().map(|files| files.draft()) else { return Ok(()) };
+    let saved =
+        save_again_with(server, || create(&draft), &Progress::default(), &|| server.log.hold_for_files());
+    let (out, saved) = saved.map_err(|failed| match failed {
+        Failed::Io(error) => error,
+        failed => io::Error::other(failed.to_string()),
+    })?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    let history = History::new(&saved.history).ok_or_else(|| io::Error::other("the log has no name"))?;
+    loop {
+        server.log.settle_at(0)?;
+        let mut files = server.log.files();
+        // A sync may have begun in between.
+        let Some(files) = files.as_mut().filter(|files| !files.is_syncing()) else { continue };
+        let replaced = files.replace(&draft, saved.offset, history);
+        replaced.map_err(|failure| io::Error::other(failure.to_string()))?;
+        break;
+    }
+    server.log.go_on_in_files();
+    let offset = saved.offset;
+    tracing::info!(offset, "the log of the primary goes on in this server's files");
     Ok(())
 }
 

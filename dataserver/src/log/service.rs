@@ -1,7 +1,7 @@
 //! The log of one server: who collects what was committed, and where it goes.
 
 use super::backlog::{Backlog, TooOld};
-use super::files::{Files, RealDisk};
+use super::files::{Files, History, RealDisk};
 use super::intake::Intake;
 use super::merge::Merge;
 use super::waiting::{Marks, Need, Reached, Waiters};
@@ -41,6 +41,8 @@ struct State {
     marks: Marks,
     /// What is to be written to files.
     unwritten: Vec<u8>,
+    /// It stays there until the files begin at where it begins.
+    held: bool,
 }
 
 /// The log.
@@ -80,6 +82,7 @@ impl Log {
             backlog: Backlog::new(DEFAULT_BACKLOG, 0),
             marks: Marks::default(),
             unwritten: Vec::new(),
+            held: false,
         };
         Arc::new(Self {
             store,
@@ -120,7 +123,9 @@ impl Log {
         state.chunk.clear();
         let ticket = state.merge.collect(&self.store.intake, &mut state.chunk);
         self.append(state, ticket);
-        std::mem::swap(&mut state.unwritten, unwritten);
+        if !state.held {
+            std::mem::swap(&mut state.unwritten, unwritten);
+        }
         ticket
     }
 
@@ -299,18 +304,41 @@ impl Log {
 
     /// The log is another one from here on: what follows is not what the primary goes on with.
     pub fn fork(&self) {
-        let state = &mut *self.state();
-        let old = std::mem::replace(&mut state.history, new_history());
-        state.previous = Some((old, state.offset));
+        let history = {
+            let state = &mut *self.state();
+            let old = std::mem::replace(&mut state.history, new_history());
+            state.previous = Some((old, state.offset));
+            state.history.clone()
+        };
+        self.name_files(&history);
+    }
+
+    /// Has the files say the log's name.
+    fn name_files(&self, history: &str) {
+        let offset = self.state().offset;
+        let known = self.files().as_ref().is_none_or(|files| files.history().as_str() == history);
+        let (Some(history), false) = (History::new(history), known) else { return };
+        if !self.state().readers.files || self.settle_at(offset).is_err() {
+            return;
+        }
+        if let Some(files) = &mut *self.files()
+            && let Err(failure) = files.begin_history(history)
+        {
+            tracing::error!("the log's new name is not on disk: {failure}");
+        }
     }
 
     /// The log that is followed has this name now, and is the same up to here.
     pub fn rename(&self, history: &str) {
-        let state = &mut *self.state();
-        if state.history != history {
+        {
+            let state = &mut *self.state();
+            if state.history == history {
+                return;
+            }
             let old = std::mem::replace(&mut state.history, history.to_owned());
             state.previous = Some((old, state.offset));
         }
+        self.name_files(history);
     }
 
     /// Begins again as a log of this name at an offset, which is the state that is here now.
@@ -321,6 +349,26 @@ impl Log {
         state.backlog.restart(offset);
         state.marks = Marks::default();
         self.offset.send_replace(offset);
+    }
+
+    /// Writes nothing to files for now: what is in them is another log.
+    pub fn leave_files(&self) {
+        let state = &mut *self.state();
+        state.readers.files = false;
+        state.unwritten.clear();
+    }
+
+    /// Keeps for the files all that comes from now on, until they [go on](Self::go_on_in_files) from here: under the locks of all groups.
+    pub fn hold_for_files(&self) {
+        let state = &mut *self.state();
+        state.unwritten.clear();
+        (state.readers.files, state.held) = (true, true);
+    }
+
+    /// The files are ready for what was kept.
+    pub fn go_on_in_files(&self) {
+        self.state().held = false;
+        self.store.intake.wake();
     }
 
     /// Held while groups of another log are applied and appended.

@@ -5,6 +5,7 @@ use super::wire::{self, Kind};
 use crate::backup::load::{self, How};
 use crate::backup::save::Progress;
 use crate::log::apply::Applier;
+use crate::log::compact;
 use crate::log::record::next_group;
 use crate::server::{Server, unix_millis};
 use ringtail_net::{Password, Stream, TlsClient};
@@ -169,10 +170,27 @@ impl Follower {
         let loaded = self.load_all(link).await;
         self.server.log.stance.set_loading(false);
         let summary = loaded?;
+        self.server.log.leave_files();
         self.server.log.restart(history, summary.offset);
+        self.begin_files();
         let (keys, offset) = (summary.keys, summary.offset);
         tracing::info!(primary = self.address, keys, offset, "all keys of the primary are here");
         Ok(())
+    }
+
+    /// Has the files follow: what is in them is the state of before.
+    fn begin_files(&self) {
+        let server = Arc::clone(&self.server);
+        let spawned = std::thread::Builder::new().name("compact".to_owned()).spawn(move || {
+            if let Err(error) = compact::begin_again(&server) {
+                tracing::error!(
+                    "this server's files do not follow: {error}; they are as they were before its first sync"
+                );
+            }
+        });
+        if let Err(error) = spawned {
+            tracing::error!("this server's files do not follow: {error}");
+        }
     }
 
     async fn load_all(&mut self, link: &mut Connected) -> io::Result<load::Summary> {
