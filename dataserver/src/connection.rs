@@ -191,11 +191,14 @@ impl Connection {
     #[cold]
     fn is_kept_back(&mut self, server: &Server) -> bool {
         let Some(Gate { ticket, need }) = self.gate else { return false };
-        if server.log.wait(ticket, need, &self.session.client) {
+        let waits = server.log.wait(ticket, need, &self.session.client);
+        // Looked at after it is known who waits: those are woken when the log fails.
+        let failure = server.log.failure(ticket, need);
+        if waits && failure.is_none() {
             return true;
         }
         self.gate = None;
-        if let Some(error) = server.log.failure(ticket, need) {
+        if let Some(error) = failure {
             // What was acknowledged by these replies may be lost: none of them goes out.
             (self.output, self.sent) = (Vec::new(), 0);
             Reply::new(&mut self.output, self.session.resp).error(&error);

@@ -2,6 +2,7 @@
 
 use crate::backup::files::{self, Place};
 use crate::backup::load::{self, How};
+use crate::backup::save::Progress;
 use crate::log::apply::Applier;
 use crate::log::compact;
 use crate::log::files::{Files, History, Options as FileOptions, RealDisk, Recovery};
@@ -28,8 +29,6 @@ pub struct Durability {
     pub recover: bool,
     /// Where backups go.
     pub place: Place,
-    /// How often one is written.
-    pub interval: Option<Duration>,
     /// Whom it follows.
     pub primary: Option<String>,
 }
@@ -55,9 +54,15 @@ pub fn begin(server: &Arc<Server>, told: Durability) -> Result<Durable, Problem>
         (None, _) | (_, Policy::Off) => None,
         (Some(dir), _) => Some(open(dir, told.recover)?),
     };
+    if let Some(dir) = told.dir.as_deref().filter(|_| recovery.is_some()) {
+        let backup = told.place.file.as_deref();
+        server.loading.expect(bytes_of(dir) + backup.map_or(0, bytes_of));
+    } else if let Some(file) = &told.place.file {
+        server.loading.expect(bytes_of(file));
+    }
     server.log.stance.set_loading(true);
     let (keeper, failed, stopping) = <(Arc<Mutex<_>>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
-    let timer = told.interval.and_then(|interval| every(server, interval, &stopping));
+    let timer = told.place.interval.and_then(|interval| every(server, interval, &stopping));
     let place = told.place.clone();
     let (own, running, lost) = (Arc::clone(server), Arc::clone(&keeper), Arc::clone(&failed));
     let loader = std::thread::Builder::new().name("load".to_owned()).spawn(move || {
@@ -100,25 +105,26 @@ fn restore(
         if let Some(file) = &told.place.file {
             load_backup(server, file, told.recover)?;
         }
-        return keep(server, told.policy).map(Some);
+        return keep(server).map(Some);
     };
     let is_new = recovery.base().is_none();
-    let (files, groups) = replay(server, recovery, told.recover)?;
-    let backup = told.place.file.as_ref().filter(|_| is_new && groups == 0);
+    let Replayed { files, groups, has_lost } = replay(server, recovery, told.recover)?;
+    let backup = told.place.file.as_ref();
+    let backup = backup.filter(|file| (is_new && groups == 0) || passed_over(file));
     if let Some(file) = backup {
         load_backup(server, file, told.recover)?;
     }
-    server.log.write_to(files, told.policy == Policy::Always);
-    let running = keep(server, told.policy)?;
-    if backup.is_some() && !server.store.is_empty() {
-        // What was loaded is not in the log: it becomes its base.
-        compact::compact(server).map_err(|error| error.to_string())?;
+    server.log.write_to(files);
+    let running = keep(server)?;
+    // What was loaded is not in the log: it becomes its base. Damaged files are needed no more once there is one.
+    if has_lost || (backup.is_some() && !server.store.is_empty()) {
+        compact::compact_here(server).map_err(|error| error.to_string())?;
     }
     Ok(Some(running))
 }
 
 /// Starts the log's thread.
-fn keep(server: &Arc<Server>, policy: Policy) -> Result<Running, String> {
+fn keep(server: &Arc<Server>) -> Result<Running, String> {
     let own = Arc::downgrade(server);
     let on_growth = Box::new(move |bytes| {
         if let Some(server) = own.upgrade()
@@ -127,7 +133,24 @@ fn keep(server: &Arc<Server>, policy: Policy) -> Result<Running, String> {
             compact::compact_behind(&server);
         }
     });
-    Keeper::start(&server.log, policy, on_growth).map_err(|error| error.to_string())
+    Keeper::start(&server.log, on_growth).map_err(|error| error.to_string())
+}
+
+/// Says that a backup is not loaded, if there is one.
+fn passed_over(file: &Path) -> bool {
+    if file.exists() {
+        tracing::info!(path = %file.display(), "the log counts, not the backup: an empty --dir begins with the backup");
+    }
+    false
+}
+
+/// Bytes of a file, or of all files of a directory.
+fn bytes_of(path: &Path) -> u64 {
+    let of = |path: PathBuf| std::fs::metadata(path).map_or(0, |meta| meta.len());
+    match std::fs::read_dir(path) {
+        Ok(files) => files.flatten().map(|file| of(file.path())).sum(),
+        Err(_) => of(path.to_owned()),
+    }
 }
 
 fn threads(server: &Server) -> usize {
@@ -144,39 +167,48 @@ fn load_backup(server: &Server, file: &Path, recover: bool) -> Result<(), String
         Err(error) => return Err(format!("--backup {}: {error}", file.display())),
     };
     let (begun, how) = (Instant::now(), How { recover, without_expired: true, threads: threads(server) });
-    let loaded = load::load(server, input, how, &server.loading)
+    let loaded = load::load(server, server.loading.counted(input), how, &Progress::default())
         .map_err(|error| format!("--backup {}: {error}; --recover loads what can be read", file.display()))?;
     let (keys, expired, damaged) = (loaded.keys, loaded.expired, loaded.damage.len());
     tracing::info!(path = %file.display(), keys, expired, damaged, "backup loaded in {} ms", begun.elapsed().as_millis());
     Ok(())
 }
 
+/// What a log came to.
+struct Replayed {
+    files: Files<RealDisk>,
+    groups: u64,
+    /// Something of it could not be read, and was left out.
+    has_lost: bool,
+}
+
 /// Loads the base and does again what the log says.
-fn replay(
-    server: &Arc<Server>,
-    mut recovery: Recovery<RealDisk>,
-    recover: bool,
-) -> Result<(Files<RealDisk>, u64), String> {
+fn replay(server: &Arc<Server>, mut recovery: Recovery<RealDisk>, recover: bool) -> Result<Replayed, String> {
     let begun = Instant::now();
+    let mut has_lost = false;
     let base = recovery.base().map(|(path, offset)| (path.to_owned(), offset));
     if let Some((path, offset)) = base {
         let input = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let how = How { recover, without_expired: false, threads: threads(server) };
-        let loaded = load::load(server, input, how, &server.loading)
+        server.compaction.base.store(bytes_of(&path), Relaxed);
+        let loaded = load::load(server, server.loading.counted(input), how, &Progress::default())
             .map_err(|error| format!("{}: {error}; --recover loads what can be read", path.display()))?;
         if loaded.offset != offset && loaded.damage.is_empty() {
             return Err(format!("{} is of offset {} and not of {offset}", path.display(), loaded.offset));
         }
+        has_lost = !loaded.damage.is_empty();
+        loaded.damage.iter().for_each(|damage| tracing::error!(path = %path.display(), "lost: {damage}"));
     }
     let (mut applier, mut groups) = (Applier::new(Arc::clone(server), 0), 0_u64);
     while let Some(chunk) = recovery.next_chunk().map_err(|error| error.to_string())? {
-        server.loading.bytes.fetch_add(chunk.bytes.len() as u64, Relaxed);
+        server.loading.add(chunk.bytes.len() as u64);
         for group in chunk.groups() {
             groups += 1;
             if let Err(refused) = applier.apply(&group) {
                 if !recover {
                     return Err(format!("the log at offset {}: {refused}", chunk.offset));
                 }
+                has_lost = true;
                 tracing::error!(offset = chunk.offset, "left out: {refused}");
             }
         }
@@ -194,7 +226,8 @@ fn replay(
     found.lost.iter().for_each(|lost| tracing::error!("lost: {lost}"));
     let (keys, offset) = (server.store.len(), found.end);
     tracing::info!(keys, groups, offset, "log loaded in {} ms", begun.elapsed().as_millis());
-    Ok((files, groups))
+    has_lost |= !found.lost.is_empty();
+    Ok(Replayed { files, groups, has_lost })
 }
 
 /// Writes a backup again and again.
@@ -230,7 +263,7 @@ impl Durable {
             well &= files::save_here(&self.server, file).is_ok();
         }
         if let Some(keeper) = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            keeper.stop();
+            well &= keeper.stop();
         }
         well
     }

@@ -60,7 +60,8 @@ pub struct Options {
     /// Directory of the log: what clients write is there again after a restart
     #[arg(long, value_name = "DIR", env = "RINGTAIL_DIR")]
     pub dir: Option<PathBuf>,
-    /// When writes reach the disk: always (before they are acknowledged), everysec, off [default: everysec with --dir]
+    /// When writes reach the disk: always (before they are acknowledged), everysec, no (when the system likes), off (no log) [default:
+    /// everysec with --dir]
     #[arg(long, value_name = "WHEN", env = "RINGTAIL_LOG", alias = "appendfsync")]
     pub log: Option<Policy>,
     /// The log is made shorter when it has grown by so many percent of the state, and by 64 MiB; 0 = never [default: 100]
@@ -162,9 +163,9 @@ impl Options {
                 file: self.backup.clone(),
                 dir: self.dir.clone(),
                 keep: self.backup_keep.map_or(0, usize::from),
+                interval: self.backup_interval.map(|time| time.0).filter(|time| !time.is_zero()),
             },
             primary: self.replicaof.clone(),
-            interval: self.backup_interval.map(|time| time.0).filter(|time| !time.is_zero()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What all workers share.
 
 use crate::backup::files::Backups;
-use crate::backup::save::Progress;
+use crate::backup::progress::Loading;
 use crate::counters::{Counter, Counters};
 use crate::hub::Hub;
 use crate::log::compact::Compaction;
@@ -56,7 +56,7 @@ pub struct Server {
     /// Backup files.
     pub backups: Backups,
     /// How far the loading at the start has come.
-    pub loading: Progress,
+    pub loading: Loading,
     /// What CONFIG SET changes.
     pub settings: Settings,
     /// Who may do what.
@@ -120,7 +120,7 @@ impl Server {
             primary: OnceLock::new(),
             compaction: Compaction::default(),
             backups: Backups::default(),
-            loading: Progress::default(),
+            loading: Loading::default(),
             me: OnceLock::new(),
             store,
             settings: Settings::default(),

@@ -44,6 +44,12 @@ impl Stance {
         self.bits.load(Relaxed) & LOADING != 0
     }
 
+    /// Whether keys whose time is over stay for now: what is loaded may still say that one has more time, and what can't be logged
+    /// would only wait in memory.
+    pub fn keeps_expired(&self) -> bool {
+        self.bits.load(Relaxed) & (LOADING | FAILING) != 0
+    }
+
     /// Says whether it follows another server.
     pub fn set_read_only(&self, on: bool) {
         self.set(READ_ONLY, on);

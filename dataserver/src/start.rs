@@ -3,6 +3,7 @@
 use crate::access;
 use crate::command::config::settings;
 use crate::durable;
+use crate::log::keeper::Policy as LogPolicy;
 use crate::log::service::DEFAULT_BACKLOG;
 use crate::options::{DEFAULT_ADDR, Options};
 use crate::replication::follow;
@@ -160,6 +161,11 @@ fn check_parameters(options: &Options) -> Result<(), Problem> {
 }
 
 fn apply(options: &Options, server: &Server, users: Users) {
+    let durability = options.durability();
+    if durability.policy != LogPolicy::Off {
+        server.log.set_policy(durability.policy);
+    }
+    server.compaction.growth.store(options.log_growth.map_or(100, u64::from), Relaxed);
     settings::note_defaults(server);
     for entry in options.set.iter().flatten() {
         // They have been tried.
@@ -168,7 +174,6 @@ fn apply(options: &Options, server: &Server, users: Users) {
     let (memory, own) = (&server.store.memory, &server.settings);
     memory.set_limit(options.maxmemory.map_or(0, |size| size.0));
     server.log.set_backlog(options.repl_backlog.map_or(DEFAULT_BACKLOG, |size| size.0 as usize));
-    server.compaction.growth.store(options.log_growth.map_or(100, u64::from), Relaxed);
     memory.set_policy(options.maxmemory_policy.unwrap_or(Policy::AllKeysLru));
     own.default_ttl.store(options.default_ttl.map_or(0, |time| time.0.as_millis() as u64), Relaxed);
     own.max_clients.store(options.maxclients.map_or(DEFAULT_MAX_CLIENTS, |n| n as usize), Relaxed);

@@ -3,6 +3,7 @@
 use super::save::{Progress, Saved, save_again};
 use crate::blocking::Waiter;
 use crate::server::{Server, unix_millis};
+use ringtail_protocol::command::{COMMANDS, Flags};
 use ringtail_protocol::errors::Error;
 use ringtail_protocol::reply::{Reply, Resp};
 use std::ffi::OsString;
@@ -33,6 +34,8 @@ pub struct Place {
     pub dir: Option<PathBuf>,
     /// Older ones that are kept, as `FILE.1` and so on.
     pub keep: usize,
+    /// How often the file is written.
+    pub interval: Option<Duration>,
 }
 
 /// What became of the last one.
@@ -48,6 +51,10 @@ pub struct Last {
     pub bytes: u64,
     /// Records.
     pub records: u64,
+    /// How many were written since the start.
+    pub count: u64,
+    /// Commands that write had run so often when it was begun.
+    writes: u64,
 }
 
 /// Backups of one server.
@@ -77,9 +84,16 @@ impl Backups {
         let _ = self.place.set(place);
     }
 
-    /// The file that is written without being named.
-    pub fn file(&self) -> Option<&Path> {
-        self.place.get()?.file.as_deref()
+    /// How often one is written.
+    pub fn interval(&self) -> Option<Duration> {
+        self.place.get()?.interval
+    }
+
+    /// The directory that backups go to which are named by clients.
+    pub fn dir(&self) -> Option<PathBuf> {
+        let place = self.place.get()?;
+        let beside = || Some(place.file.as_deref()?.parent().unwrap_or(Path::new("")).to_owned());
+        place.dir.clone().or_else(beside)
     }
 
     /// Whether one is being written.
@@ -105,8 +119,12 @@ impl Backups {
         let plain = |b: &u8| b.is_ascii_alphanumeric() || b".-_".contains(b);
         let name = std::str::from_utf8(name).ok().filter(|name| !name.starts_with('.') && !name.is_empty());
         let name = name.filter(|name| name.bytes().all(|b| plain(&b)) && name.len() < 200).ok_or(NO_NAME)?;
-        let beside = || place.file.as_deref().map(|file| file.parent().unwrap_or(Path::new("")).to_owned());
-        Ok(place.dir.clone().or_else(beside).ok_or(NO_PLACE)?.join(name))
+        Ok(self.dir().ok_or(NO_PLACE)?.join(name))
+    }
+
+    /// Commands that write which came after the last backup was begun.
+    pub fn changes_since(&self, server: &Server) -> u64 {
+        writes(server).saturating_sub(self.last().writes)
     }
 
     fn begin(&self) -> Result<Turn<'_>, Error> {
@@ -169,6 +187,7 @@ pub fn save_here(server: &Server, path: &Path) -> io::Result<Saved> {
 
 fn save_now(server: &Server, path: &Path) -> io::Result<Saved> {
     let (begun, keep) = (Instant::now(), server.backups.place.get().map_or(0, |place| place.keep));
+    let writes = writes(server);
     let saved = write(server, path, keep);
     let took = begun.elapsed();
     let mut last = server.backups.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -176,7 +195,8 @@ fn save_now(server: &Server, path: &Path) -> io::Result<Saved> {
         Ok(saved) => {
             let (bytes, records) = (saved.written.bytes, saved.written.records);
             tracing::info!(path = %path.display(), bytes, records, "backup written in {} ms", took.as_millis());
-            *last = Last { time: unix_millis() / 1000, failure: None, took, bytes, records };
+            let (time, count) = (unix_millis() / 1000, last.count + 1);
+            *last = Last { time, failure: None, took, bytes, records, count, writes };
         }
         Err(error) => {
             tracing::error!(path = %path.display(), "no backup: {error}");
@@ -185,6 +205,12 @@ fn save_now(server: &Server, path: &Path) -> io::Result<Saved> {
         }
     }
     saved
+}
+
+/// How often commands that write have run since the counts were begun.
+fn writes(server: &Server) -> u64 {
+    let writing = COMMANDS.iter().filter(|command| command.flags.contains(Flags::WRITE));
+    writing.map(|command| server.stats.told(command).calls).sum()
 }
 
 /// To a temporary file, which then takes the name: whoever reads the name finds a whole backup, the old one or the new.

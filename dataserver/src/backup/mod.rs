@@ -8,4 +8,5 @@
 
 pub mod files;
 pub mod load;
+pub mod progress;
 pub mod save;

@@ -1,5 +1,6 @@
 //! CONFIG: the parameters that have a meaning here, under Redis's names.
 
+mod durability;
 mod notifications;
 mod rewrite;
 pub(crate) mod settings;
@@ -110,7 +111,9 @@ const PARAMETERS: &[Parameter] = &[
     live("acllog-max-len", LOG_LENGTH.0, LOG_LENGTH.1),
     only!("active-expire-effort", "1"),
     only!("activedefrag", "no"),
-    only!("appendonly", "no"),
+    live("appendfsync", durability::when, durability::set_when),
+    live("appendonly", durability::is_on, durability::set_on),
+    live("auto-aof-rewrite-percentage", durability::growth, durability::set_growth),
     fixed("bind", |s| s.address.ip().to_string()),
     live(
         "client-output-buffer-limit",
@@ -120,7 +123,9 @@ const PARAMETERS: &[Parameter] = &[
     live("busy-reply-threshold", BUSY_AFTER.0, BUSY_AFTER.1),
     only!("cluster-enabled", "no"),
     fixed("colocate", |_| Colocation::in_force().to_string()),
+    fixed("dbfilename", durability::file),
     fixed("databases", |_| crate::store::DATABASES.to_string()),
+    fixed("dir", durability::dir),
     live("default-ttl", |s| (s.settings.default_ttl.load(Relaxed) / 1000).to_string(), set_default_ttl),
     fixed("drain-timeout", |s| of_life(s, "drain-timeout")),
     at_start("enable-debug-command", |s| s.settings.debug().to_owned(), set_debug),
@@ -179,7 +184,7 @@ const PARAMETERS: &[Parameter] = &[
     fixed("proxy-protocol-from", |s| of_life(s, "proxy-protocol-from")),
     live("requirepass", required_password, set_required_password),
     fixed("reuse-port", |s| of_life(s, "reuse-port")),
-    only!("save", ""),
+    live("save", durability::save, durability::set_save),
     live("stream-node-max-bytes", STREAM_BYTES.0, STREAM_BYTES.1),
     live("stream-node-max-entries", STREAM_ENTRIES.0, STREAM_ENTRIES.1),
     live("slowlog-log-slower-than", |s| s.slowlog.slower_than().to_string(), set_slower_than),

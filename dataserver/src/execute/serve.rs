@@ -123,6 +123,8 @@ impl Executor {
             view.track(&keys, tracker);
         }
         let after = view.take_after();
+        // Whoever has the reply may ask whether what it tells of is on disk.
+        view.commit();
         // Under the locks: the client must have its reply before it can be told that its copy is of no use any more.
         let finished = waiter.finish(reply);
         drop(view);

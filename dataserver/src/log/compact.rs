@@ -1,25 +1,48 @@
 //! Makes the log shorter: the state at one offset takes the place of all that led there.
 
 use super::files::History;
-use crate::backup::save::{Failed, Progress, save_again, save_again_with};
+use crate::backup::save::{Failed, Progress, Saved, save_again, save_again_with};
 use crate::server::Server;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Bytes of the log below which nothing is done.
 pub const LEAST: u64 = 64 << 20;
 
+/// After one that failed, how long nobody tries again unasked: what is in the way (a full disk) is not gone at once, and each try reads
+/// all keys.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// From one look to the next whether somebody else is done.
+const TURN: Duration = Duration::from_millis(10);
+
+/// What became of the last one.
+#[derive(Clone, Debug, Default)]
+pub struct Last {
+    /// How many there were.
+    pub count: u64,
+    /// How many failed since one went well.
+    pub failures: u64,
+    /// Why it failed, if it did.
+    pub failure: Option<String>,
+    /// When it ended.
+    pub ended: Option<Instant>,
+    /// How long it took.
+    pub took: Duration,
+}
+
 /// Who compacts, and when.
 #[derive(Debug, Default)]
 pub struct Compaction {
-    running: AtomicBool,
+    running: Mutex<Option<Instant>>,
+    last: Mutex<Last>,
     /// Bytes of the last base.
-    base: AtomicU64,
+    pub base: AtomicU64,
     /// The log may grow by so many percent of the base; 0 = for ever.
     pub growth: AtomicU64,
 }
@@ -28,55 +51,105 @@ impl Compaction {
     /// Whether it is time, with a log of so many bytes since its base.
     pub fn is_due(&self, bytes: u64) -> bool {
         let (base, growth) = (self.base.load(Relaxed), self.growth.load(Relaxed));
-        growth > 0 && bytes >= LEAST.max(base / 100 * growth) && !self.running.load(Relaxed)
+        let grown = growth > 0 && bytes >= LEAST.max(base / 100 * growth);
+        grown && self.began().is_none() && !self.has_just_failed()
+    }
+
+    fn has_just_failed(&self) -> bool {
+        let last = self.last();
+        last.failure.is_some() && last.ended.is_some_and(|ended| ended.elapsed() < RETRY)
+    }
+
+    /// When the one that runs began.
+    pub fn began(&self) -> Option<Instant> {
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What became of the last one.
+    pub fn last(&self) -> Last {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn begin(&self) -> bool {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let begins = running.is_none();
+        running.get_or_insert_with(Instant::now);
+        begins
+    }
+
+    fn end(&self, ended: &io::Result<()>) {
+        let began = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.count += 1;
+        last.failures = if ended.is_ok() { 0 } else { last.failures + 1 };
+        last.failure = ended.as_ref().err().map(io::Error::to_string);
+        last.ended = Some(Instant::now());
+        last.took = began.map_or(Duration::ZERO, |began| began.elapsed());
     }
 }
 
 /// Begins to compact on a thread of its own, unless somebody does. Whether it began.
 pub fn compact_behind(server: &Arc<Server>) -> bool {
-    if server.compaction.running.swap(true, Relaxed) {
+    if !server.compaction.begin() {
         return false;
     }
     let own = Arc::clone(server);
     let spawned = std::thread::Builder::new().name("compact".to_owned()).spawn(move || {
-        if let Err(error) = compact(&own) {
+        let ended = compact(&own);
+        if let Err(error) = &ended {
             tracing::error!("the log could not be made shorter: {error}");
         }
-        own.compaction.running.store(false, Relaxed);
+        own.compaction.end(&ended);
     });
-    if spawned.is_err() {
-        server.compaction.running.store(false, Relaxed);
-    }
-    spawned.is_ok()
+    spawned.map_err(|error| server.compaction.end(&Err(error))).is_ok()
 }
 
-/// Writes the state, and has it take the place of the log before it.
+/// The same here and now, once nobody else does.
 ///
 /// # Errors
 /// It can't be written.
-pub fn compact(server: &Server) -> io::Result<()> {
+pub fn compact_here(server: &Server) -> io::Result<()> {
+    while !server.compaction.begin() {
+        std::thread::sleep(TURN);
+    }
+    let ended = compact(server);
+    server.compaction.end(&ended);
+    ended
+}
+
+/// Writes the state, and has it take the place of the log before it.
+fn compact(server: &Server) -> io::Result<()> {
     let begun = Instant::now();
     let draft = server.log.files().as_ref().map(|files| files.draft());
     let Some(draft) = draft else { return Ok(()) };
-    let saved = save_again(server, || create(&draft), &Progress::default());
+    let saved = write(server, &draft).inspect_err(|_| {
+        // What is left of it would keep a full disk full.
+        let _ = fs::remove_file(&draft);
+    })?;
+    server.compaction.base.store(saved.written.bytes, Relaxed);
+    let (bytes, offset) = (saved.written.bytes, saved.offset);
+    tracing::info!(bytes, offset, "the log was made shorter in {} ms", begun.elapsed().as_millis());
+    Ok(())
+}
+
+fn write(server: &Server, draft: &Path) -> io::Result<Saved> {
+    let saved = save_again(server, || create(draft), &Progress::default());
+    let saved = on_disk(saved)?;
+    // The state may be later than what the thread has written: that has to be in the files first.
+    server.log.settled(saved.offset, |files| {
+        let installed = files.install_base(draft, saved.offset);
+        installed.map_err(|failure| io::Error::other(failure.to_string()))
+    })?;
+    Ok(saved)
+}
+
+fn on_disk(saved: Result<(BufWriter<File>, Saved), Failed>) -> io::Result<Saved> {
     let (out, saved) = saved.map_err(|failed| match failed {
         Failed::Io(error) => error,
         failed => io::Error::other(failed.to_string()),
     })?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    // The state may be later than what the thread has written: that has to be in the files first.
-    loop {
-        server.log.settle_at(saved.offset)?;
-        let mut files = server.log.files();
-        // A sync may have begun in between.
-        let Some(files) = files.as_mut().filter(|files| !files.is_syncing()) else { continue };
-        files.install_base(&draft, saved.offset).map_err(|failure| io::Error::other(failure.to_string()))?;
-        break;
-    }
-    server.compaction.base.store(saved.written.bytes, Relaxed);
-    let (bytes, offset) = (saved.written.bytes, saved.offset);
-    tracing::info!(bytes, offset, "the log was made shorter in {} ms", begun.elapsed().as_millis());
-    Ok(())
+    Ok(saved)
 }
 
 /// Puts the state that is here now, of another log, in the place of what the files have: after a replica's first sync. Until that is
@@ -86,23 +159,13 @@ pub fn compact(server: &Server) -> io::Result<()> {
 /// It can't be written.
 pub fn begin_again(server: &Server) -> io::Result<()> {
     let Some(draft) = server.log.files().as_ref().map(|files| files.draft()) else { return Ok(()) };
-    let saved =
-        save_again_with(server, || create(&draft), &Progress::default(), &|| server.log.hold_for_files());
-    let (out, saved) = saved.map_err(|failed| match failed {
-        Failed::Io(error) => error,
-        failed => io::Error::other(failed.to_string()),
-    })?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    let hold = || server.log.hold_for_files();
+    let saved = on_disk(save_again_with(server, || create(&draft), &Progress::default(), &hold))?;
     let history = History::new(&saved.history).ok_or_else(|| io::Error::other("the log has no name"))?;
-    loop {
-        server.log.settle_at(0)?;
-        let mut files = server.log.files();
-        // A sync may have begun in between.
-        let Some(files) = files.as_mut().filter(|files| !files.is_syncing()) else { continue };
-        let replaced = files.replace(&draft, saved.offset, history);
-        replaced.map_err(|failure| io::Error::other(failure.to_string()))?;
-        break;
-    }
+    server.log.settled(0, |files| {
+        let replaced = files.replace(&draft, saved.offset, history.clone());
+        replaced.map_err(|failure| io::Error::other(failure.to_string()))
+    })?;
     server.log.go_on_in_files();
     let offset = saved.offset;
     tracing::info!(offset, "the log of the primary goes on in this server's files");

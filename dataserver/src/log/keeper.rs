@@ -6,7 +6,8 @@ use ringtail_net::RateLimited;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{JoinHandle, park, park_timeout, sleep};
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,9 @@ use std::time::{Duration, Instant};
 pub enum Policy {
     /// Nothing is written.
     #[default]
-    #[value(alias = "no")]
     Off,
+    /// When the system likes: what it has not brought to disk is lost with the machine, not with the process.
+    No,
     /// So often that no more than a second is lost.
     #[serde(rename = "everysec")]
     #[value(name = "everysec")]
@@ -29,12 +31,31 @@ pub enum Policy {
     Always,
 }
 
+impl Policy {
+    /// Those of a log that is written, as they are named in Redis's `appendfsync`.
+    pub const WRITTEN: [(&str, Self); 3] =
+        [("always", Self::Always), ("everysec", Self::EverySecond), ("no", Self::No)];
+
+    /// From one sync to the next while nobody waits for it.
+    fn interval(self) -> Duration {
+        if self == Self::No { SYNC_SELDOM } else { SYNC_EVERY }
+    }
+}
+
 /// How long what nobody waits for is left to become more.
 const LINGER: Duration = Duration::from_millis(1);
 /// With `everysec`, from one sync to the next: what is lost is at most that and the time that a sync takes.
 const SYNC_EVERY: Duration = Duration::from_millis(500);
+/// With `no`, where the system does it about as often. What is not synced is held in memory, to be written again should the disk fail.
+const SYNC_SELDOM: Duration = Duration::from_secs(30);
+/// So much of it has it synced before its time.
+const HELD_MOST: usize = 64 << 20;
+/// Beyond so much the disk is too slow: writes are refused until it has caught up with half of it.
+const BEHIND_MOST: usize = 512 << 20;
 /// From one try to heal to the next.
 const HEAL_EVERY: Duration = Duration::from_secs(1);
+/// A buffer that has grown beyond this is given back.
+const BYTES_KEPT: usize = 4 << 20;
 /// The longest sleep.
 const IDLE: Duration = Duration::from_millis(100);
 
@@ -47,13 +68,18 @@ struct Syncer {
 }
 
 impl Syncer {
-    fn start() -> io::Result<Self> {
+    fn start(log: &Arc<Log>) -> io::Result<Self> {
         let (begun, todo) = channel::<Syncing<File>>();
         let (done, ended) = channel();
+        let log = Arc::downgrade(log);
         std::thread::Builder::new().name("log-sync".to_owned()).spawn(move || {
             while let Ok(syncing) = todo.recv() {
                 if done.send(syncing.run()).is_err() {
                     return;
+                }
+                // Somebody may wait for it.
+                if let Some(log) = log.upgrade() {
+                    log.intake().wake();
                 }
             }
         })?;
@@ -64,9 +90,10 @@ impl Syncer {
 /// The log's thread.
 pub struct Keeper {
     log: Arc<Log>,
-    policy: Policy,
     syncer: Syncer,
     healed: Instant,
+    /// The disk is too slow.
+    behind: bool,
     bytes: Vec<u8>,
     /// Told how many bytes a restart would replay.
     on_growth: Box<dyn Fn(u64) + Send>,
@@ -77,16 +104,16 @@ impl Keeper {
     ///
     /// # Errors
     /// The system has no more threads.
-    pub fn start(log: &Arc<Log>, policy: Policy, on_growth: Box<dyn Fn(u64) + Send>) -> io::Result<Running> {
-        let (own, syncer) = (Arc::clone(log), Syncer::start()?);
+    pub fn start(log: &Arc<Log>, on_growth: Box<dyn Fn(u64) + Send>) -> io::Result<Running> {
+        let (own, syncer) = (Arc::clone(log), Syncer::start(log)?);
         let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
             let healed = Instant::now();
-            Self { log: own, policy, syncer, healed, bytes: Vec::new(), on_growth }.run();
+            Self { log: own, syncer, healed, behind: false, bytes: Vec::new(), on_growth }.run()
         })?;
         Ok(Running { log: Arc::clone(log), thread })
     }
 
-    fn run(mut self) {
+    fn run(mut self) -> bool {
         let log = Arc::clone(&self.log);
         log.intake().collect_here();
         loop {
@@ -99,6 +126,7 @@ impl Keeper {
                 return self.close();
             }
             match idle {
+                true if !log.has_readers() => park(),
                 true if !log.has_readers() => park(),
                 true if log.intake().may_sleep(ticket) => park_timeout(IDLE),
                 true => std::thread::yield_now(),
@@ -113,40 +141,68 @@ impl Keeper {
         let log = Arc::clone(&self.log);
         let mut files = log.files();
         let Some(files) = &mut *files else { return self.bytes.clear() };
+        // Whatever the writing comes to: nothing heals before the sync has ended.
+        let ended = self.end_sync(files);
         let written = if self.bytes.is_empty() { Ok(()) } else { files.append(&self.bytes) };
         self.bytes.clear();
-        let synced = written.and_then(|()| self.sync(files));
+        self.bytes.shrink_to(BYTES_KEPT);
+        let synced = ended.and(written).and_then(|()| self.sync(files));
         if synced.is_err() || files.failure().is_some() {
             self.heal(files);
+        } else {
+            self.note_speed(files.unsynced());
         }
-        log.is_on_disk(files.synced_offset());
+        log.is_on_disk(files.synced_offset(), files.size_since_base());
         (self.on_growth)(files.size_since_base());
     }
 
+    /// Ends the sync that runs beside this thread, if it has come to an end; with `always` it is waited for.
+    fn end_sync(&mut self, files: &mut Files<RealDisk>) -> Result<(), Failure> {
+        if !self.syncer.running {
+            return Ok(());
+        }
+        let waits = self.log.policy() == Policy::Always;
+        let synced = if waits { self.syncer.ended.recv().ok() } else { self.syncer.ended.try_recv().ok() };
+        let Some(synced) = synced else { return Ok(()) };
+        self.syncer.running = false;
+        files.end_sync(synced)
+    }
+
     fn sync(&mut self, files: &mut Files<RealDisk>) -> Result<(), Failure> {
-        if self.policy == Policy::Always {
-            return if files.unsynced() > 0 { files.sync() } else { Ok(()) };
+        if files.unsynced() == 0 || self.syncer.running || self.log.settling.load(Relaxed) {
+            return Ok(());
         }
-        match self.syncer.ended.try_recv() {
-            Ok(synced) => {
-                self.syncer.running = false;
-                files.end_sync(synced)?;
-            }
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => {}
+        let policy = self.log.policy();
+        if policy == Policy::Always {
+            return files.sync();
         }
-        let due = files.unsynced() > 0 && self.syncer.last.elapsed() >= SYNC_EVERY;
-        if due && !self.syncer.running && files.failure().is_none() {
+        let due = self.syncer.last.elapsed() >= policy.interval() || files.unsynced() > HELD_MOST;
+        if (due || self.log.is_awaited()) && files.failure().is_none() {
             self.syncer.last = Instant::now();
             self.syncer.running = self.syncer.begun.send(files.begin_sync()?).is_ok();
         }
         Ok(())
     }
 
+    /// Refuses writes while the disk takes them too slowly: what waits for it is in memory.
+    fn note_speed(&mut self, unsynced: usize) {
+        if !self.behind && unsynced > BEHIND_MOST {
+            let why = format!("the disk is too slow, {} MiB wait for it", unsynced >> 20);
+            tracing::error!("{why}: writes are refused until it has caught up");
+            self.log.set_failing(Some(why));
+            self.behind = true;
+        } else if self.behind && unsynced < BEHIND_MOST / 2 {
+            tracing::info!("the disk has caught up: writes are accepted");
+            self.log.set_failing(None);
+            self.behind = false;
+        }
+    }
+
     /// Tries to get well, and says how it stands.
     #[cold]
     fn heal(&mut self, files: &mut Files<RealDisk>) {
         static FAILING: RateLimited = RateLimited::new();
-        let was = self.log.failing().is_some();
+        let was = std::mem::take(&mut self.behind) || self.log.failing().is_some();
         if was && self.healed.elapsed() < HEAL_EVERY {
             return;
         }
@@ -169,32 +225,33 @@ impl Keeper {
         }
     }
 
-    /// All is committed: brings it to disk.
-    fn close(&mut self) {
+    /// All is committed: brings it to disk, and says whether it is there.
+    fn close(&mut self) -> bool {
         if self.syncer.running
             && let Ok(synced) = self.syncer.ended.recv()
             && let Some(files) = &mut *self.log.files()
         {
             let _ = files.end_sync(synced);
         }
-        let Some(mut files) = self.log.files().take() else { return };
+        let Some(mut files) = self.log.files().take() else { return true };
         let closed = files.heal().and_then(|()| files.close());
-        if let Err(failure) = closed {
+        if let Err(failure) = &closed {
             tracing::error!("the end of the log may be lost: {failure}");
         }
+        closed.is_ok()
     }
 }
 
 /// The log's thread, running.
 pub struct Running {
     log: Arc<Log>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<bool>,
 }
 
 impl Running {
-    /// Ends it, once all that was committed is written.
-    pub fn stop(self) {
+    /// Ends it, once all that was committed is written; whether it is on disk.
+    pub fn stop(self) -> bool {
         self.log.stop();
-        let _ = self.thread.join();
+        self.thread.join().unwrap_or(false)
     }
 }

@@ -3,15 +3,16 @@
 use super::backlog::{Backlog, TooOld};
 use super::files::{Files, History, RealDisk};
 use super::intake::Intake;
+use super::keeper::Policy;
 use super::merge::Merge;
-use super::waiting::{Marks, Need, Reached, Waiters};
+use super::waiting::{Awaited, Marks, Need, Reached, Waiters};
 use crate::session::Client;
 use crate::session::wake::Turn;
 use crate::stance::Stance;
 use crate::store::Store;
 use ringtail_protocol::errors::Error;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -57,10 +58,26 @@ pub struct Log {
     /// What keeps commands from running.
     pub stance: Stance,
     files: Mutex<Option<Files<RealDisk>>>,
+    /// How far the files are, for those who look without their lock, which is held while the disk is waited for.
+    pub on_disk: OnDisk,
+    policy: Mutex<Policy>,
     /// Replies to writes wait for the disk.
     always: AtomicBool,
+    /// Somebody waits for the moment when no sync runs.
+    pub(super) settling: AtomicBool,
     stopping: AtomicBool,
     applying: Mutex<()>,
+}
+
+/// What there is of the log on disk.
+#[derive(Debug, Default)]
+pub struct OnDisk {
+    /// It is written at all.
+    pub written: AtomicBool,
+    /// What is before this offset is on disk.
+    pub synced: AtomicU64,
+    /// Bytes that a restart replays.
+    pub size: AtomicU64,
 }
 
 /// Forty hexadecimal digits: a log that was never one with another has another.
@@ -92,7 +109,10 @@ impl Log {
             waiters: Waiters::default(),
             stance: Stance::default(),
             files: Mutex::new(None),
+            on_disk: OnDisk::default(),
+            policy: Mutex::new(Policy::EverySecond),
             always: AtomicBool::new(false),
+            settling: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             applying: Mutex::new(()),
         })
@@ -169,36 +189,58 @@ impl Log {
         self.waiters.serve(&self.reached);
     }
 
-    /// Begins to write to these files, which end where the log is to go on; replies wait for the disk with `always`.
-    pub fn write_to(&self, files: Files<RealDisk>, always: bool) {
+    /// Begins to write to these files, which end where the log is to go on.
+    pub fn write_to(&self, files: Files<RealDisk>) {
         let state = &mut *self.state();
         state.history = files.history().as_str().to_owned();
         state.offset = files.end_offset();
         state.backlog.restart(state.offset);
         state.readers.files = true;
         self.offset.send_replace(state.offset);
-        self.always.store(always, Relaxed);
         *self.files() = Some(files);
+        self.on_disk.written.store(true, Relaxed);
+        self.set_policy(self.policy());
         self.store.set_logged(true);
     }
 
-    /// Waits until the log's thread has written all before an offset, and no sync runs.
+    /// When what was written is brought to disk, if it is written.
+    pub fn policy(&self) -> Policy {
+        *self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes it, for all that is acknowledged from now on.
+    pub fn set_policy(&self, policy: Policy) {
+        let mut own = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
+        *own = policy;
+        self.always.store(policy == Policy::Always && self.on_disk.written.load(Relaxed), Relaxed);
+        drop(own);
+        self.store.intake.wake();
+    }
+
+    /// Does something with the files once all before an offset is written and no sync runs.
     ///
     /// # Errors
-    /// It can't be written.
-    pub fn settle_at(&self, offset: u64) -> io::Result<()> {
-        loop {
-            match &*self.files() {
-                None => return Err(io::Error::other("the log is closed")),
+    /// What it says, or the log can't be written.
+    pub fn settled<T>(
+        &self,
+        offset: u64,
+        mut done: impl FnMut(&mut Files<RealDisk>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.settling.store(true, Relaxed);
+        let ended = loop {
+            match &mut *self.files() {
+                None => break Err(io::Error::other("the log is closed")),
                 Some(files) if files.failure().is_some() => {
-                    return Err(io::Error::other("the log can't be written"));
+                    break Err(io::Error::other("the log can't be written"));
                 }
-                Some(files) if files.end_offset() >= offset && !files.is_syncing() => return Ok(()),
+                Some(files) if files.end_offset() >= offset && !files.is_syncing() => break done(files),
                 Some(_) => {}
             }
             self.store.intake.wake();
             std::thread::sleep(Duration::from_millis(1));
-        }
+        };
+        self.settling.store(false, Relaxed);
+        ended
     }
 
     /// The files that it is written to.
@@ -206,10 +248,23 @@ impl Log {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is before this offset is on disk.
-    pub(super) fn is_on_disk(&self, offset: u64) {
+    /// What is before this offset is on disk; a restart replays so many bytes.
+    pub(super) fn is_on_disk(&self, offset: u64, size: u64) {
         let ticket = self.state().marks.ticket_at(offset);
         self.reached.set_disk(ticket);
+        self.on_disk.synced.store(offset, Relaxed);
+        self.on_disk.size.store(size, Relaxed);
+    }
+
+    /// Has somebody served once all that is committed by now is on disk.
+    pub fn await_disk(&self, awaited: Awaited) {
+        self.waiters.await_disk(&self.reached, self.store.intake.end(), awaited);
+        self.store.intake.wake();
+    }
+
+    /// Whether all that is committed by now is on disk.
+    pub fn is_all_on_disk(&self) -> bool {
+        self.reached.is_at(self.store.intake.end(), Need::Disk)
     }
 
     /// Where a write has to be before its reply goes out, if it has to be anywhere.
@@ -247,6 +302,11 @@ impl Log {
     /// Whether somebody waits for what is committed now.
     pub(super) fn is_urgent(&self) -> bool {
         self.always.load(Relaxed) || self.waiters.any()
+    }
+
+    /// Whether somebody waits, whatever the policy.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.waiters.any()
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -318,13 +378,14 @@ impl Log {
         let offset = self.state().offset;
         let known = self.files().as_ref().is_none_or(|files| files.history().as_str() == history);
         let (Some(history), false) = (History::new(history), known) else { return };
-        if !self.state().readers.files || self.settle_at(offset).is_err() {
+        if !self.state().readers.files {
             return;
         }
-        if let Some(files) = &mut *self.files()
-            && let Err(failure) = files.begin_history(history)
-        {
-            tracing::error!("the log's new name is not on disk: {failure}");
+        let named = self.settled(offset, |files| {
+            files.begin_history(history.clone()).map_err(|failure| io::Error::other(failure.to_string()))
+        });
+        if let Err(error) = named {
+            tracing::error!("the log's new name is not on disk: {error}");
         }
     }
 
@@ -391,8 +452,7 @@ impl Log {
 
     /// Up to where the log was applied, and is on disk.
     pub fn applied(&self) -> (u64, u64) {
-        let on_disk = self.files().as_ref().map_or(0, |files| files.synced_offset());
-        (self.state().offset, on_disk)
+        (self.state().offset, self.on_disk.synced.load(Relaxed))
     }
 
     /// Those that follow have applied the log up to these offsets, the furthest first.

@@ -1,9 +1,10 @@
 //! Who waits for what was committed to be somewhere safe, and how far that is.
 
+use crate::blocking::Waiter;
 use crate::session::Client;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Copies of a write that can be asked for, this server's own among them.
 pub const COPIES_MOST: usize = 7;
@@ -40,7 +41,8 @@ impl Reached {
 
     /// All below this ticket is on disk.
     pub fn set_disk(&self, ticket: u64) {
-        self.disk.store(ticket, SeqCst);
+        // Marks are forgotten, so an offset may seem to be of an earlier ticket than before.
+        self.disk.fetch_max(ticket, SeqCst);
     }
 
     /// All below these tickets is at so many other servers: the first for one, and so on.
@@ -93,25 +95,64 @@ impl Marks {
     }
 }
 
-/// Clients whose replies are kept back.
+/// A command that waits for the disk, and what it gets then.
+pub struct Awaited {
+    /// The command.
+    pub waiter: Arc<Waiter>,
+    /// Its reply.
+    pub reply: Vec<u8>,
+}
+
+impl Awaited {
+    fn serve(&mut self) {
+        if self.waiter.claim() {
+            // A connection that has ended needs no reply.
+            let _ = self.waiter.finish(std::mem::take(&mut self.reply));
+        }
+    }
+}
+
+/// Clients whose replies are kept back, and commands that wait.
 #[derive(Default)]
 pub struct Waiters {
-    waiting: Mutex<Vec<(u64, Need, Arc<Client>)>>,
+    waiting: Mutex<Waiting>,
     any: AtomicBool,
 }
 
+#[derive(Default)]
+struct Waiting {
+    replies: Vec<(u64, Need, Arc<Client>)>,
+    /// All of them for the disk.
+    commands: Vec<(u64, Awaited)>,
+}
+
 impl Waiters {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Has the client's task woken once the ticket is reached, unless it is already; whether it has to wait.
     pub fn wait(&self, reached: &Reached, ticket: u64, need: Need, client: &Arc<Client>) -> bool {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push((ticket, need, Arc::clone(client)));
+        let mut waiting = self.waiting();
+        waiting.replies.push((ticket, need, Arc::clone(client)));
         self.any.store(true, SeqCst);
         // Either we see that the log has moved on, or who moves it sees that somebody waits.
         let reached = reached.is_at(ticket, need);
         if reached {
-            waiting.pop();
+            waiting.replies.pop();
         }
         !reached
+    }
+
+    /// Has a command served once the ticket is on disk.
+    pub fn await_disk(&self, reached: &Reached, ticket: u64, mut awaited: Awaited) {
+        let mut waiting = self.waiting();
+        self.any.store(true, SeqCst);
+        if reached.is_at(ticket, Need::Disk) {
+            awaited.serve();
+        } else {
+            waiting.commands.push((ticket, awaited));
+        }
     }
 
     /// Whether anybody waits.
@@ -124,22 +165,28 @@ impl Waiters {
         if !self.any() {
             return;
         }
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|(ticket, need, client)| {
+        let mut waiting = self.waiting();
+        waiting.replies.retain(|(ticket, need, client)| {
             let served = reached.is_at(*ticket, *need);
             if served {
                 client.wake();
             }
             !served
         });
-        self.any.store(!waiting.is_empty(), SeqCst);
+        waiting.commands.retain_mut(|(ticket, awaited)| {
+            let served = reached.is_at(*ticket, Need::Disk);
+            if served {
+                awaited.serve();
+            }
+            // Its time may be over, or its connection.
+            !served && awaited.waiter.is_waiting()
+        });
+        self.any.store(!waiting.replies.is_empty() || !waiting.commands.is_empty(), SeqCst);
     }
 
-    /// Wakes all: they look what is wrong.
+    /// Wakes all whose replies are kept back: they look what is wrong.
     pub fn wake_all(&self) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.drain(..).for_each(|(_, _, client)| client.wake());
-        self.any.store(false, SeqCst);
+        self.waiting().replies.drain(..).for_each(|(_, _, client)| client.wake());
     }
 }
 

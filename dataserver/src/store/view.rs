@@ -386,7 +386,7 @@ impl<'s> View<'s> {
 
     /// Logs what was done: the last moment is before the locks are given up.
     #[inline]
-    fn commit(&mut self) {
+    pub fn commit(&mut self) {
         if self.effects.is_some() {
             self.commit_effects();
         }

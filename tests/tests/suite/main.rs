@@ -8,6 +8,7 @@ mod clients;
 mod copies;
 mod differential;
 mod docs;
+mod durable;
 mod every_command;
 mod failure;
 mod faults;

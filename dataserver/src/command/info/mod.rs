@@ -3,6 +3,7 @@
 mod commands;
 mod keyspace;
 mod memory;
+mod persistence;
 mod server;
 mod stats;
 
@@ -41,7 +42,7 @@ const SECTIONS: [Section; 13] = [
     section("Server", server::server),
     section("Clients", server::clients),
     section("Memory", memory::memory),
-    section("Persistence", server::persistence),
+    section("Persistence", persistence::persistence),
     section("Stats", stats::stats),
     section("Replication", server::replication),
     section("CPU", server::cpu),

@@ -91,39 +91,6 @@ fn blocking_keys(text: &mut Text, view: &mut View<'_>) {
     text.put("total_blocking_keys_on_nokey", on_no_key);
 }
 
-/// This server keeps nothing on disk; clients wait for `loading:0`.
-pub(super) fn persistence(text: &mut Text, about: &mut About<'_, '_>) {
-    for field in ["loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]
-    {
-        text.put(field, 0);
-    }
-    text.put("current_fork_perc", "0.00");
-    text.put("current_save_keys_processed", 0);
-    text.put("current_save_keys_total", 0);
-    text.put("rdb_changes_since_last_save", 0);
-    text.put("rdb_bgsave_in_progress", 0);
-    text.put("rdb_last_save_time", about.server.started / 1000);
-    text.put("rdb_last_bgsave_status", "ok");
-    text.put("rdb_last_bgsave_time_sec", -1);
-    text.put("rdb_current_bgsave_time_sec", -1);
-    for field in ["rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"]
-    {
-        text.put(field, 0);
-    }
-    for field in ["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"] {
-        text.put(field, 0);
-    }
-    text.put("aof_last_rewrite_time_sec", -1);
-    text.put("aof_current_rewrite_time_sec", -1);
-    text.put("aof_last_bgrewrite_status", "ok");
-    text.put("aof_rewrites", 0);
-    text.put("aof_rewrites_consecutive_failures", 0);
-    text.put("aof_last_write_status", "ok");
-    text.put("aof_last_cow_size", 0);
-    text.put("module_fork_in_progress", 0);
-    text.put("module_fork_last_cow_size", 0);
-}
-
 pub(super) fn replication(text: &mut Text, about: &mut About<'_, '_>) {
     let server = about.server;
     let (history, offset) = server.log.position();
