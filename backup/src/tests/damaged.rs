@@ -100,7 +100,7 @@ fn recovered(file: &[u8]) -> (Vec<String>, Vec<String>) {
 fn blocks(file: &[u8]) -> Vec<usize> {
     let mut reader = Reader::open(file).unwrap();
     let mut starts = vec![reader.position() as usize];
-    while let Some(_) = reader.next().unwrap() {
+    while reader.next().unwrap().is_some() {
         starts.push(reader.position() as usize);
     }
     starts
