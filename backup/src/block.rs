@@ -60,6 +60,12 @@ impl Block {
         Self { slot, again: true, ..Self::default() }
     }
 
+    /// With these bytes for records, whatever they are.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of_raw(raw: &[u8]) -> Self {
+        Self { raw: raw.to_vec(), ..Self::default() }
+    }
+
     /// Makes an empty block one of another slot.
     pub fn set_slot(&mut self, slot: u16, again: bool) {
         (self.slot, self.again) = (slot, again);

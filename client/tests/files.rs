@@ -61,7 +61,7 @@ fn state(conn: &mut Conn) -> Vec<(u32, Vec<u8>, String, i64)> {
         conn.run(&format!("SELECT {db}"));
         let Value::Array(keys) = conn.run("KEYS *") else { panic!("no keys") };
         for key in keys {
-            let key = key.bytes().unwrap().to_vec();
+            let key = key.bytes().expect("a string").to_vec();
             let show: &[&str] = match conn.call(&[&b"TYPE"[..], &key]).text().as_str() {
                 "string" => &["GET"],
                 "list" => &["LRANGE", "0", "-1"],
@@ -70,7 +70,7 @@ fn state(conn: &mut Conn) -> Vec<(u32, Vec<u8>, String, i64)> {
                 "hash" => &["HGETALL"],
                 _ => &["XINFO", "STREAM"],
             };
-            let (name, rest) = show.split_first().unwrap();
+            let (name, rest) = show.split_first().expect("a command");
             let mut request: Vec<&[u8]> = vec![name.as_bytes()];
             if *name == "XINFO" {
                 request.extend([&b"STREAM"[..], &key, b"FULL"]);
@@ -102,7 +102,8 @@ fn with_dump() -> Option<(Redis, Conn, PathBuf)> {
     conn.run("SAVE");
     let Value::Array(dir) = conn.run("CONFIG GET dir") else { panic!("no directory") };
     let ours = scratch("files");
-    std::fs::copy(Path::new(&dir[1].text()).join("dump.rdb"), ours.join("dump.rdb")).unwrap();
+    std::fs::copy(Path::new(&dir[1].text()).join("dump.rdb"), ours.join("dump.rdb"))
+        .expect("the file that was saved");
     Some((redis, conn, ours))
 }
 
@@ -214,16 +215,16 @@ fn what_can_t_be_read_or_written_is_said() {
 
 /// A server that answers one HELLO and one request.
 fn answering(answer: Vec<u8>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = listener.local_addr().unwrap().to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback works");
+    let addr = listener.local_addr().expect("loopback works").to_string();
     std::thread::spawn(move || {
-        let (mut socket, _) = listener.accept().unwrap();
+        let (mut socket, _) = listener.accept().expect("loopback works");
         let mut request = [0; 4096];
-        assert!(socket.read(&mut request).unwrap() > 0);
-        socket.write_all(b"%1\r\n+proto\r\n:3\r\n").unwrap();
-        let read = socket.read(&mut request).unwrap();
+        assert!(socket.read(&mut request).expect("loopback works") > 0);
+        socket.write_all(b"%1\r\n+proto\r\n:3\r\n").expect("loopback works");
+        let read = socket.read(&mut request).expect("loopback works");
         assert_eq!(&request[..read], b"*2\r\n$8\r\nRINGTAIL\r\n$8\r\nSNAPSHOT\r\n");
-        socket.write_all(&answer).unwrap();
+        socket.write_all(&answer).expect("loopback works");
     });
     addr
 }
