@@ -3,6 +3,7 @@
 use crate::backup::files::Place;
 use crate::durable::Durability;
 use crate::log::keeper::Policy;
+use crate::log::waiting::Ack;
 use crate::store::memory::Policy as Eviction;
 use ringtail_net::LifeFlags;
 use ringtail_net::limits::DRAIN;
@@ -97,6 +98,13 @@ pub struct Options {
     /// File with the password that the primary wants
     #[arg(long, value_name = "FILE", env = "RINGTAIL_PRIMARY_PASSWORD_FILE")]
     pub primary_password_file: Option<PathBuf>,
+    /// How many servers must have a write before it is acknowledged: local (this one), replica (one more), quorum (more than half
+    /// of --copies) [default: local]
+    #[arg(long, value_name = "WHO", env = "RINGTAIL_ACK")]
+    pub ack: Option<Ack>,
+    /// How many servers have the same keys, this one among them: 1 to 7 [default: 3]
+    #[arg(long, value_name = "N", env = "RINGTAIL_COPIES", value_parser = clap::value_parser!(u16).range(1..=7))]
+    pub copies: Option<u16>,
     /// Bytes of the log that are kept in memory for replicas that were away [default: 64mb]
     #[arg(long, value_name = "SIZE", env = "RINGTAIL_REPL_BACKLOG")]
     pub repl_backlog: Option<ByteSize>,

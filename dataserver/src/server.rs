@@ -171,6 +171,13 @@ impl Server {
         let _ = self.primary.set(access);
     }
 
+    /// A replica came, went, or has said how far it is.
+    pub fn replicas_changed(&self) {
+        let (applied, on_disk) = self.replication.replicas.acked();
+        self.log.stance.set_replicas(applied.len());
+        self.log.replicas_acked(&applied, &on_disk);
+    }
+
     /// Drops all keys and libraries, without a word to the log: others come in their place.
     pub fn empty(&self) {
         let mut view = View::lock(&self.store, &self.counters[0], unix_millis(), 0, false, &[]);

@@ -106,6 +106,8 @@ pub struct Session {
     pub lease: Option<Lease>,
     /// It is shown what runs (MONITOR).
     pub monitoring: Option<Monitoring>,
+    /// How many copies its writes are to have before they are acknowledged, if it has said so (RINGTAIL ACK).
+    pub copies: Option<u8>,
     /// What its connection is to become.
     pub handover: Option<Box<Handover>>,
 }
@@ -130,6 +132,7 @@ impl Session {
             lease: None,
             monitoring: None,
             handover: None,
+            copies: None,
         };
         session.note_identity();
         session

@@ -173,6 +173,8 @@ fn apply(options: &Options, server: &Server, users: Users) {
     }
     let (memory, own) = (&server.store.memory, &server.settings);
     memory.set_limit(options.maxmemory.map_or(0, |size| size.0));
+    own.members.store(options.copies.map_or(3, usize::from), Relaxed);
+    server.log.set_copies(options.ack.unwrap_or_default().copies(own.members.load(Relaxed)));
     server.log.set_backlog(options.repl_backlog.map_or(DEFAULT_BACKLOG, |size| size.0 as usize));
     memory.set_policy(options.maxmemory_policy.unwrap_or(Policy::AllKeysLru));
     own.default_ttl.store(options.default_ttl.map_or(0, |time| time.0.as_millis() as u64), Relaxed);

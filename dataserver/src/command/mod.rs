@@ -509,6 +509,7 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         | CommandId::RingtailTopology => Err(ringtail::OF_A_PROXY),
         CommandId::RingtailLock => ringtail::lock(call),
         CommandId::RingtailRelease => ringtail::release(call),
+        CommandId::RingtailAck => ringtail::ack(call),
         CommandId::RingtailSnapshot => ringtail::snapshot(call),
         CommandId::RingtailSync => ringtail::sync(call),
         CommandId::RingtailTrylock => ringtail::try_lock(call),

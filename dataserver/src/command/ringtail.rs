@@ -3,6 +3,7 @@
 
 use super::arguments::at_least;
 use super::{Call, Done, Mode};
+use crate::log::waiting::Ack;
 use crate::replication::feed::Handover;
 use crate::session::Wait;
 use crate::store::SLOTS_PER_GROUP;
@@ -136,5 +137,19 @@ fn hand_over(c: &mut Call<'_, '_>, handover: Handover) -> Done {
         ));
     }
     c.session.handover = Some(Box::new(handover));
+    Ok(())
+}
+
+/// RINGTAIL ACK local|replica|quorum|default: how many copies this connection's writes must have before they are acknowledged.
+pub(super) fn ack(c: &mut Call<'_, '_>) -> Done {
+    let word = String::from_utf8_lossy(&c.args[2]).to_ascii_lowercase();
+    c.session.copies = match &word[..] {
+        "default" => None,
+        word => {
+            let ack = Ack::named(word).ok_or(errors::SYNTAX)?;
+            Some(ack.copies(c.server.settings.members.load(Relaxed)))
+        }
+    };
+    c.reply.ok();
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::stance::Stance;
 use crate::store::Store;
 use ringtail_protocol::errors::Error;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -63,6 +63,8 @@ pub struct Log {
     policy: Mutex<Policy>,
     /// Replies to writes wait for the disk.
     always: AtomicBool,
+    /// Replies to writes wait for so many copies.
+    copies: AtomicU8,
     /// Somebody waits for the moment when no sync runs.
     pub(super) settling: AtomicBool,
     stopping: AtomicBool,
@@ -112,6 +114,7 @@ impl Log {
             on_disk: OnDisk::default(),
             policy: Mutex::new(Policy::EverySecond),
             always: AtomicBool::new(false),
+            copies: AtomicU8::new(1),
             settling: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             applying: Mutex::new(()),
@@ -256,26 +259,33 @@ impl Log {
         self.on_disk.size.store(size, Relaxed);
     }
 
-    /// Has somebody served once all that is committed by now is on disk.
-    pub fn await_disk(&self, awaited: Awaited) {
-        self.waiters.await_disk(&self.reached, self.store.intake.end(), awaited);
+    /// Has a command served once what it waits for is there.
+    pub fn wait_for(&self, awaited: Awaited) {
+        self.waiters.wait_for(&self.reached, awaited);
         self.store.intake.wake();
     }
 
-    /// Whether all that is committed by now is on disk.
-    pub fn is_all_on_disk(&self) -> bool {
-        self.reached.is_at(self.store.intake.end(), Need::Disk)
+    /// Where a write has to be before its reply goes out, if it has to be anywhere. `own` are the copies that the client has asked for.
+    #[inline]
+    pub fn need(&self, own: Option<u8>) -> Option<Need> {
+        let (disk, copies) = (self.always.load(Relaxed), own.unwrap_or_else(|| self.copies.load(Relaxed)));
+        (disk || copies > 1).then_some(Need { disk, copies })
     }
 
-    /// Where a write has to be before its reply goes out, if it has to be anywhere.
-    #[inline]
-    pub fn need(&self) -> Option<Need> {
-        self.always.load(Relaxed).then_some(Need::Disk)
+    /// Asks for so many copies of each write, unless its client asks for others.
+    pub fn set_copies(&self, copies: u8) {
+        self.copies.store(copies, Relaxed);
+        self.stance.set_counted(copies > 1);
+    }
+
+    /// So many that each client has to have.
+    pub fn copies(&self) -> u8 {
+        self.copies.load(Relaxed)
     }
 
     /// What keeps a reply from being true.
     pub fn failure(&self, ticket: u64, need: Need) -> Option<Error> {
-        let why = self.failing().filter(|_| !self.reached.is_at(ticket, need))?;
+        let why = self.failing().filter(|_| need.disk && !self.reached.is_on_disk(ticket))?;
         Some(Error::new(format!(
             "MISCONF the write was done here but is not on disk, and may be lost: {why}"
         )))
@@ -368,6 +378,7 @@ impl Log {
             let state = &mut *self.state();
             let old = std::mem::replace(&mut state.history, new_history());
             state.previous = Some((old, state.offset));
+            state.marks.push(self.store.intake.end(), state.offset);
             state.history.clone()
         };
         self.name_files(&history);
@@ -409,6 +420,8 @@ impl Log {
         state.offset = offset;
         state.backlog.restart(offset);
         state.marks = Marks::default();
+        // What was committed in an earlier life is nobody's to wait for.
+        state.marks.push(self.store.intake.end(), offset);
         self.offset.send_replace(offset);
     }
 
@@ -455,17 +468,12 @@ impl Log {
         (self.state().offset, self.on_disk.synced.load(Relaxed))
     }
 
-    /// Those that follow have applied the log up to these offsets, the furthest first.
-    pub fn replicas_acked(&self, offsets: &[u64]) {
+    /// Those that follow have applied the log up to these offsets, the furthest first, and have it on disk up to those.
+    pub fn replicas_acked(&self, applied: &[u64], on_disk: &[u64]) {
         let state = self.state();
-        self.reached.set_copies(offsets.iter().map(|offset| state.marks.ticket_at(*offset)));
+        let ticket = |offset: &u64| state.marks.ticket_at(*offset);
+        self.reached.set_copies(applied.iter().map(ticket), on_disk.iter().map(ticket));
         drop(state);
         self.serve_waiters();
-    }
-
-    /// How many of these offsets are behind all below a ticket.
-    pub fn count_at(&self, ticket: u64, offsets: &[u64]) -> usize {
-        let state = self.state();
-        offsets.iter().filter(|offset| state.marks.ticket_at(**offset) >= ticket).count()
     }
 }

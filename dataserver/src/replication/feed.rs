@@ -55,7 +55,7 @@ pub async fn serve(handover: Handover, stream: &mut Stream, server: &Arc<Server>
             let ended =
                 Feed { server, client, stream, replica: &replica, position: 0 }.run(&history, offset).await;
             server.replication.replicas.remove(client.id);
-            server.log.replicas_acked(&server.replication.replicas.acked());
+            server.replicas_changed();
             if let Err(error) = ended {
                 tracing::warn!(replica = replica.address, "a replica follows no more: {error}");
             }
@@ -163,6 +163,7 @@ impl Feed<'_> {
         }
         self.replica.heard.store(unix_millis(), Relaxed);
         self.replica.online.store(true, Relaxed);
+        self.server.replicas_changed();
         self.follow().await
     }
 
@@ -243,7 +244,7 @@ impl Feed<'_> {
             self.replica.acked.store(applied, Relaxed);
             self.replica.on_disk.store(on_disk, Relaxed);
             self.replica.heard.store(unix_millis(), Relaxed);
-            self.server.log.replicas_acked(&self.server.replication.replicas.acked());
+            self.server.replicas_changed();
         }
         if unread.len() > wire::HEAD + 16 { Err(io::Error::other("it says too much")) } else { Ok(()) }
     }

@@ -54,16 +54,16 @@ impl Replicas {
         self.all().values().cloned().collect()
     }
 
-    /// Up to which offsets the log was applied by those that follow, the furthest first.
-    pub fn acked(&self) -> Vec<u64> {
-        let mut acked: Vec<u64> = self
-            .all()
-            .values()
-            .filter(|replica| replica.online.load(Relaxed))
-            .map(|replica| replica.acked.load(Relaxed))
-            .collect();
-        acked.sort_unstable_by(|a, b| b.cmp(a));
-        acked
+    /// Up to which offsets those that follow have applied the log, the furthest first, and have it on disk.
+    pub fn acked(&self) -> (Vec<u64>, Vec<u64>) {
+        let all = self.all();
+        let online = || all.values().filter(|replica| replica.online.load(Relaxed));
+        let sorted = |offsets: &mut Vec<u64>| offsets.sort_unstable_by(|a, b| b.cmp(a));
+        let mut applied: Vec<u64> = online().map(|replica| replica.acked.load(Relaxed)).collect();
+        let mut on_disk: Vec<u64> = online().map(|replica| replica.on_disk.load(Relaxed)).collect();
+        sorted(&mut applied);
+        sorted(&mut on_disk);
+        (applied, on_disk)
     }
 }
 
