@@ -14,6 +14,11 @@ page() {
         env -i PATH="$PATH" COLUMNS=110 NO_COLOR=1 "$bin/$program" --help
         echo '```'
     done
+    for task in backup restore inspect convert; do
+        printf '\n### ringtail %s\n\n```text\n' "$task"
+        env -i PATH="$PATH" COLUMNS=110 NO_COLOR=1 "$bin/ringtail" "$task" --help
+        echo '```'
+    done
 }
 if [ "${2:-}" = check ]; then
     diff -u docs/flags.md <(page) || { echo "docs/flags.md is stale: run make docs" >&2; exit 1; }

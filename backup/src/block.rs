@@ -1,6 +1,6 @@
 //! Records on their way into a file: filled in memory, under whatever lock the caller has; compressed and written without it.
 
-use crate::format::{AGAIN, COMPRESSED, Header, kind};
+use crate::format::{AGAIN, COMPRESSED, CONTINUES, Header, kind};
 use crate::number::{put, put_bytes, put_signed};
 use crate::schema::{COUNTED, id, part};
 use crate::sink::{Begin, ConsumerHead, Counts, GroupHead, Id, PendingEntry, Sink, Taken};
@@ -16,6 +16,9 @@ const PART: usize = 16 << 20;
 const LEAST_COMPRESSED: usize = 64;
 /// Bytes before a record's columns: its type and their length.
 const RECORD_HEAD: usize = 5;
+
+/// The slot of a block whose keys are of several.
+pub const ANY_SLOT: u16 = u16::MAX;
 
 /// Records of one slot. It is filled, given to a [`Writer`](crate::Writer), which empties it, and filled again.
 #[derive(Debug, Default)]
@@ -39,13 +42,15 @@ pub struct Block {
 struct Chunk {
     end: usize,
     records: u32,
+    /// It ends within a value.
+    within: bool,
     crc: u32,
     /// Where its compressed bytes are, if these are fewer.
     packed: Option<Range<usize>>,
 }
 
 impl Block {
-    /// For keys of a slot that are in no block yet.
+    /// For keys of a slot, or of [`any`](ANY_SLOT), that are in no block yet.
     pub fn new(slot: u16) -> Self {
         Self { slot, ..Self::default() }
     }
@@ -53,6 +58,12 @@ impl Block {
     /// For keys of a slot that may be in earlier blocks, too: what is written last counts.
     pub fn again(slot: u16) -> Self {
         Self { slot, again: true, ..Self::default() }
+    }
+
+    /// With these bytes for records, whatever they are.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of_raw(raw: &[u8]) -> Self {
+        Self { raw: raw.to_vec(), ..Self::default() }
     }
 
     /// Makes an empty block one of another slot.
@@ -134,7 +145,7 @@ impl Block {
     fn end(&mut self, start: usize, kind: u8) {
         self.close(start);
         self.counts[usize::from(kind)] += 1;
-        self.count(self.raw.len());
+        self.count(self.raw.len(), false);
     }
 
     /// Says how long a record is.
@@ -152,19 +163,19 @@ impl Block {
         self.raw[at..at + 4].copy_from_slice(&n.to_le_bytes());
     }
 
-    /// Counts a record that ends there.
+    /// Counts a record that ends there, and whether the next one continues its value.
     #[inline]
-    fn count(&mut self, end: usize) {
+    fn count(&mut self, end: usize, within: bool) {
         self.records += 1;
         let start = self.chunks.last().map_or(0, |chunk| chunk.end);
         if end - start >= CHUNK {
-            self.cut(end);
+            self.cut(end, within);
         }
     }
 
-    fn cut(&mut self, end: usize) {
+    fn cut(&mut self, end: usize, within: bool) {
         let records = std::mem::take(&mut self.records);
-        self.chunks.push(Chunk { end, records, crc: 0, packed: None });
+        self.chunks.push(Chunk { end, records, within, crc: 0, packed: None });
     }
 
     /// Compresses what can be, and computes the checksums. The writer does it if nobody did; done before, by whichever
@@ -175,7 +186,7 @@ impl Block {
         }
         let end = self.raw.len();
         if self.chunks.last().map_or(0, |chunk| chunk.end) < end {
-            self.cut(end);
+            self.cut(end, false);
         }
         let mut start = 0;
         for chunk in &mut self.chunks {
@@ -189,7 +200,7 @@ impl Block {
 
     /// Writes it as blocks whose numbers begin with `number`, and returns how many they are and their bytes.
     pub(crate) fn write(&self, out: &mut impl Write, number: u32) -> io::Result<Stored> {
-        let (mut start, mut stored) = (0, Stored::default());
+        let (mut start, mut stored, mut within) = (0, Stored::default(), false);
         for (at, chunk) in self.chunks.iter().enumerate() {
             let raw = &self.raw[start..chunk.end];
             let (body, flag) = match chunk.packed.clone() {
@@ -203,7 +214,7 @@ impl Block {
             };
             let header = Header {
                 kind: kind::RECORDS,
-                flags: flag | if self.again { AGAIN } else { 0 },
+                flags: flag | if self.again { AGAIN } else { 0 } | if within { CONTINUES } else { 0 },
                 slot: self.slot,
                 stored: length,
                 raw: raw_length,
@@ -217,7 +228,7 @@ impl Block {
             stored.blocks += 1;
             stored.bytes += (header.len() + body.len()) as u64;
             stored.records += u64::from(chunk.records);
-            start = chunk.end;
+            (start, within) = (chunk.end, chunk.within);
         }
         Ok(stored)
     }
@@ -459,7 +470,7 @@ impl Sink for Entry<'_> {
     fn end(&mut self) -> Taken {
         self.close_rows_to(0);
         for end in std::mem::take(&mut self.ends) {
-            self.block.count(end);
+            self.block.count(end, true);
         }
         self.block.end(self.start, self.kind);
         self.done = true;

@@ -1,8 +1,16 @@
 //! What the fuzz targets run, and a unit test, too.
 
 use crate::rdb::{self, FileItem, FileReader};
-use crate::{Collected, Contents, Error, Reader};
+use crate::{Block, Collected, Contents, Error, Footer, Meta, Reader, Writer};
 use std::io::Read;
+
+/// Reads any bytes as the records of a block whose checksums are right, and returns how many there were.
+pub fn records(data: &[u8]) -> usize {
+    let mut block = Block::of_raw(data);
+    let mut writer = Writer::new(Vec::new(), &Meta::default()).expect("memory takes all");
+    writer.block(&mut block).expect("memory takes all");
+    backup(&writer.finish(&Footer::default()).expect("memory takes all"))
+}
 
 /// Reads any bytes as a backup, damaged blocks left out, and returns how many records there were.
 pub fn backup(data: &[u8]) -> usize {

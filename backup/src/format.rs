@@ -39,7 +39,9 @@ pub(crate) mod kind {
 pub(crate) const COMPRESSED: u8 = 1;
 /// Keys in it may stand in earlier blocks, too; without it none does.
 pub(crate) const AGAIN: u8 = 2;
-const KNOWN_FLAGS: u8 = COMPRESSED | AGAIN;
+/// Its first record continues the value that the block before it ends with.
+pub(crate) const CONTINUES: u8 = 4;
+const KNOWN_FLAGS: u8 = COMPRESSED | AGAIN | CONTINUES;
 
 /// The header of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,7 +30,7 @@ mod sink;
 mod value;
 mod writer;
 
-pub use block::{Block, Entry};
+pub use block::{ANY_SLOT, Block, Entry};
 pub use damage::{Damage, Error, Fault};
 pub use format::{MAGIC, VERSION};
 pub use live::Live;

@@ -1,7 +1,7 @@
 //! A file that is being read: one thread finds the blocks, and any threads open them.
 
 use crate::damage::{Damage, Error, Fault};
-use crate::format::{AGAIN, COMPRESSED, HEADER, Header, MAGIC, MARKER, PREAMBLE, VERSION, kind};
+use crate::format::{AGAIN, COMPRESSED, CONTINUES, HEADER, Header, MAGIC, MARKER, PREAMBLE, VERSION, kind};
 use crate::record::{self, Record};
 use crate::schema::Schema;
 use crate::writer::{Footer, Meta};
@@ -29,7 +29,7 @@ pub struct Reader<R> {
     /// Something was lost, so what the footer counts is more.
     lossy: bool,
     /// Where there was no header.
-    lost: bool,
+    lost: Option<u64>,
     closed: bool,
 }
 
@@ -131,7 +131,7 @@ impl<R: Read> Reader<R> {
             held: None,
             records: 0,
             lossy: false,
-            lost: false,
+            lost: None,
             closed: false,
         };
         let opened = reader.special(kind::SCHEMA)?;
@@ -195,8 +195,8 @@ impl<R: Read> Reader<R> {
             _ => Fault::Header,
         };
         self.lossy = true;
-        self.lost = fault == Fault::Header;
-        if self.lost {
+        if fault == Fault::Header {
+            self.lost = Some(position);
             self.source.unread(&bytes[1..]);
         } else if fault == Fault::Cut {
             self.closed = true;
@@ -232,11 +232,9 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// Those of what is read from.
     pub fn skip_damaged(&mut self) -> io::Result<u64> {
-        let start = self.source.position;
-        while std::mem::take(&mut self.lost) && !self.closed {
-            self.lost = !self.find_header()?;
-        }
-        Ok(self.source.position - start + u64::from(self.source.position > start))
+        let Some(start) = self.lost.take() else { return Ok(0) };
+        while !self.find_header()? {}
+        Ok(self.source.position - start)
     }
 
     /// Looks through a window for a header, and goes to it. Whether it was there, or the file is at its end.
@@ -299,6 +297,11 @@ impl Sealed {
     /// Whether its keys may be in earlier blocks, too.
     pub fn is_again(&self) -> bool {
         self.header.has(AGAIN)
+    }
+
+    /// Whether its first record continues the value that the block before ends with: so whoever has that one must have it.
+    pub fn continues(&self) -> bool {
+        self.header.has(CONTINUES)
     }
 
     /// Its place in the file.

@@ -21,6 +21,8 @@ pub struct Record<'b> {
     pub continues: bool,
     /// The next record, which may be the first of the next block, has more elements of the same value.
     pub more: bool,
+    /// Bytes of the record.
+    pub size: usize,
     /// Its value, or what else is to be known.
     pub contents: Contents<'b>,
 }
@@ -111,6 +113,7 @@ pub(crate) fn footer(bytes: &[u8], schema: &Schema) -> Read<Closing> {
 }
 
 fn record<'b>(kind: u8, bytes: &mut &'b [u8], steps: &'b [crate::schema::Step]) -> Read<Record<'b>> {
+    let size = bytes.len();
     let record = match kind {
         id::STRING => {
             let [db, key, expires, value] = row(bytes, steps)?;
@@ -137,7 +140,7 @@ fn record<'b>(kind: u8, bytes: &mut &'b [u8], steps: &'b [crate::schema::Step]) 
         // What describes the file has no place among its keys.
         _ => return Err(Corrupt),
     };
-    if bytes.is_empty() { Ok(record) } else { Err(Corrupt) }
+    if bytes.is_empty() { Ok(Record { size, ..record }) } else { Err(Corrupt) }
 }
 
 fn stream(columns: [Cell<'_>; 11]) -> Read<Record<'_>> {
@@ -157,7 +160,7 @@ fn made<'b>(
 ) -> Read<Record<'b>> {
     let (db, part) = (u32::try_from(db.uint()).map_err(|_| Corrupt)?, part.uint());
     let (continues, more) = (part & part::CONTINUES != 0, part & part::MORE != 0);
-    Ok(Record { db, key: key.bytes(), expiry: time(expires), continues, more, contents })
+    Ok(Record { db, key: key.bytes(), expiry: time(expires), continues, more, size: 0, contents })
 }
 
 impl<'b> Collection<'b> {

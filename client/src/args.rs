@@ -13,6 +13,7 @@ use ringtail::ConnectOptions;
 use ringtail_net::Problem;
 use ringtail_net::secret::{Secret, read_secret};
 
+use crate::files::{self, Task};
 use crate::format::{Format, Style};
 use crate::help::help;
 use crate::repl::ask_password;
@@ -28,10 +29,17 @@ Examples:
   ringtail -x set photo < cat.jpg           the last argument from stdin
   ringtail < commands.txt                   one command a line, pipelined
   ringtail help set                         what a command does, without a server
+  ringtail backup all.backup                a server's keys as a file
+  ringtail restore all.backup               a file's keys into a server, or a pool
+  ringtail inspect dump.rdb                 what is in a file, Redis's too
+  ringtail convert dump.rdb all.backup      one kind of file as the other
   ringtail --addr cache:9443 --cacert ca.crt --user app --password-file pw get k
   ringtail --plaintext --addr 127.0.0.1:6379 ping
 
 Passwords come from --password-file, --ask-password or the environment's RINGTAIL_PASSWORD.
+
+backup, restore FILE, inspect and convert, in lower case, are this program's own and have a --help each; BACKUP and \
+RESTORE KEY TTL VALUE are the server's.
 
 In raw and CSV output a map is its keys and values in turn. In JSON, bytes that are not UTF-8 become U+FFFD, \
 and an error reply is {\"error\": TEXT}.
@@ -143,6 +151,11 @@ impl Args {
         name.eq_ignore_ascii_case("help").then(|| help(&words) + "\n")
     }
 
+    /// What is to be done with files, if the command is one of ours. Ends the program on a `--help` or a wrong usage of it.
+    pub(crate) fn task(&self) -> Option<Task> {
+        files::is_task(&self.command).then(|| Task::of_words(&self.command))
+    }
+
     /// Reads the files and stdin that the flags name.
     pub(crate) fn settings(&self) -> Result<Settings, Problem> {
         let tls = self.tls && !self.plaintext;
@@ -244,7 +257,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// Prints the completion script of `shell`.
 pub(crate) fn print_completions(shell: Shell) -> ExitCode {
-    clap_complete::generate(shell, &mut Args::command(), crate::PROGRAM, &mut stdout());
+    // The tasks are found among the command's words, so they are subcommands for the completion alone.
+    let mut command = Args::command().subcommands(Task::command().get_subcommands().cloned());
+    clap_complete::generate(shell, &mut command, crate::PROGRAM, &mut stdout());
     ExitCode::SUCCESS
 }
 

@@ -179,7 +179,18 @@ impl Connection {
 
     /// One request of the handshake and its reply, while nothing else is on its way.
     pub(crate) async fn ask(&mut self, request: &[u8]) -> io::Result<Value> {
-        self.stream.write_all(request).await?;
+        self.send(request).await?;
+        self.reply().await
+    }
+
+    /// Sends one request, past what shares the connection.
+    pub(crate) async fn send(&mut self, request: &[u8]) -> io::Result<()> {
+        self.stream.write_all(request).await
+    }
+
+    /// The next reply to such a request.
+    pub(crate) async fn reply(&mut self) -> io::Result<Value> {
+        self.forget_consumed();
         loop {
             while let Some(reply) = self.next_reply()? {
                 let bytes = &self.input[reply];

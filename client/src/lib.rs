@@ -41,6 +41,7 @@
 
 mod client;
 mod connection;
+mod download;
 mod driver;
 mod error;
 mod handshake;
@@ -49,6 +50,7 @@ mod options;
 mod requests;
 
 pub use client::{Client, Pipeline};
+pub use download::Download;
 pub use error::Error;
 pub use options::ConnectOptions;
 pub use ringtail_protocol::value::Value;

@@ -1,7 +1,8 @@
-//! `ringtail`: the REPL, one command and its reply, or commands from a pipe.
+//! `ringtail`: the REPL, one command and its reply, commands from a pipe, or backup files.
 
 mod args;
 mod explain;
+mod files;
 mod format;
 mod help;
 mod oneshot;
@@ -39,6 +40,9 @@ async fn run(args: &Args) -> Result<ExitCode, Problem> {
         // Whoever asked may have closed the pipe.
         let _ = stdout().write_all(page.as_bytes());
         return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(task) = args.task() {
+        return files::run(task, args).await;
     }
     let settings = args.settings()?;
     if !settings.command.is_empty() {

@@ -53,7 +53,7 @@ pub struct Waiter {
     pub tracker: Option<Arc<dyn Tracker>>,
     request: OwnedRequest,
     /// What it gets when its time is over.
-    timed_out: Bytes,
+    timed_out: Mutex<Bytes>,
     state: Mutex<State>,
 }
 
@@ -104,7 +104,7 @@ impl Waiter {
             has_timeout: waiting.has_timeout,
             tracker: waiting.tracker,
             request: waiting.request,
-            timed_out: waiting.timed_out,
+            timed_out: Mutex::new(waiting.timed_out),
             state: Mutex::new(State::Waiting),
         }
     }
@@ -116,6 +116,15 @@ impl Waiter {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn timed_out(&self) -> MutexGuard<'_, Bytes> {
+        self.timed_out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It gets this when its time is over.
+    pub fn set_timed_out(&self, reply: Bytes) {
+        *self.timed_out() = reply;
     }
 
     /// Whether it may still be served.
@@ -161,7 +170,7 @@ impl Waiter {
         let mut state = self.state();
         let waits = matches!(*state, State::Waiting);
         if waits {
-            *state = State::Done(reply.unwrap_or_else(|| self.timed_out.clone()));
+            *state = State::Done(reply.unwrap_or_else(|| self.timed_out().clone()));
             drop(state);
             self.client.wake();
         }

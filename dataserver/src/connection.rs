@@ -8,10 +8,12 @@ mod waiting;
 use crate::execute::{Executor, OUTPUT_HIGH};
 use crate::log::intake::Intake;
 use crate::log::waiting::Need;
+use crate::replication::feed;
 use crate::server::{Server, unix_millis};
 use crate::session::{Session, Wait};
 use ringtail_net::Stream;
 use ringtail_protocol::errors::Error;
+use ringtail_protocol::frame::Scanner;
 use ringtail_protocol::reply::Reply;
 use ringtail_protocol::request::{Batch, Parser, ProtocolError};
 use std::cell::RefCell;
@@ -20,6 +22,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 /// Bytes read at once.
@@ -41,6 +44,17 @@ impl Scratch {
         let (input, output) = (Vec::with_capacity(READ), Vec::with_capacity(READ));
         RefCell::new(Self { input, output, batch: Batch::default(), executor })
     }
+}
+
+/// How long others may take to have a copy of a write.
+const ACK_TIMEOUT: Duration = Duration::from_secs(1);
+
+#[cold]
+fn too_few(there: usize, copies: u8) -> Error {
+    Error::new(format!(
+        "NOREPLICAS the write was done here, but has only {there} of {copies} copies after {} ms: it may be lost",
+        ACK_TIMEOUT.as_millis()
+    ))
 }
 
 /// What a connection waits for.
@@ -90,8 +104,10 @@ pub struct Connection {
 struct Gate {
     /// All that was committed before this ticket ...
     ticket: u64,
-    /// ... is to be there.
+    /// ... is to be there, ...
     need: Need,
+    /// ... by then, as far as others have to take it.
+    until: Instant,
 }
 
 impl Connection {
@@ -122,6 +138,13 @@ impl Connection {
             if self.session.closing && !self.has_output() {
                 return self.stream.shutdown().await;
             }
+            if let Some(handover) = self.session.handover.take_if(|_| self.sent == self.output.len()) {
+                if let Ok(server) = server.itself() {
+                    let (stream, client) = (&mut self.stream, &self.session.client);
+                    feed::serve(*handover, stream, &server, client).await;
+                }
+                return;
+            }
             let alive = match poll_fn(|cx| self.poll_turn(server, cx)).await {
                 Turn::End => return,
                 Turn::Leave => {
@@ -151,7 +174,7 @@ impl Connection {
         if self.session.client.is_killed() {
             return Poll::Ready(Turn::End);
         }
-        if self.gate.is_some() && self.is_kept_back(server) {
+        if self.gate.is_some() && self.is_kept_back(server, cx) {
             return Poll::Pending;
         }
         let client = &self.session.client;
@@ -181,39 +204,62 @@ impl Connection {
 
     /// Whether what the output acknowledges is not safe yet.
     #[cold]
-    fn is_kept_back(&mut self, server: &Server) -> bool {
-        let Some(Gate { ticket, need }) = self.gate else { return false };
+    fn is_kept_back(&mut self, server: &Server, cx: &mut Context<'_>) -> bool {
+        let Some(Gate { ticket, need, until }) = self.gate else { return false };
         let waits = server.log.wait(ticket, need, &self.session.client);
         // Looked at after it is known who waits: those are woken when the log fails.
-        let failure = server.log.failure(ticket, need);
+        let mut failure = server.log.failure(ticket, need);
+        if waits && failure.is_none() && need.copies > 1 && Instant::now() >= until {
+            failure = Some(too_few(server.log.reached.copies(ticket) + 1, need.copies));
+        }
         if waits && failure.is_none() {
+            if need.copies > 1 {
+                self.poll_timer(until, cx);
+            }
             return true;
         }
-        self.gate = None;
+        (self.gate, self.timer) = (None, None);
         if let Some(error) = failure {
-            // What was acknowledged by these replies may be lost: none of them goes out.
-            (self.output, self.sent) = (Vec::new(), 0);
-            Reply::new(&mut self.output, self.session.resp).error(&error);
-            self.session.closing = true;
+            self.answer_all(&error);
         }
         false
+    }
+
+    /// Puts an error in the place of each reply that is kept back: what they acknowledge may be lost.
+    fn answer_all(&mut self, error: &Error) {
+        let (kept, mut at) = (std::mem::take(&mut self.output), 0);
+        while let Ok(Some(length)) = Scanner::default().scan(&kept[at..]) {
+            // Messages are no replies.
+            match kept[at] {
+                b'>' => self.output.extend_from_slice(&kept[at..at + length]),
+                _ => Reply::new(&mut self.output, self.session.resp).error(error),
+            }
+            at += length;
+            if at == kept.len() {
+                return;
+            }
+        }
+        self.session.closing = true;
     }
 
     /// Keeps this turn's output back if it acknowledges what was committed since `before`, and that is to be safe first.
     #[inline]
     fn guard(&mut self, server: &Server, before: u64, output: &mut Vec<u8>) {
         let ticket = Intake::last_of_thread();
-        if ticket != before && !output.is_empty() {
+        // Where writes need copies, a read may have seen one that has not got them yet.
+        let counts = self.session.copies.is_some() || server.log.stance.counts_copies();
+        if counts && !output.is_empty() {
+            self.keep_back(server, server.store.intake.end(), output);
+        } else if ticket != before && !output.is_empty() {
             self.keep_back(server, ticket, output);
         }
     }
 
     #[cold]
     fn keep_back(&mut self, server: &Server, ticket: u64, output: &mut Vec<u8>) {
-        let Some(need) = server.log.need().filter(|need| !server.log.reached.is_at(ticket, *need)) else {
-            return;
-        };
-        self.gate = Some(Gate { ticket, need });
+        let need = server.log.need(self.session.copies);
+        let Some(need) = need.filter(|need| !server.log.reached.is_at(ticket, *need)) else { return };
+        self.gate = Some(Gate { ticket, need, until: Instant::now() + ACK_TIMEOUT });
         self.output.append(output);
     }
 

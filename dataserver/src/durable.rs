@@ -8,6 +8,7 @@ use crate::log::compact;
 use crate::log::files::{Files, History, OpenError, Options as FileOptions, RealDisk, Recovery};
 use crate::log::keeper::{Keeper, Policy, Running};
 use crate::log::service::new_history;
+use crate::replication::follow;
 use crate::server::Server;
 use ringtail_net::Problem;
 use std::fs::File;
@@ -28,6 +29,8 @@ pub struct Durability {
     pub recover: bool,
     /// Where backups go.
     pub place: Place,
+    /// Whom it follows.
+    pub primary: Option<String>,
 }
 
 /// All that runs for it.
@@ -67,6 +70,11 @@ pub fn begin(server: &Arc<Server>, told: Durability) -> Result<Durable, Problem>
             Ok(keeper) => {
                 *running.lock().unwrap_or_else(PoisonError::into_inner) = keeper;
                 own.log.stance.set_loading(false);
+                if let Some(primary) = &told.primary
+                    && let Err(error) = follow::follow(&own, primary)
+                {
+                    tracing::error!("can't follow {primary}: {error}");
+                }
             }
             Err(problem) => {
                 tracing::error!("{problem}");
@@ -106,7 +114,7 @@ fn restore(
         if let Some(file) = &told.place.file {
             load_backup(server, file, told.recover)?;
         }
-        return Ok(None);
+        return keep(server).map(Some);
     };
     let is_new = recovery.base().is_none();
     let Replayed { files, groups, has_lost } = replay(server, recovery, told.recover)?;
@@ -116,6 +124,16 @@ fn restore(
         load_backup(server, file, told.recover)?;
     }
     server.log.write_to(files);
+    let running = keep(server)?;
+    // What was loaded is not in the log: it becomes its base. Damaged files are needed no more once there is one.
+    if has_lost || (backup.is_some() && !server.store.is_empty()) {
+        compact::compact_here(server).map_err(|error| error.to_string())?;
+    }
+    Ok(Some(running))
+}
+
+/// Starts the log's thread.
+fn keep(server: &Arc<Server>) -> Result<Running, String> {
     let own = Arc::downgrade(server);
     let on_growth = Box::new(move |bytes| {
         if let Some(server) = own.upgrade()
@@ -124,12 +142,7 @@ fn restore(
             compact::compact_behind(&server);
         }
     });
-    let running = Keeper::start(&server.log, on_growth).map_err(|error| error.to_string())?;
-    // What was loaded is not in the log: it becomes its base. Damaged files are needed no more once there is one.
-    if has_lost || (backup.is_some() && !server.store.is_empty()) {
-        compact::compact_here(server).map_err(|error| error.to_string())?;
-    }
-    Ok(Some(running))
+    Keeper::start(&server.log, on_growth).map_err(|error| error.to_string())
 }
 
 /// Says that a backup is not loaded, if there is one.

@@ -58,8 +58,11 @@ pub const LOGGED: u32 = 1 << 30;
 /// Beside the bits of [`Class`]: changes are noted for a walk over all keys.
 pub const WALKED: u32 = 1 << 29;
 
+/// Beside the bits of [`Class`]: what is over is hidden, and stays until a log says that it is gone.
+pub const KEEPS: u32 = 1 << 28;
+
 /// What stands beside the bits of [`Class`] and [`Channels`].
-pub const FLAGS: u32 = BROADCAST | LOGGED | WALKED;
+pub const FLAGS: u32 = BROADCAST | LOGGED | WALKED | KEEPS;
 
 /// Something that happened to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -222,6 +222,10 @@ impl Executor {
         if self.server.log.stance.is_restricted() {
             self.server.log.stance.check(command)?;
         }
+        if session.copies.is_some() || self.server.log.stance.counts_copies() {
+            let copies = session.copies.unwrap_or_else(|| self.server.log.copies());
+            self.server.log.stance.check_copies(command, copies)?;
+        }
         if command.flags.contains(Flags::DENYOOM) {
             self.make_room(now)?;
         }

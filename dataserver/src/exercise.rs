@@ -1,38 +1,43 @@
-//! The bodies of the fuzz targets: any bytes to RESTORE, and any commands to a server, in process. Built for fuzzing and for the tests that run
-//! the same bodies.
+//! The bodies of the fuzz targets: any bytes to RESTORE and as a log, and any commands to a server, in process. Built for fuzzing and for
+//! the tests that run the same bodies.
 
+#[cfg(test)]
+pub(crate) mod commands;
+#[cfg(not(test))]
 mod commands;
+mod logs;
 mod payloads;
 
 pub use commands::commands;
+pub use logs::logs;
 pub use payloads::payloads;
 
 /// Bytes that choices are made by; when they are used up it is always the first.
-struct Source<'d>(&'d [u8]);
+pub(crate) struct Source<'d>(pub(crate) &'d [u8]);
 
 impl<'d> Source<'d> {
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    fn byte(&mut self) -> u8 {
+    pub(crate) fn byte(&mut self) -> u8 {
         let Some((&byte, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
         byte
     }
 
     /// A number below `end`, which is at most 65536.
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         let high = if end > 256 { usize::from(self.byte()) << 8 } else { 0 };
         (high | usize::from(self.byte())) % end
     }
 
-    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
     }
 
     /// Whether something happens that happens so often out of 256 times.
-    fn often(&mut self, times: u8) -> bool {
+    pub(crate) fn often(&mut self, times: u8) -> bool {
         self.byte() < times
     }
 
@@ -59,6 +64,11 @@ mod tests {
         #[test]
         fn no_commands_do_harm(data in bytes()) {
             super::commands(&data);
+        }
+
+        #[test]
+        fn no_log_does_harm(data in bytes()) {
+            super::logs(&data);
         }
 
         #[test]

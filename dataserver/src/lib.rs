@@ -23,6 +23,7 @@ pub mod options;
 pub mod pause;
 pub mod rates;
 pub mod rdb;
+pub mod replication;
 pub mod script;
 mod secrets;
 pub mod server;

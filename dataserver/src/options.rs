@@ -3,6 +3,7 @@
 use crate::backup::files::Place;
 use crate::durable::Durability;
 use crate::log::keeper::Policy;
+use crate::log::waiting::Ack;
 use crate::store::memory::Policy as Eviction;
 use ringtail_net::LifeFlags;
 use ringtail_net::limits::DRAIN;
@@ -79,6 +80,34 @@ pub struct Options {
     /// Older backups that are kept, as FILE.1, FILE.2 and so on [default: 0]
     #[arg(long, value_name = "N", env = "RINGTAIL_BACKUP_KEEP")]
     pub backup_keep: Option<u16>,
+    /// Follow the server at this address, as REPLICAOF does
+    #[arg(long, value_name = "HOST:PORT", env = "RINGTAIL_REPLICAOF")]
+    pub replicaof: Option<String>,
+    /// Speak TLS to the primary; this CA must have signed its certificate
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_PRIMARY_CA")]
+    pub primary_ca: Option<PathBuf>,
+    /// Certificate to show to the primary, PEM
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_PRIMARY_CERT", requires = "primary_key")]
+    pub primary_cert: Option<PathBuf>,
+    /// Private key of --primary-cert, PEM
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_PRIMARY_KEY", requires = "primary_cert")]
+    pub primary_key: Option<PathBuf>,
+    /// User that this server is at its primary [default: default]
+    #[arg(long, value_name = "NAME", env = "RINGTAIL_PRIMARY_USER")]
+    pub primary_user: Option<String>,
+    /// File with the password that the primary wants
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_PRIMARY_PASSWORD_FILE")]
+    pub primary_password_file: Option<PathBuf>,
+    /// How many servers must have a write before it is acknowledged: local (this one), replica (one more), quorum (more than half
+    /// of --copies) [default: local]
+    #[arg(long, value_name = "WHO", env = "RINGTAIL_ACK")]
+    pub ack: Option<Ack>,
+    /// How many servers have the same keys, this one among them: 1 to 7 [default: 3]
+    #[arg(long, value_name = "N", env = "RINGTAIL_COPIES", value_parser = clap::value_parser!(u16).range(1..=7))]
+    pub copies: Option<u16>,
+    /// Bytes of the log that are kept in memory for replicas that were away [default: 64mb]
+    #[arg(long, value_name = "SIZE", env = "RINGTAIL_REPL_BACKLOG")]
+    pub repl_backlog: Option<ByteSize>,
     /// File with the password that clients must show by AUTH
     #[arg(long, value_name = "FILE", env = "RINGTAIL_REQUIREPASS_FILE")]
     pub requirepass_file: Option<PathBuf>,
@@ -144,6 +173,7 @@ impl Options {
                 keep: self.backup_keep.map_or(0, usize::from),
                 interval: self.backup_interval.map(|time| time.0).filter(|time| !time.is_zero()),
             },
+            primary: self.replicaof.clone(),
         }
     }
 }

@@ -9,10 +9,12 @@ use crate::log::service::Log;
 use crate::monitor::Monitors;
 use crate::pause::Pause;
 use crate::rates::Rates;
+use crate::replication::{Replication, follow};
 use crate::script::Scripts;
 use crate::session::{Client, Clients, Listeners};
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::store::view::View;
 use crate::{secrets, ticks};
 use ringtail_net::{LifeFlags, ReloadStatus, Shutdown};
 use ringtail_protocol::acl::Access;
@@ -47,6 +49,8 @@ pub struct Server {
     pub store: Arc<Store>,
     /// What changes there are.
     pub log: Arc<Log>,
+    /// Who follows it, and whom it follows.
+    pub replication: Replication,
     /// When the log is made shorter.
     pub compaction: Compaction,
     /// Backup files.
@@ -76,6 +80,7 @@ pub struct Server {
     /// What became of the files that are read again.
     pub reloads: Arc<ReloadStatus>,
     me: OnceLock<Weak<Self>>,
+    primary: OnceLock<follow::Access>,
     life: OnceLock<LifeFlags>,
     config_file: OnceLock<PathBuf>,
     defaults: OnceLock<HashMap<&'static str, String>>,
@@ -111,6 +116,8 @@ impl Server {
         let mut random = fastrand::Rng::new();
         let server = Arc::new(Self {
             log: Log::new(Arc::clone(&store)),
+            replication: Replication::default(),
+            primary: OnceLock::new(),
             compaction: Compaction::default(),
             backups: Backups::default(),
             loading: Loading::default(),
@@ -152,6 +159,39 @@ impl Server {
     /// It is on its way out.
     pub fn itself(&self) -> Result<Arc<Self>, Error> {
         self.me.get().and_then(Weak::upgrade).ok_or(errors::INTERNAL)
+    }
+
+    /// How a primary is spoken to.
+    pub fn primary_access(&self) -> follow::Access {
+        self.primary.get().cloned().unwrap_or_default()
+    }
+
+    /// Says so; once, at start.
+    pub fn set_primary_access(&self, access: follow::Access) {
+        let _ = self.primary.set(access);
+    }
+
+    /// A replica came, went, or has said how far it is.
+    pub fn replicas_changed(&self) {
+        let (applied, on_disk) = self.replication.replicas.acked();
+        self.log.stance.set_replicas(applied.len());
+        self.log.replicas_acked(&applied, &on_disk);
+    }
+
+    /// Drops all keys and libraries, without a word to the log: others come in their place.
+    pub fn empty(&self) {
+        let mut view = View::lock(&self.store, &self.counters[0], unix_millis(), 0, false, &[]);
+        view.lock_all();
+        self.store.walks.void();
+        let (mut dropped, hasher) = (Vec::new(), self.store.hasher());
+        view.each_group(|_, slots| {
+            slots.all_change(None, hasher);
+            dropped.extend(slots.clear(None, hasher));
+        });
+        drop(view);
+        self.scripts.libraries.flush();
+        self.listeners.invalidate_all();
+        self.store.lazy.slots(dropped, &self.store.memory);
     }
 
     /// How the program begins and ends.

@@ -16,6 +16,7 @@ use crate::blocking::Blocked;
 use crate::command::scripting::long::Long;
 use crate::hub::{Hub, Kind};
 use crate::monitor::Monitoring;
+use crate::replication::feed::Handover;
 use crate::store::Key;
 use crate::store::tracked::Tracker;
 use crate::store::view::View;
@@ -105,6 +106,10 @@ pub struct Session {
     pub lease: Option<Lease>,
     /// It is shown what runs (MONITOR).
     pub monitoring: Option<Monitoring>,
+    /// How many copies its writes are to have before they are acknowledged, if it has said so (RINGTAIL ACK).
+    pub copies: Option<u8>,
+    /// What its connection is to become.
+    pub handover: Option<Box<Handover>>,
 }
 
 impl Session {
@@ -126,6 +131,8 @@ impl Session {
             watches: Watches::default(),
             lease: None,
             monitoring: None,
+            handover: None,
+            copies: None,
         };
         session.note_identity();
         session
@@ -241,7 +248,7 @@ impl Session {
     /// Whether the requests that follow are to wait.
     #[inline]
     pub fn stops(&self) -> bool {
-        self.closing || !matches!(self.wait, Wait::No)
+        self.closing || self.handover.is_some() || !matches!(self.wait, Wait::No)
     }
 
     /// Whether its next request is kept back.

@@ -63,6 +63,8 @@ pub struct Settings {
     pub notifications: AtomicU32,
     /// Where small collections end.
     pub shapes: Shapes,
+    /// Servers of this member, this one among them: what a quorum is more than half of.
+    pub members: AtomicUsize,
     percentiles: RwLock<Vec<f64>>,
     debug: RwLock<&'static str>,
 }
@@ -75,6 +77,7 @@ impl Default for Settings {
             idle_timeout: AtomicU64::new(0),
             notifications: AtomicU32::new(0),
             shapes: Shapes::default(),
+            members: AtomicUsize::new(3),
             debug: RwLock::new("no"),
             percentiles: RwLock::new(vec![50.0, 99.0, 99.9]),
         }

@@ -2,12 +2,14 @@
 
 use ringtail_protocol::command::{Command, CommandId, Flags};
 use ringtail_protocol::errors::Error;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 
 const LOADING: u32 = 1;
 const READ_ONLY: u32 = 1 << 1;
 const FAILING: u32 = 1 << 2;
+/// Copies of writes are counted.
+const COUNTED: u32 = 1 << 3;
 
 const IS_LOADING: Error = Error::fixed("LOADING Ringtail is loading the dataset in memory");
 const IS_READ_ONLY: Error = Error::fixed("READONLY You can't write against a read only replica.");
@@ -17,6 +19,8 @@ const IS_READ_ONLY: Error = Error::fixed("READONLY You can't write against a rea
 pub struct Stance {
     bits: AtomicU32,
     failure: RwLock<Option<Arc<str>>>,
+    /// Servers that follow and are in step, or nearly so.
+    replicas: AtomicUsize,
 }
 
 impl Stance {
@@ -32,6 +36,36 @@ impl Stance {
         } else {
             self.bits.fetch_and(!bit, Relaxed);
         }
+    }
+
+    /// Says whether writes need copies at other servers.
+    pub fn set_counted(&self, on: bool) {
+        self.set(COUNTED, on);
+    }
+
+    /// Whether writes need copies at other servers.
+    #[inline]
+    pub fn counts_copies(&self) -> bool {
+        self.bits.load(Relaxed) & COUNTED != 0
+    }
+
+    /// So many servers follow.
+    pub fn set_replicas(&self, count: usize) {
+        self.replicas.store(count, Relaxed);
+    }
+
+    /// Whether a write could have so many copies now.
+    ///
+    /// # Errors
+    /// It could not, so it is not done.
+    pub fn check_copies(&self, command: &Command, copies: u8) -> Result<(), Error> {
+        let there = self.replicas.load(Relaxed) + 1;
+        if there >= usize::from(copies) || !command.flags.contains(Flags::WRITE) {
+            return Ok(());
+        }
+        Err(Error::new(format!(
+            "NOREPLICAS Not enough good replicas to write: {there} of {copies} copies can be made; nothing was done"
+        )))
     }
 
     /// Says whether keys are being loaded.

@@ -4,15 +4,17 @@ use crate::access;
 use crate::command::config::settings;
 use crate::durable;
 use crate::log::keeper::Policy as LogPolicy;
+use crate::log::service::DEFAULT_BACKLOG;
 use crate::options::{DEFAULT_ADDR, Options};
+use crate::replication::follow;
 use crate::server::Server;
 use crate::settings::DEFAULT_MAX_CLIENTS;
 use crate::store::memory::Policy;
 use crate::worker;
 use ringtail_cluster::Colocation;
 use ringtail_net::{
-    Entry, Exposure, Files, Life, Listener, Password, Problem, Reloads, Shutdown, TlsServer, WatchOptions,
-    Workers, exit,
+    Entry, Exposure, Files, Life, Listener, Password, Problem, Reloads, Shutdown, TlsClient, TlsServer,
+    WatchOptions, Workers, exit,
 };
 use ringtail_protocol::acl::Users;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -33,6 +35,7 @@ struct Checked {
     exposure: Exposure,
     threads: usize,
     colocation: Colocation,
+    primary: follow::Access,
 }
 
 /// Runs the server that `options`, from `file` and elsewhere, describe until a signal or SHUTDOWN ends it.
@@ -81,7 +84,17 @@ fn check(options: &Options) -> Result<Checked, Problem> {
         )
     })?;
     let entry = options.life().entry(tls)?;
-    Ok(Checked { entry, password, users, exposure, threads, colocation })
+    let primary = primary(options)?;
+    Ok(Checked { entry, password, users, exposure, threads, colocation, primary })
+}
+
+/// How a primary is spoken to.
+fn primary(options: &Options) -> Result<follow::Access, Problem> {
+    let identity = options.primary_cert.as_deref().zip(options.primary_key.as_deref());
+    let encrypted = options.primary_ca.is_some() || identity.is_some();
+    let tls = encrypted.then(|| TlsClient::new(options.primary_ca.as_deref(), identity)).transpose()?;
+    let password = options.primary_password_file.as_deref().map(Password::read).transpose()?;
+    Ok(follow::Access { tls, user: options.primary_user.clone(), password })
 }
 
 fn serve(
@@ -97,7 +110,8 @@ fn serve(
         // A relative path means the directory of now.
         server.set_config_file(std::path::absolute(&file).unwrap_or(file));
     }
-    let Checked { entry, password, users, threads, .. } = checked;
+    let Checked { entry, password, users, threads, primary, .. } = checked;
+    server.set_primary_access(primary);
     apply(options, &server, users);
     let durable = match durable::begin(&server, options.durability()) {
         Ok(durable) => durable,
@@ -159,6 +173,9 @@ fn apply(options: &Options, server: &Server, users: Users) {
     }
     let (memory, own) = (&server.store.memory, &server.settings);
     memory.set_limit(options.maxmemory.map_or(0, |size| size.0));
+    own.members.store(options.copies.map_or(3, usize::from), Relaxed);
+    server.log.set_copies(options.ack.unwrap_or_default().copies(own.members.load(Relaxed)));
+    server.log.set_backlog(options.repl_backlog.map_or(DEFAULT_BACKLOG, |size| size.0 as usize));
     memory.set_policy(options.maxmemory_policy.unwrap_or(Policy::AllKeysLru));
     own.default_ttl.store(options.default_ttl.map_or(0, |time| time.0.as_millis() as u64), Relaxed);
     own.max_clients.store(options.maxclients.map_or(DEFAULT_MAX_CLIENTS, |n| n as usize), Relaxed);

@@ -35,6 +35,9 @@ impl Sweep {
     /// Whether the round is over; if not, the next call goes on with it.
     pub fn run(&mut self, server: &Server, now: u64, go_on: impl Fn() -> bool) -> bool {
         let (store, mut garbage) = (&server.store, Vec::new());
+        if store.keeps() {
+            return true;
+        }
         while self.left > 0 {
             let (mut slots, mut after) = (store.lock(self.group), After::default());
             let more = slots.expire(now, AT_ONCE, |entry| garbage.push(entry));

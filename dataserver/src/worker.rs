@@ -110,7 +110,7 @@ async fn tick(server: Arc<Server>, worker: usize, scratch: Rc<RefCell<Scratch>>)
     let _count = PanicCount(&server.counters[worker]);
     for turn in 0_u32.. {
         interval.tick().await;
-        let keeps = server.pause.keeps_expired() || server.log.stance.keeps_expired();
+        let keeps = server.pause.keeps_expired() || server.log.stance.keeps_expired() || server.store.keeps();
         if server.expires.load(Relaxed) && !keeps {
             let (start, _turn) = (Instant::now(), Turn::begin());
             if !sweep.run(&server, unix_millis(), || start.elapsed() < EXPIRE_BUDGET) {

@@ -24,7 +24,7 @@ pub use file::{FileEntry, FileError, FileItem, FileReader};
 pub use file_writer::{FileWriter, WriteError};
 pub use libraries::{dump_libraries, restore_libraries};
 pub use load::load;
-pub use payload::{FOOTER, Refusal, dump, restore, sealed};
+pub use payload::{FOOTER, Refusal, dump, dump_up_to, restore, sealed};
 pub use save::Saver;
 
 /// The versions of the format that bring something.

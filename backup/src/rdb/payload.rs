@@ -31,7 +31,15 @@ impl From<Corrupt> for Refusal {
 /// # Errors
 /// What `tell` returns.
 pub fn dump(tell: impl FnOnce(&mut Saver) -> Taken) -> Read<Vec<u8>> {
-    let mut saver = Saver::default();
+    dump_up_to(u16::MAX, tell)
+}
+
+/// The same for a server that takes no later version than this: what such versions have beside the value is left out.
+///
+/// # Errors
+/// No such version can have the value; or what `tell` returns.
+pub fn dump_up_to(newest: u16, tell: impl FnOnce(&mut Saver) -> Taken) -> Read<Vec<u8>> {
+    let mut saver = Saver::up_to(newest);
     tell(&mut saver)?;
     let (bytes, version) = saver.finish();
     Ok(closed(Writer(bytes), version))

@@ -17,12 +17,11 @@ use stream::Stream;
 const NODE: usize = 8192;
 
 /// Takes a value, and has it as Redis writes it: its kind, then the value.
-#[derive(Default)]
 pub struct Saver {
     out: Writer,
     open: Open,
     version: u16,
-    /// The newest version that may be used; 0 stands for any.
+    /// The newest version that may be used.
     newest: u16,
 }
 
@@ -43,16 +42,16 @@ enum Open {
 impl Saver {
     /// One that uses no later version of the format than this, and refuses what needs one.
     pub(super) fn up_to(newest: u16) -> Self {
-        Self { newest, ..Self::default() }
+        Self { out: Writer::default(), open: Open::default(), version: COMMON, newest }
     }
 
     /// What was written, and the version of the format that it needs.
     pub(super) fn finish(self) -> (Vec<u8>, u16) {
-        (self.out.0, self.version.max(COMMON))
+        (self.out.0, self.version)
     }
 
     fn allows(&self, version: u16) -> bool {
-        self.newest == 0 || self.newest >= version
+        self.newest >= version
     }
 
     fn needs(&mut self, version: u16) -> Taken {

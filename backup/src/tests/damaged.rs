@@ -45,6 +45,13 @@ fn is_good(file: &[u8]) -> bool {
     }
 }
 
+/// The records of these, as they stand in a block.
+fn raw(all: &[Kept]) -> Vec<u8> {
+    let file = file(all, all.len(), false);
+    let starts = blocks(&file);
+    file[starts[0] + 32..starts[1]].to_vec()
+}
+
 #[test]
 fn every_flipped_bit_is_found() {
     for compress in [false, true] {
@@ -100,7 +107,7 @@ fn recovered(file: &[u8]) -> (Vec<String>, Vec<String>) {
 fn blocks(file: &[u8]) -> Vec<usize> {
     let mut reader = Reader::open(file).unwrap();
     let mut starts = vec![reader.position() as usize];
-    while let Some(_) = reader.next().unwrap() {
+    while reader.next().unwrap().is_some() {
         starts.push(reader.position() as usize);
     }
     starts
@@ -172,5 +179,24 @@ proptest! {
     #[test]
     fn any_bytes_are_safe(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         exercise::backup(&bytes);
+        exercise::records(&bytes);
+    }
+
+    #[test]
+    fn harmed_records_do_no_harm(
+        all in prop::collection::vec(kept(), 1..4),
+        harms in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut raw = raw(&all);
+        prop_assert_eq!(exercise::records(&raw), all.len());
+        for (at, byte) in harms {
+            let at = at.index(raw.len());
+            raw[at] = byte;
+        }
+        if let Some(cut) = cut {
+            raw.truncate(cut.index(raw.len()));
+        }
+        exercise::records(&raw);
     }
 }

@@ -60,7 +60,7 @@ pub(crate) fn value() -> impl Strategy<Value = Value> {
         1 => different().prop_map(Value::Set),
         1 => (different(), bytes(), prop::option::of(1..1_u64 << 46), any::<bool>()).prop_map(
             |(fields, value, at, some)| {
-                let at = |nth: usize| at.filter(|_| some || nth % 2 == 0).map(|at| at + nth as u64);
+                let at = |nth: usize| at.filter(|_| some || nth.is_multiple_of(2)).map(|at| at + nth as u64);
                 let fields = fields.into_iter().enumerate();
                 Value::Hash(fields.map(|(nth, field)| (field, value.clone(), at(nth))).collect())
             }

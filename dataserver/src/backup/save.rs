@@ -83,8 +83,17 @@ impl std::fmt::Display for Failed {
 /// # Errors
 /// It can't be written, or all keys changed at once.
 pub fn save<W: Write>(server: &Server, out: W, progress: &Progress) -> Result<(W, Saved), Failed> {
+    save_with(server, out, progress, &|| ())
+}
+
+fn save_with<W: Write>(
+    server: &Server,
+    out: W,
+    progress: &Progress,
+    at_cut: &dyn Fn(),
+) -> Result<(W, Saved), Failed> {
     let walk = server.store.begin_walk();
-    let ended = Saving { server, walk: &walk, block: Block::new(0), progress }.run(out);
+    let ended = Saving { server, walk: &walk, block: Block::new(0), progress, at_cut }.run(out);
     server.store.end_walk(&walk);
     ended
 }
@@ -95,11 +104,24 @@ pub fn save<W: Write>(server: &Server, out: W, progress: &Progress) -> Result<(W
 /// It can't be written.
 pub fn save_again<W: Write>(
     server: &Server,
-    mut begin: impl FnMut() -> io::Result<W>,
+    begin: impl FnMut() -> io::Result<W>,
     progress: &Progress,
 ) -> Result<(W, Saved), Failed> {
+    save_again_with(server, begin, progress, &|| ())
+}
+
+/// The same, and calls `at_cut` at the moment that the keys are as of, while nothing changes.
+///
+/// # Errors
+/// It can't be written.
+pub fn save_again_with<W: Write>(
+    server: &Server,
+    mut begin: impl FnMut() -> io::Result<W>,
+    progress: &Progress,
+    at_cut: &dyn Fn(),
+) -> Result<(W, Saved), Failed> {
     for _ in 0..AGAIN {
-        match save(server, begin()?, progress) {
+        match save_with(server, begin()?, progress, at_cut) {
             Err(Failed::Void) => {}
             ended => return ended,
         }
@@ -112,6 +134,7 @@ struct Saving<'s> {
     walk: &'s Arc<Walk>,
     block: Block,
     progress: &'s Progress,
+    at_cut: &'s dyn Fn(),
 }
 
 /// What a writer of ours has to be told.
@@ -185,6 +208,7 @@ impl Saving<'_> {
     fn last<W: Write>(&mut self, writer: &mut Writer<W>) -> Result<(String, u64), Failed> {
         let (server, walk) = (self.server, Arc::clone(self.walk));
         let (mut rest, position, libraries) = loop {
+            let _whole = server.log.applying();
             let mut view = View::lock(&server.store, &server.counters[0], unix_millis(), 0, false, &[]);
             view.lock_all();
             if walk.is_void() {
@@ -192,9 +216,11 @@ impl Saving<'_> {
             }
             // A script between two slices has changed what is not logged yet.
             if !server.scripts.running.any_wrote() {
-                break (self.rest(&mut view), server.log.cut(), codes(server));
+                let position = server.log.cut();
+                (self.at_cut)();
+                break (self.rest(&mut view), position, codes(server));
             }
-            drop(view);
+            drop((view, _whole));
             std::thread::sleep(SCRIPTS);
         };
         rest.iter_mut().try_for_each(|block| writer.block(block))?;

@@ -123,6 +123,7 @@ pub(super) fn pop(c: &mut Call<'_, '_>, end: End) -> Done {
         c.reply.bulk(key.bytes);
         let emptied = list::take(list, 1, end, limit, &mut c.reply);
         list::popped(c, &key, end, emptied);
+        c.view.say(&key, &[list::pop_name(end), key.bytes]);
         return Ok(());
     }
     c.block(Waits::on("list", timeout), |reply| reply.null_array())

@@ -82,7 +82,7 @@ pub(super) fn restore(c: &mut Call<'_, '_>) -> Done {
         _ => Some(now.saturating_add(time)),
     };
     c.reply.ok();
-    if at.is_some_and(|at| at <= now) {
+    if at.is_some_and(|at| at <= now) && !c.view.replays {
         c.view.delete(key);
         return Ok(());
     }
@@ -104,6 +104,9 @@ pub(super) fn restore(c: &mut Call<'_, '_>) -> Done {
         }
     }
     c.view.changed(key, event::RESTORE);
+    let (mut digits, payload) = (itoa::Buffer::new(), &c.args[3]);
+    let at = digits.format(at.unwrap_or(0)).as_bytes();
+    c.view.say(key, &[b"RESTORE", key.bytes, at, payload, b"REPLACE", b"ABSTTL"]);
     Ok(())
 }
 

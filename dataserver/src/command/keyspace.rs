@@ -29,9 +29,15 @@ pub(super) fn flush_db(c: &mut Call<'_, '_>) -> Done {
 /// been set afterwards. The memory is freed off the path of requests unless SYNC is asked for.
 fn flush(c: &mut Call<'_, '_>, db: Option<u8>) -> Done {
     let here = frees_here(c)?;
+    if c.view.store().is_observed() {
+        // Who logs or walks sees one moment at which all keys are gone: between the locks somebody could log a change of a key that is
+        // gone already, or not yet.
+        c.view.lock_all();
+        c.view.store().walks.void();
+        c.view.effect_on_all(&[if db.is_some() { b"FLUSHDB" } else { b"FLUSHALL" }]);
+    }
     let (store, hasher) = (c.view.store(), c.view.hasher());
     let mut dropped = Vec::with_capacity(GROUPS);
-    lock_if_observed(c);
     c.view.each_group(|_, slots| {
         slots.all_change(db, hasher);
         dropped.extend(slots.clear(db, hasher));
@@ -46,14 +52,6 @@ fn flush(c: &mut Call<'_, '_>, db: Option<u8>) -> Done {
     c.view.serve_all_later(db);
     c.reply.ok();
     Ok(())
-}
-
-/// Who logs or walks sees one moment at which all keys are gone.
-fn lock_if_observed(c: &mut Call<'_, '_>) {
-    if c.view.store().is_observed() {
-        c.view.lock_all();
-        c.view.store().walks.void();
-    }
 }
 
 /// Tells clients that have copies of keys to forget them all, whatever their databases.
@@ -90,6 +88,7 @@ pub(super) fn swap_db(c: &mut Call<'_, '_>) -> Done {
             slots.all_change(Some(a), hasher);
             slots.all_change(Some(b), hasher);
         });
+        c.view.effect_on_all(&[b"SWAPDB", &c.args[1], &c.args[2]]);
         invalidate_copies(c);
         c.view.serve_all_later(Some(a));
         c.view.serve_all_later(Some(b));

@@ -14,7 +14,7 @@ use ringtail_protocol::reply::Reply;
 use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 
-pub(super) use moving::{r#move, move_one, multi_pop, multi_pop_from, pop_push, side};
+pub(super) use moving::{r#move, move_one, multi_pop, multi_pop_from, pop_name, pop_push, side};
 pub(super) use searching::{insert, positions, remove};
 
 #[inline]

@@ -27,6 +27,7 @@ mod object;
 mod pause;
 pub(crate) mod pubsub;
 mod range;
+mod replication;
 mod ringtail;
 mod scan;
 pub(crate) mod scripting;
@@ -198,7 +199,7 @@ pub type Done = Result<(), Error>;
 pub fn run(call: &mut Call<'_, '_>) -> Done {
     let done = run_on_strings(call);
     if call.view.effects().is_some() {
-        effects::settle(call);
+        effects::settle(call, done.is_err());
     }
     done
 }
@@ -508,6 +509,9 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         | CommandId::RingtailTopology => Err(ringtail::OF_A_PROXY),
         CommandId::RingtailLock => ringtail::lock(call),
         CommandId::RingtailRelease => ringtail::release(call),
+        CommandId::RingtailAck => ringtail::ack(call),
+        CommandId::RingtailSnapshot => ringtail::snapshot(call),
+        CommandId::RingtailSync => ringtail::sync(call),
         CommandId::RingtailTrylock => ringtail::try_lock(call),
         CommandId::RingtailUnlock => ringtail::unlock(call),
         CommandId::ClientUnblock => client::unblock(call),
@@ -564,7 +568,8 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::MemoryStats => memory::stats(call),
         CommandId::Time => server::time(call),
         CommandId::Readonly | CommandId::Readwrite => Err(errors::NO_CLUSTER),
-        CommandId::Role => server::role(call),
+        CommandId::Role => replication::role(call),
+        CommandId::Replicaof => replication::replica_of(call),
         CommandId::Backup | CommandId::Save => backup::backup(call),
         CommandId::Bgsave => backup::background(call),
         CommandId::Bgrewriteaof => backup::rewrite(call),

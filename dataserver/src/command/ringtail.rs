@@ -2,13 +2,16 @@
 //! then each runs its part or lets go.
 
 use super::arguments::at_least;
-use super::{Call, Done};
+use super::{Call, Done, Mode};
+use crate::log::waiting::Ack;
+use crate::replication::feed::Handover;
 use crate::session::Wait;
 use crate::store::SLOTS_PER_GROUP;
 use crate::store::hold::{Obstacle, bit};
 use crate::transaction::Lease;
 use ringtail_cluster::SLOTS;
 use ringtail_protocol::errors::{self, Error};
+use ringtail_protocol::number::parse_i64;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -111,4 +114,42 @@ pub(super) fn unlock(c: &mut Call<'_, '_>) -> Done {
         }
         None => Err(errors::NO_LEASE),
     }
+}
+
+/// RINGTAIL SNAPSHOT
+pub(super) fn snapshot(c: &mut Call<'_, '_>) -> Done {
+    hand_over(c, Handover::Snapshot)
+}
+
+/// RINGTAIL SYNC history offset address
+pub(super) fn sync(c: &mut Call<'_, '_>) -> Done {
+    let text = |at: usize| String::from_utf8_lossy(&c.args[at]).into_owned();
+    let offset = parse_i64(&c.args[3]).and_then(|offset| u64::try_from(offset).ok());
+    let offset = offset.ok_or(errors::NOT_AN_INTEGER)?;
+    let handover = Handover::Sync { history: text(2), offset, address: text(4) };
+    hand_over(c, handover)
+}
+
+fn hand_over(c: &mut Call<'_, '_>, handover: Handover) -> Done {
+    if c.mode != Mode::Direct {
+        return Err(Error::fixed(
+            "ERR this makes something else of the connection: not in a transaction or script",
+        ));
+    }
+    c.session.handover = Some(Box::new(handover));
+    Ok(())
+}
+
+/// RINGTAIL ACK local|replica|quorum|default: how many copies this connection's writes must have before they are acknowledged.
+pub(super) fn ack(c: &mut Call<'_, '_>) -> Done {
+    let word = String::from_utf8_lossy(&c.args[2]).to_ascii_lowercase();
+    c.session.copies = match &word[..] {
+        "default" => None,
+        word => {
+            let ack = Ack::named(word).ok_or(errors::SYNTAX)?;
+            Some(ack.copies(c.server.settings.members.load(Relaxed)))
+        }
+    };
+    c.reply.ok();
+    Ok(())
 }

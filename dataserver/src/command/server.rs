@@ -26,15 +26,6 @@ pub(super) fn time(c: &mut Call<'_, '_>) -> Done {
     Ok(())
 }
 
-/// ROLE
-pub(super) fn role(c: &mut Call<'_, '_>) -> Done {
-    c.reply.array(3);
-    c.reply.bulk(b"master");
-    c.reply.int(0);
-    c.reply.array(0);
-    Ok(())
-}
-
 /// A ring-tailed lemur, of its tail at least.
 const TAIL: &str = r"
               .--.

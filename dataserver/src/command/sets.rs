@@ -121,6 +121,7 @@ pub(super) fn r#move(c: &mut Call<'_, '_>) -> Done {
         take(c, member);
         if c.made::<Members>(1)?.add(member, hasher, limit) {
             c.view.changed(destination, event::SADD);
+            c.view.say(destination, &[b"SADD", destination.bytes, member]);
         }
     }
     c.reply.flag(moves);
@@ -137,6 +138,7 @@ fn take(c: &mut Call<'_, '_>, member: &[u8]) {
     if empty {
         c.view.delete(source);
     }
+    c.view.say(source, &[b"SREM", source.bytes, member]);
 }
 
 /// SSCAN key cursor [MATCH pattern] [COUNT count]

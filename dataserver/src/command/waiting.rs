@@ -1,4 +1,4 @@
-//! WAIT and WAITAOF: nothing is acknowledged by replicas, and by this server once it is on disk.
+//! WAIT and WAITAOF: until what was written is at replicas, and on disks.
 
 use super::blocking::{Timeout, Waits};
 use super::pause::timeout;
@@ -15,7 +15,18 @@ use std::sync::atomic::Ordering::Relaxed;
 pub(super) fn wait(c: &mut Call<'_, '_>) -> Done {
     let replicas = parse_i64(&c.args[1]).ok_or(errors::NOT_AN_INTEGER)?;
     let timeout = timeout(&c.args[2])?;
-    answer(c, replicas <= 0, timeout, |reply| reply.int(0))
+    refuse_on_replica(c)?;
+    wait_for(c, timeout, false, replicas, false)
+}
+
+fn refuse_on_replica(c: &Call<'_, '_>) -> Done {
+    match c.server.replication.followed().is_some() {
+        true => Err(Error::new(format!(
+            "ERR {} cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.",
+            c.command.full_name.to_uppercase()
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// WAITAOF numlocal numreplicas timeout
@@ -35,36 +46,31 @@ pub(super) fn wait_aof(c: &mut Call<'_, '_>) -> Done {
             "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
         ));
     }
-    // All clients' writes so far: this one's are among them.
-    let is_there = log.on_disk.written.load(Relaxed) && log.is_all_on_disk();
-    let there = i64::from(is_there);
-    answer(c, replicas == 0 && local <= there, timeout, |reply| acknowledged(reply, there))?;
-    if replicas == 0 {
-        serve_from_disk(c);
-    }
-    Ok(())
+    refuse_on_replica(c)?;
+    wait_for(c, timeout, local > 0, replicas, true)
 }
 
-/// By this server, and by replicas.
-fn acknowledged(reply: &mut Reply<'_>, here: i64) {
-    reply.array(2);
-    reply.int(here);
-    reply.int(0);
-}
-
-/// Has a command that has begun to wait answered once what is written by now is on disk.
-fn serve_from_disk(c: &mut Call<'_, '_>) {
-    if let Wait::Blocked(blocked) = &c.session.wait {
-        let mut reply = Vec::new();
-        acknowledged(&mut Reply::new(&mut reply, c.session.resp), 1);
-        c.server.log.await_disk(Awaited { waiter: Arc::clone(&blocked.waiter), reply });
-    }
-}
-
-fn answer(c: &mut Call<'_, '_>, at_once: bool, millis: u64, none: impl FnOnce(&mut Reply<'_>)) -> Done {
-    if at_once {
-        none(&mut c.reply);
+/// Answers once what was committed by now is where it is to be: all clients' writes so far, this one's among them.
+fn wait_for(c: &mut Call<'_, '_>, millis: u64, disk: bool, others: i64, only_disks: bool) -> Done {
+    let (ticket, others) = (c.server.store.intake.end(), usize::try_from(others).unwrap_or(0));
+    let reached = &c.server.log.reached;
+    let here = reached.is_on_disk(ticket) && c.server.log.on_disk.written.load(Relaxed);
+    let there = if only_disks { reached.on_disks(ticket) } else { reached.copies(ticket) };
+    let write = |reply: &mut Reply<'_>| {
+        if only_disks {
+            reply.array(2);
+            reply.int(i64::from(here));
+        }
+        reply.int(there as i64);
+    };
+    if there >= others && (here || !disk) {
+        write(&mut c.reply);
         return Ok(());
     }
-    c.block(Waits::on("", Timeout::millis(millis)), none)
+    c.block(Waits::on("", Timeout::millis(millis)), write)?;
+    if let Wait::Blocked(blocked) = &c.session.wait {
+        let waiter = Arc::clone(&blocked.waiter);
+        c.server.log.wait_for(Awaited { waiter, ticket, disk, others, only_disks });
+    }
+    Ok(())
 }

@@ -69,7 +69,7 @@ impl Connection {
     }
 
     /// Has the task woken at that time.
-    fn poll_timer(&mut self, until: Instant, cx: &mut Context<'_>) {
+    pub(super) fn poll_timer(&mut self, until: Instant, cx: &mut Context<'_>) {
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until.into())));
         if timer.deadline().into_std() != until {
             timer.as_mut().reset(until.into());

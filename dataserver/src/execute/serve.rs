@@ -64,7 +64,7 @@ fn is_held(view: &mut View<'_>, keys: &[Key<'_>]) -> bool {
 impl Executor {
     /// Does what a command has left to be done without its locks.
     #[cold]
-    pub(super) fn finish(&mut self, after: After, now: u64) {
+    pub(crate) fn finish(&mut self, after: After, now: u64) {
         self.server.tell(&after);
         let mut awaited = VecDeque::from(after.awaited);
         while let Some((db, bytes)) = awaited.pop_front() {

@@ -2,6 +2,7 @@
 
 use super::Source;
 use crate::command::testing::{Harness, START};
+use crate::log::testing::Mirror;
 use crate::session::ReplyMode;
 use crate::store::GROUPS;
 use ringtail_protocol::command::{Arg, ArgFlags, ArgKind, COMMANDS, Command, CommandId, Group};
@@ -91,8 +92,8 @@ const FILLS: [&str; 14] = [
 /// Runs the commands that `data` says.
 ///
 /// # Panics
-/// When a command does, when a reply is none, when a request has not exactly one, when the store's books are wrong, or when something is
-/// left of clients that have gone.
+/// When a command does, when a reply is none, when a request has not exactly one, when the store's books are wrong, when something is
+/// left of clients that have gone, or when the log does not say what was changed.
 pub fn commands(data: &[u8]) {
     let mut source = Source(data);
     let first = Harness::new();
@@ -105,6 +106,7 @@ pub fn commands(data: &[u8]) {
             clients[0].run(&format!("CONFIG SET {setting} 3"));
         }
     }
+    let mut mirror = source.often(128).then(|| Mirror::of(&server));
     let mut now = START;
     for _ in 0..MOST {
         if source.is_empty() {
@@ -114,6 +116,7 @@ pub fn commands(data: &[u8]) {
         now += u64::from(source.byte() / 16);
         client.now = now;
         turn(client, &mut source);
+        mirror.iter_mut().for_each(|mirror| drop(mirror.follow()));
     }
     for client in &mut clients {
         client.executor.leave(&mut client.session, now);
@@ -121,6 +124,10 @@ pub fn commands(data: &[u8]) {
     }
     for group in 0..GROUPS {
         server.store.lock(group).check(server.store.hasher());
+    }
+    if let Some(mut mirror) = mirror {
+        mirror.follow();
+        assert_eq!(mirror.differences(), "", "a server that does what the log says has something else");
     }
     assert_eq!(server.blocked.load(Relaxed), 0, "clients that wait, though they are gone");
     let mut last = Harness::of(Arc::clone(&server));
@@ -144,6 +151,11 @@ fn turn(client: &mut Harness, source: &mut Source<'_>) {
         return;
     }
     let args = if source.often(60) { fill(source) } else { request(source) };
+    send(client, &args);
+}
+
+/// Sends it as that client, and counts the answers.
+pub(crate) fn send(client: &mut Harness, args: &[Vec<u8>]) {
     let mut bytes = Vec::new();
     write_request(&mut bytes, args.iter().map(Vec::as_slice));
     let was_quiet = client.session.reply_mode != ReplyMode::On;
@@ -153,23 +165,27 @@ fn turn(client: &mut Harness, source: &mut Source<'_>) {
     // A transaction may have ended in one that waits, or is quiet.
     let is_quiet = was_quiet || session.reply_mode != ReplyMode::On || session.stops();
     let is_free = is_quiet || session.is_subscriber() || is_pubsub(&args[0]);
-    assert!(answers == 1 || is_free, "{answers} answers: {}", shown(&args));
+    assert!(answers == 1 || is_free, "{answers} answers: {}", shown(args));
 }
 
 fn is_pubsub(name: &[u8]) -> bool {
     COMMANDS.iter().any(|row| row.group == Group::PubSub && row.name().as_bytes().eq_ignore_ascii_case(name))
 }
 
-fn shown(args: &[Vec<u8>]) -> String {
+pub(crate) fn shown(args: &[Vec<u8>]) -> String {
     args.iter().map(|arg| arg.escape_ascii().to_string()).collect::<Vec<_>>().join(" ")
 }
 
-fn fill(source: &mut Source<'_>) -> Vec<Vec<u8>> {
+pub(crate) fn fill(source: &mut Source<'_>) -> Vec<Vec<u8>> {
     source.one_of(&FILLS).split(' ').map(|word| word.as_bytes().to_vec()).collect()
 }
 
 fn request(source: &mut Source<'_>) -> Vec<Vec<u8>> {
     let command = &COMMANDS[source.below(COMMANDS.len())];
+    request_of(command, source)
+}
+
+pub(crate) fn request_of(command: &Command, source: &mut Source<'_>) -> Vec<Vec<u8>> {
     let mut args = Vec::new();
     if source.often(200) {
         documented(command.args, source, &mut args);

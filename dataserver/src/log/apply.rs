@@ -3,6 +3,7 @@
 use super::effects::EXPIRE_FIELDS;
 use super::record::Group;
 use crate::command::{self, Call};
+use crate::execute::Executor;
 use crate::server::Server;
 use crate::session::Session;
 use crate::store::Key;
@@ -35,6 +36,8 @@ pub struct Applier {
     session: Session,
     worker: usize,
     reply: Vec<u8>,
+    /// Tells and serves clients who wait for what comes.
+    executor: Executor,
 }
 
 /// An effect that was looked up.
@@ -66,7 +69,8 @@ impl Applier {
     /// Applies with the counters of this worker.
     pub fn new(server: Arc<Server>, worker: usize) -> Self {
         let session = Session::new(server.clients.nobody(server.address), &server.access);
-        Self { server, session, worker, reply: Vec::new() }
+        let executor = Executor::new(Arc::clone(&server), worker);
+        Self { server, session, worker, reply: Vec::new(), executor }
     }
 
     /// Applies a group as one piece: nobody sees a part of it.
@@ -89,7 +93,13 @@ impl Applier {
         if effects.iter().any(|effect| Self::names(effect).is_empty()) {
             view.lock_all();
         }
-        effects.iter().try_for_each(|effect| self.run(&server, &mut view, effect))
+        let done = effects.iter().try_for_each(|effect| self.run(&server, &mut view, effect));
+        let after = view.take_after();
+        drop(view);
+        if let Some(after) = after {
+            self.executor.finish(*after, group.time);
+        }
+        done
     }
 
     fn names(effect: &Known) -> Vec<Vec<u8>> {
@@ -124,65 +134,5 @@ impl Applier {
                 Err(Refused::Effect(format!("{}: {}", shown(&words), error.text())))
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::command::testing::Harness;
-    use crate::log::merge::Merge;
-    use crate::log::record::next_group;
-
-    /// A server whose changes are logged, and one that does what the log says.
-    struct Pair {
-        first: Harness,
-        second: Harness,
-        merge: Merge,
-        applier: Applier,
-    }
-
-    impl Pair {
-        fn new() -> Self {
-            let (first, second) = (Harness::new(), Harness::new());
-            first.server.store.set_logged(true);
-            let applier = Applier::new(Arc::clone(&second.server), 0);
-            Self { first, second, merge: Merge::default(), applier }
-        }
-
-        /// Runs a line at the first, applies what is logged of it at the second, and returns the effects.
-        fn run(&mut self, line: &str) -> String {
-            let reply = self.first.run(line);
-            assert!(!reply.starts_with('-'), "{line}: {reply}");
-            let (mut stream, mut at, mut told) = (Vec::new(), 0, Vec::new());
-            self.merge.collect(&self.first.server.store.intake, &mut stream);
-            while at < stream.len() {
-                let (group, length) = next_group(&stream[at..]).unwrap().unwrap();
-                for effect in group.effects() {
-                    let words: Vec<_> = effect.args().map(|arg| arg.escape_ascii().to_string()).collect();
-                    told.push(words.join(" "));
-                }
-                self.applier.apply(&group).unwrap();
-                at += length;
-            }
-            told.join("; ")
-        }
-    }
-
-    #[test]
-    fn what_is_logged_is_what_changed() {
-        let mut pair = Pair::new();
-        assert_eq!(pair.run("SET k v"), "SET k v");
-        assert_eq!(pair.run("GET k"), "");
-        assert_eq!(pair.run("SET k v PX 1000 NX"), "");
-        assert_eq!(pair.run("SET k v PX 1000"), "SET k v PXAT 1700000001000");
-        assert_eq!(pair.run("HSET h a 1 b 2"), "HSET h a 1 b 2");
-        assert_eq!(pair.run("DEL k h nothing"), "DEL k; DEL h");
-        assert_eq!(pair.run("MSET a 1 b 2"), "SET a 1; SET b 2");
-        assert_eq!(pair.run("INCR a"), "SET a 2");
-        pair.run("SET gone 1 PX 10");
-        pair.first.advance(20);
-        assert_eq!(pair.run("APPEND gone x"), "DEL gone; APPEND gone x");
-        assert_eq!(pair.second.run("GET gone"), "'x'");
     }
 }

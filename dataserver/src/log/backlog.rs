@@ -45,6 +45,11 @@ impl Backlog {
         self.trim();
     }
 
+    /// How much is kept.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     /// Begins again, empty, at another offset.
     pub fn restart(&mut self, offset: u64) {
         self.pieces.clear();

@@ -1,6 +1,7 @@
 //! Makes the log shorter: the state at one offset takes the place of all that led there.
 
-use crate::backup::save::{Failed, Progress, Saved, save_again};
+use super::files::History;
+use crate::backup::save::{Failed, Progress, Saved, save_again, save_again_with};
 use crate::server::Server;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
@@ -133,17 +134,42 @@ fn compact(server: &Server) -> io::Result<()> {
 
 fn write(server: &Server, draft: &Path) -> io::Result<Saved> {
     let saved = save_again(server, || create(draft), &Progress::default());
-    let (out, saved) = saved.map_err(|failed| match failed {
-        Failed::Io(error) => error,
-        failed => io::Error::other(failed.to_string()),
-    })?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    let saved = on_disk(saved)?;
     // The state may be later than what the thread has written: that has to be in the files first.
     server.log.settled(saved.offset, |files| {
         let installed = files.install_base(draft, saved.offset);
         installed.map_err(|failure| io::Error::other(failure.to_string()))
     })?;
     Ok(saved)
+}
+
+fn on_disk(saved: Result<(BufWriter<File>, Saved), Failed>) -> io::Result<Saved> {
+    let (out, saved) = saved.map_err(|failed| match failed {
+        Failed::Io(error) => error,
+        failed => io::Error::other(failed.to_string()),
+    })?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    Ok(saved)
+}
+
+/// Puts the state that is here now, of another log, in the place of what the files have: after a replica's first sync. Until that is
+/// done the files are those of before.
+///
+/// # Errors
+/// It can't be written.
+pub fn begin_again(server: &Server) -> io::Result<()> {
+    let Some(draft) = server.log.files().as_ref().map(|files| files.draft()) else { return Ok(()) };
+    let hold = || server.log.hold_for_files();
+    let saved = on_disk(save_again_with(server, || create(&draft), &Progress::default(), &hold))?;
+    let history = History::new(&saved.history).ok_or_else(|| io::Error::other("the log has no name"))?;
+    server.log.settled(0, |files| {
+        let replaced = files.replace(&draft, saved.offset, history.clone());
+        replaced.map_err(|failure| io::Error::other(failure.to_string()))
+    })?;
+    server.log.go_on_in_files();
+    let offset = saved.offset;
+    tracing::info!(offset, "the log of the primary goes on in this server's files");
+    Ok(())
 }
 
 fn create(path: &Path) -> io::Result<BufWriter<File>> {

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{JoinHandle, park_timeout, sleep};
+use std::thread::{JoinHandle, park, park_timeout, sleep};
 use std::time::{Duration, Instant};
 
 /// When what was written is brought to disk.
@@ -126,6 +126,8 @@ impl Keeper {
                 return self.close();
             }
             match idle {
+                true if !log.has_readers() => park(),
+                true if !log.has_readers() => park(),
                 true if log.intake().may_sleep(ticket) => park_timeout(IDLE),
                 true => std::thread::yield_now(),
                 false if log.is_urgent() => {}

@@ -23,4 +23,8 @@ pub mod merge;
 pub mod record;
 pub mod service;
 pub mod settle;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub mod waiting;

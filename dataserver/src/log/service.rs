@@ -1,7 +1,7 @@
 //! The log of one server: who collects what was committed, and where it goes.
 
 use super::backlog::{Backlog, TooOld};
-use super::files::{Files, RealDisk};
+use super::files::{Files, History, RealDisk};
 use super::intake::Intake;
 use super::keeper::Policy;
 use super::merge::Merge;
@@ -12,7 +12,7 @@ use crate::stance::Stance;
 use crate::store::Store;
 use ringtail_protocol::errors::Error;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -35,11 +35,15 @@ struct State {
     readers: Readers,
     chunk: Vec<u8>,
     history: String,
+    /// What it was called before, and up to where it was that.
+    previous: Option<(String, u64)>,
     offset: u64,
     backlog: Backlog,
     marks: Marks,
     /// What is to be written to files.
     unwritten: Vec<u8>,
+    /// It stays there until the files begin at where it begins.
+    held: bool,
 }
 
 /// The log.
@@ -59,9 +63,12 @@ pub struct Log {
     policy: Mutex<Policy>,
     /// Replies to writes wait for the disk.
     always: AtomicBool,
+    /// Replies to writes wait for so many copies.
+    copies: AtomicU8,
     /// Somebody waits for the moment when no sync runs.
     pub(super) settling: AtomicBool,
     stopping: AtomicBool,
+    applying: Mutex<()>,
 }
 
 /// What there is of the log on disk.
@@ -89,10 +96,12 @@ impl Log {
             readers: Readers::default(),
             chunk: Vec::new(),
             history: new_history(),
+            previous: None,
             offset: 0,
             backlog: Backlog::new(DEFAULT_BACKLOG, 0),
             marks: Marks::default(),
             unwritten: Vec::new(),
+            held: false,
         };
         Arc::new(Self {
             store,
@@ -105,8 +114,10 @@ impl Log {
             on_disk: OnDisk::default(),
             policy: Mutex::new(Policy::EverySecond),
             always: AtomicBool::new(false),
+            copies: AtomicU8::new(1),
             settling: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            applying: Mutex::new(()),
         })
     }
 
@@ -135,7 +146,9 @@ impl Log {
         state.chunk.clear();
         let ticket = state.merge.collect(&self.store.intake, &mut state.chunk);
         self.append(state, ticket);
-        std::mem::swap(&mut state.unwritten, unwritten);
+        if !state.held {
+            std::mem::swap(&mut state.unwritten, unwritten);
+        }
         ticket
     }
 
@@ -246,26 +259,33 @@ impl Log {
         self.on_disk.size.store(size, Relaxed);
     }
 
-    /// Has somebody served once all that is committed by now is on disk.
-    pub fn await_disk(&self, awaited: Awaited) {
-        self.waiters.await_disk(&self.reached, self.store.intake.end(), awaited);
+    /// Has a command served once what it waits for is there.
+    pub fn wait_for(&self, awaited: Awaited) {
+        self.waiters.wait_for(&self.reached, awaited);
         self.store.intake.wake();
     }
 
-    /// Whether all that is committed by now is on disk.
-    pub fn is_all_on_disk(&self) -> bool {
-        self.reached.is_at(self.store.intake.end(), Need::Disk)
+    /// Where a write has to be before its reply goes out, if it has to be anywhere. `own` are the copies that the client has asked for.
+    #[inline]
+    pub fn need(&self, own: Option<u8>) -> Option<Need> {
+        let (disk, copies) = (self.always.load(Relaxed), own.unwrap_or_else(|| self.copies.load(Relaxed)));
+        (disk || copies > 1).then_some(Need { disk, copies })
     }
 
-    /// Where a write has to be before its reply goes out, if it has to be anywhere.
-    #[inline]
-    pub fn need(&self) -> Option<Need> {
-        self.always.load(Relaxed).then_some(Need::Disk)
+    /// Asks for so many copies of each write, unless its client asks for others.
+    pub fn set_copies(&self, copies: u8) {
+        self.copies.store(copies, Relaxed);
+        self.stance.set_counted(copies > 1);
+    }
+
+    /// So many that each client has to have.
+    pub fn copies(&self) -> u8 {
+        self.copies.load(Relaxed)
     }
 
     /// What keeps a reply from being true.
     pub fn failure(&self, ticket: u64, need: Need) -> Option<Error> {
-        let why = self.failing().filter(|_| !self.reached.is_at(ticket, need))?;
+        let why = self.failing().filter(|_| need.disk && !self.reached.is_on_disk(ticket))?;
         Some(Error::new(format!(
             "MISCONF the write was done here but is not on disk, and may be lost: {why}"
         )))
@@ -307,5 +327,153 @@ impl Log {
     pub(super) fn stop(&self) {
         self.stopping.store(true, Relaxed);
         self.store.intake.wake();
+    }
+
+    /// Keeps the end of the log in memory from now on, and logs if nothing was logged yet: a replica follows.
+    pub fn begin_backlog(&self) {
+        let state = &mut *self.state();
+        if !state.readers.replicas {
+            state.readers.replicas = true;
+            state.backlog.turn_on();
+            self.store.set_logged(true);
+            self.store.intake.wake();
+        }
+    }
+
+    /// Whether anybody reads the log.
+    pub(super) fn has_readers(&self) -> bool {
+        self.state().readers != Readers::default()
+    }
+
+    /// Changes how much of the log is kept in memory.
+    pub fn set_backlog(&self, most: usize) {
+        self.state().backlog.set_most(most);
+    }
+
+    /// How much of the log is kept in memory, at most.
+    pub fn backlog_most(&self) -> usize {
+        self.state().backlog.most()
+    }
+
+    /// The first offset that is in memory, and the one behind the last.
+    pub fn backlog(&self) -> (u64, u64) {
+        self.state().backlog.range()
+    }
+
+    /// Whether a log of this name is this one up to an offset.
+    pub fn knows(&self, history: &str, offset: u64) -> bool {
+        let state = self.state();
+        let was = |(name, end): &(String, u64)| name == history && offset <= *end;
+        (state.history == history && offset <= state.offset) || state.previous.as_ref().is_some_and(was)
+    }
+
+    /// The name that the log had before, and up to where.
+    pub fn previous(&self) -> Option<(String, u64)> {
+        self.state().previous.clone()
+    }
+
+    /// The log is another one from here on: what follows is not what the primary goes on with.
+    pub fn fork(&self) {
+        let history = {
+            let state = &mut *self.state();
+            let old = std::mem::replace(&mut state.history, new_history());
+            state.previous = Some((old, state.offset));
+            state.marks.push(self.store.intake.end(), state.offset);
+            state.history.clone()
+        };
+        self.name_files(&history);
+    }
+
+    /// Has the files say the log's name.
+    fn name_files(&self, history: &str) {
+        let offset = self.state().offset;
+        let known = self.files().as_ref().is_none_or(|files| files.history().as_str() == history);
+        let (Some(history), false) = (History::new(history), known) else { return };
+        if !self.state().readers.files {
+            return;
+        }
+        let named = self.settled(offset, |files| {
+            files.begin_history(history.clone()).map_err(|failure| io::Error::other(failure.to_string()))
+        });
+        if let Err(error) = named {
+            tracing::error!("the log's new name is not on disk: {error}");
+        }
+    }
+
+    /// The log that is followed has this name now, and is the same up to here.
+    pub fn rename(&self, history: &str) {
+        {
+            let state = &mut *self.state();
+            if state.history == history {
+                return;
+            }
+            let old = std::mem::replace(&mut state.history, history.to_owned());
+            state.previous = Some((old, state.offset));
+        }
+        self.name_files(history);
+    }
+
+    /// Begins again as a log of this name at an offset, which is the state that is here now.
+    pub fn restart(&self, history: &str, offset: u64) {
+        let state = &mut *self.state();
+        (state.history, state.previous) = (history.to_owned(), None);
+        state.offset = offset;
+        state.backlog.restart(offset);
+        state.marks = Marks::default();
+        // What was committed in an earlier life is nobody's to wait for.
+        state.marks.push(self.store.intake.end(), offset);
+        self.offset.send_replace(offset);
+    }
+
+    /// Writes nothing to files for now: what is in them is another log.
+    pub fn leave_files(&self) {
+        let state = &mut *self.state();
+        state.readers.files = false;
+        state.unwritten.clear();
+    }
+
+    /// Keeps for the files all that comes from now on, until they [go on](Self::go_on_in_files) from here: under the locks of all groups.
+    pub fn hold_for_files(&self) {
+        let state = &mut *self.state();
+        state.unwritten.clear();
+        (state.readers.files, state.held) = (true, true);
+    }
+
+    /// The files are ready for what was kept.
+    pub fn go_on_in_files(&self) {
+        self.state().held = false;
+        self.store.intake.wake();
+    }
+
+    /// Held while groups of another log are applied and appended.
+    pub fn applying(&self) -> MutexGuard<'_, ()> {
+        self.applying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends groups of the log that is followed, which were applied.
+    pub fn append_applied(&self, groups: &[u8]) {
+        let state = &mut *self.state();
+        state.chunk.clear();
+        state.chunk.extend_from_slice(groups);
+        let ticket = self.store.intake.end();
+        self.append(state, ticket);
+        drop(state.chunk.drain(..));
+        if state.readers.files {
+            self.store.intake.wake();
+        }
+    }
+
+    /// Up to where the log was applied, and is on disk.
+    pub fn applied(&self) -> (u64, u64) {
+        (self.state().offset, self.on_disk.synced.load(Relaxed))
+    }
+
+    /// Those that follow have applied the log up to these offsets, the furthest first, and have it on disk up to those.
+    pub fn replicas_acked(&self, applied: &[u64], on_disk: &[u64]) {
+        let state = self.state();
+        let ticket = |offset: &u64| state.marks.ticket_at(*offset);
+        self.reached.set_copies(applied.iter().map(ticket), on_disk.iter().map(ticket));
+        drop(state);
+        self.serve_waiters();
     }
 }

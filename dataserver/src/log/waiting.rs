@@ -2,6 +2,7 @@
 
 use crate::blocking::Waiter;
 use crate::session::Client;
+use ringtail_protocol::reply::{Reply, Resp};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,34 +10,87 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Copies of a write that can be asked for, this server's own among them.
 pub const COPIES_MOST: usize = 7;
 
-/// Where a group has to be before its reply goes out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// On this server's disk.
-    Disk,
-    /// At so many servers, this one among them.
-    Copies(u8),
+/// How many servers must have a write before it is acknowledged.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Ack {
+    /// This one.
+    #[default]
+    Local,
+    /// One more.
+    Replica,
+    /// More than half of the member's servers.
+    Quorum,
 }
+
+impl Ack {
+    /// By its name.
+    pub fn named(name: &str) -> Option<Self> {
+        clap::ValueEnum::from_str(name, true).ok()
+    }
+
+    /// How many these are, of a member of so many servers.
+    pub fn copies(self, servers: usize) -> u8 {
+        match self {
+            Self::Local => 1,
+            Self::Replica => 2,
+            Self::Quorum => (servers.min(COPIES_MOST) / 2 + 1) as u8,
+        }
+    }
+}
+
+/// Where a group has to be before its reply goes out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Need {
+    /// On this server's disk.
+    pub disk: bool,
+    /// At so many servers, this one among them; 0 and 1 are the same.
+    pub copies: u8,
+}
+
+/// Tickets at one other server, at two, and so on.
+type Others = [AtomicU64; COPIES_MOST - 1];
 
 /// How far the log has come, by tickets: what is below is there.
 #[derive(Debug, Default)]
 pub struct Reached {
     disk: AtomicU64,
-    /// At two servers, at three, and so on.
-    copies: [AtomicU64; COPIES_MOST - 1],
+    /// In the memory of others.
+    copies: Others,
+    /// On the disks of others.
+    on_disks: Others,
+}
+
+fn count(others: &Others, ticket: u64) -> usize {
+    others.iter().take_while(|reached| reached.load(SeqCst) >= ticket).count()
+}
+
+fn set(others: &Others, mut tickets: impl Iterator<Item = u64>) {
+    others.iter().for_each(|reached| reached.store(tickets.next().unwrap_or(0), SeqCst));
 }
 
 impl Reached {
     /// Whether all below this ticket is where it has to be.
     #[inline]
     pub fn is_at(&self, ticket: u64, need: Need) -> bool {
-        match need {
-            Need::Disk => self.disk.load(SeqCst) >= ticket,
-            Need::Copies(0 | 1) => true,
-            Need::Copies(n) => {
-                self.copies.get(usize::from(n) - 2).is_some_and(|copies| copies.load(SeqCst) >= ticket)
-            }
-        }
+        (!need.disk || self.is_on_disk(ticket)) && self.copies(ticket) + 1 >= usize::from(need.copies)
+    }
+
+    /// Whether all below this ticket is on this server's disk.
+    pub fn is_on_disk(&self, ticket: u64) -> bool {
+        self.disk.load(SeqCst) >= ticket
+    }
+
+    /// How many other servers have all below this ticket.
+    pub fn copies(&self, ticket: u64) -> usize {
+        count(&self.copies, ticket)
+    }
+
+    /// How many of them have it on disk.
+    pub fn on_disks(&self, ticket: u64) -> usize {
+        count(&self.on_disks, ticket)
     }
 
     /// All below this ticket is on disk.
@@ -45,12 +99,10 @@ impl Reached {
         self.disk.fetch_max(ticket, SeqCst);
     }
 
-    /// All below these tickets is at so many other servers: the first for one, and so on.
-    pub fn set_copies(&self, tickets: impl Iterator<Item = u64>) {
-        let mut tickets = tickets;
-        for copies in &self.copies {
-            copies.store(tickets.next().unwrap_or(0), SeqCst);
-        }
+    /// Others have all below these tickets: the furthest of them the first, and so on; and have it on disk.
+    pub fn set_copies(&self, copies: impl Iterator<Item = u64>, on_disks: impl Iterator<Item = u64>) {
+        set(&self.copies, copies);
+        set(&self.on_disks, on_disks);
     }
 }
 
@@ -95,20 +147,46 @@ impl Marks {
     }
 }
 
-/// A command that waits for the disk, and what it gets then.
+/// A command that waits until what was committed before it is somewhere.
 pub struct Awaited {
     /// The command.
     pub waiter: Arc<Waiter>,
-    /// Its reply.
-    pub reply: Vec<u8>,
+    /// What is below this ticket ...
+    pub ticket: u64,
+    /// ... is to be on this server's disk, ...
+    pub disk: bool,
+    /// ... and at so many others.
+    pub others: usize,
+    /// WAITAOF, for which only disks count.
+    pub only_disks: bool,
 }
 
 impl Awaited {
-    fn serve(&mut self) {
-        if self.waiter.claim() {
-            // A connection that has ended needs no reply.
-            let _ = self.waiter.finish(std::mem::take(&mut self.reply));
+    /// Its reply as it stands, and whether that is what is waited for.
+    pub fn reply(&self, reached: &Reached) -> (Vec<u8>, bool) {
+        let here = reached.is_on_disk(self.ticket);
+        let others =
+            if self.only_disks { reached.on_disks(self.ticket) } else { reached.copies(self.ticket) };
+        let mut out = Vec::new();
+        let mut reply = Reply::new(&mut out, Resp::V2);
+        if self.only_disks {
+            reply.array(2);
+            reply.int(i64::from(here));
         }
+        reply.int(others as i64);
+        (out, others >= self.others && (here || !self.disk))
+    }
+
+    /// Serves it if what it waits for is there; whether it waits no more.
+    fn serve(&self, reached: &Reached) -> bool {
+        let (reply, done) = self.reply(reached);
+        if !done {
+            self.waiter.set_timed_out(reply);
+        } else if self.waiter.claim() {
+            // A connection that has ended needs no reply.
+            let _ = self.waiter.finish(reply);
+        }
+        done || !self.waiter.is_waiting()
     }
 }
 
@@ -122,8 +200,7 @@ pub struct Waiters {
 #[derive(Default)]
 struct Waiting {
     replies: Vec<(u64, Need, Arc<Client>)>,
-    /// All of them for the disk.
-    commands: Vec<(u64, Awaited)>,
+    commands: Vec<Awaited>,
 }
 
 impl Waiters {
@@ -144,14 +221,12 @@ impl Waiters {
         !reached
     }
 
-    /// Has a command served once the ticket is on disk.
-    pub fn await_disk(&self, reached: &Reached, ticket: u64, mut awaited: Awaited) {
+    /// Has a command served once what it waits for is there.
+    pub fn wait_for(&self, reached: &Reached, awaited: Awaited) {
         let mut waiting = self.waiting();
         self.any.store(true, SeqCst);
-        if reached.is_at(ticket, Need::Disk) {
-            awaited.serve();
-        } else {
-            waiting.commands.push((ticket, awaited));
+        if !awaited.serve(reached) {
+            waiting.commands.push(awaited);
         }
     }
 
@@ -173,14 +248,7 @@ impl Waiters {
             }
             !served
         });
-        waiting.commands.retain_mut(|(ticket, awaited)| {
-            let served = reached.is_at(*ticket, Need::Disk);
-            if served {
-                awaited.serve();
-            }
-            // Its time may be over, or its connection.
-            !served && awaited.waiter.is_waiting()
-        });
+        waiting.commands.retain(|awaited| !awaited.serve(reached));
         self.any.store(!waiting.replies.is_empty() || !waiting.commands.is_empty(), SeqCst);
     }
 

@@ -21,7 +21,7 @@ pub mod tracked;
 pub mod view;
 pub mod walks;
 
-use crate::event::{BROADCAST, Class, Event, FLAGS, LOGGED, WALKED};
+use crate::event::{BROADCAST, Class, Event, FLAGS, KEEPS, LOGGED, WALKED};
 use crate::log::effects::Effects;
 use crate::log::intake::Intake;
 use crate::sync::MutexGuard;
@@ -174,6 +174,21 @@ impl Store {
             self.published.fetch_or(LOGGED, Relaxed);
         } else {
             self.published.fetch_and(!LOGGED, Relaxed);
+        }
+    }
+
+    /// Whether keys and fields whose time is over stay, hidden from clients, until a log says that they are gone, as on a replica.
+    #[inline]
+    pub fn keeps(&self) -> bool {
+        self.published.load(Relaxed) & KEEPS != 0
+    }
+
+    /// Says whether they stay, from now on.
+    pub fn set_keeps(&self, on: bool) {
+        if on {
+            self.published.fetch_or(KEEPS, Relaxed);
+        } else {
+            self.published.fetch_and(!KEEPS, Relaxed);
         }
     }
 

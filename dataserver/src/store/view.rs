@@ -11,7 +11,7 @@ use super::tracked::Tracker;
 use super::{GROUPS, Key, Store};
 use crate::counters::Counters;
 use crate::event::{self, Event};
-use crate::log::effects::{self, Effects};
+use crate::log::effects::{self, Effects, Words};
 use crate::log::settle;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::{MutexGuard, yield_now};
@@ -59,9 +59,11 @@ pub struct View<'s> {
     /// What is to be done once the locks are given up; most commands leave nothing.
     after: Option<Box<After>>,
     /// What was changed, for the log; committed before the locks are given up.
-    effects: Option<Box<Effects>>,
+    pub(crate) effects: Option<Box<Effects>>,
     /// Time stands still: nothing expires, and nothing is logged, since what is done comes from a log.
     pub replays: bool,
+    /// Hashes whose fields are hidden until the locks are given up.
+    hidden: Vec<(u8, Box<[u8]>)>,
 }
 
 /// How long who has some groups waits for another one: longer than any but a long script keeps it.
@@ -109,7 +111,19 @@ impl<'s> View<'s> {
             [key] => Held::One(key.group(), store.lock(key.group())),
             _ => Self::lock_many(store, keys),
         };
-        Self { store, held, counters, now, db, touch, client: 0, after: None, effects: None, replays: false }
+        Self {
+            store,
+            held,
+            counters,
+            now,
+            db,
+            touch,
+            client: 0,
+            after: None,
+            effects: None,
+            replays: false,
+            hidden: Vec::new(),
+        }
     }
 
     fn lock_many(store: &'s Store, keys: &[Key<'_>]) -> Held<'s> {
@@ -155,8 +169,20 @@ impl<'s> View<'s> {
         if self.replays { 0 } else { self.now }
     }
 
+    /// Whether what is over is hidden from who looks, and stays.
+    pub fn keeps(&self) -> bool {
+        self.store.keeps() && !self.replays
+    }
+
     #[cold]
     fn expire(&mut self, key: &Key<'_>) {
+        if self.keeps() {
+            // Who has read it, or watches it, sees from now on that it is gone.
+            if self.slots(key.group()).has_interest() {
+                self.tell(key);
+            }
+            return;
+        }
         self.counters.expired.add(1);
         if let Some(entry) = self.remove(key) {
             self.discard(entry);
@@ -175,6 +201,9 @@ impl<'s> View<'s> {
     /// there.
     #[cold]
     fn expire_fields(&mut self, key: &Key<'_>, place: Place, most: usize) -> bool {
+        if self.keeps() {
+            return self.hide_fields(key, place);
+        }
         let now = self.now;
         let (removed, left) = self.slots(key.group()).expire_fields(key, place, now, most);
         if removed > 0 {
@@ -190,6 +219,35 @@ impl<'s> View<'s> {
             self.gone(key, event::DEL);
         }
         left
+    }
+
+    /// Hides the fields whose time is over for as long as the hash is locked: the log may keep them still. Whether any are seen.
+    fn hide_fields(&mut self, key: &Key<'_>, place: Place) -> bool {
+        let (now, db) = (self.now, self.db);
+        let entry = self.slots(key.group()).at_mut(key, place);
+        let Some(timed) = entry.and_then(Entry::timed_mut) else { return true };
+        timed.hide(now);
+        let seen = timed.len() > 0;
+        if !seen {
+            timed.show();
+        } else if !self.hidden.iter().any(|(own, name)| *own == db && **name == *key.bytes) {
+            self.hidden.push((db, key.bytes.into()));
+        }
+        seen
+    }
+
+    /// Shows what was hidden.
+    #[cold]
+    fn show_fields(&mut self) {
+        for (db, name) in std::mem::take(&mut self.hidden) {
+            let key = self.store.key(&name);
+            let slots = self.slots(key.group());
+            if let Found::Live(place) = slots.look_up(&key, db, 0)
+                && let Some(timed) = slots.at_mut(&key, place).and_then(Entry::timed_mut)
+            {
+                timed.show();
+            }
+        }
     }
 
     /// The same for a hash that nobody may ask for.
@@ -228,14 +286,20 @@ impl<'s> View<'s> {
     #[inline]
     pub fn touched(&mut self, key: &Key<'_>) {
         let published = self.store.published.load(Relaxed);
-        if published & event::WALKED != 0 {
-            self.store.walks.note(self.db, key);
-        }
-        if published & event::LOGGED != 0 && !self.replays {
-            self.effects.get_or_insert_with(Effects::take).change(self.db, key.bytes);
-        }
+        self.altered(key);
         if self.slots(key.group()).has_interest() || published & event::BROADCAST != 0 {
             self.tell(key);
+        }
+    }
+
+    /// The same for a change that is none to who watches the key, as of a stream's groups.
+    #[inline]
+    pub fn altered(&mut self, key: &Key<'_>) {
+        if self.store.published.load(Relaxed) & event::WALKED != 0 {
+            self.store.walks.note(self.db, key);
+        }
+        if self.is_logged() {
+            self.effects.get_or_insert_with(Effects::take).change(self.db, key.bytes);
         }
     }
 
@@ -245,13 +309,46 @@ impl<'s> View<'s> {
         self.store.published.load(Relaxed) & event::LOGGED != 0 && !self.replays
     }
 
-    /// Logs what a command did, in words that depend on nothing but the key's value: no effect is made of the change then.
+    /// Logs an effect on a key, in words that depend on nothing but its value.
     pub fn effect(&mut self, key: &Key<'_>, args: &[&[u8]]) {
+        self.effect_with(key, args, std::iter::empty());
+    }
+
+    /// The same with more words behind.
+    fn effect_with<'w>(
+        &mut self,
+        key: &Key<'_>,
+        head: &'w [&'w [u8]],
+        tail: impl ExactSizeIterator<Item = &'w [u8]>,
+    ) {
         if self.is_logged() {
             debug_assert!(self.has_group(key.group()), "the lock orders effects");
             let (now, db) = (self.now, self.db);
-            self.effects.get_or_insert_with(Effects::take).add(now, db, args.iter().copied());
+            self.effects.get_or_insert_with(Effects::take).add(now, db, Words::of(head, tail));
         }
+    }
+
+    /// Puts the change of a key into words that depend on nothing but its value: to be called after
+    /// [`changed`](Self::changed), by a command that knows better than its own words, or the key's state afterwards, what it did.
+    pub fn say(&mut self, key: &Key<'_>, words: &[&[u8]]) {
+        self.say_with(key, words, std::iter::empty());
+    }
+
+    /// The same with more words behind.
+    pub fn say_with<'w>(
+        &mut self,
+        key: &Key<'_>,
+        head: &'w [&'w [u8]],
+        tail: impl ExactSizeIterator<Item = &'w [u8]>,
+    ) {
+        self.effect_with(key, head, tail);
+        self.cover(key);
+    }
+
+    /// The same by what is there now.
+    pub fn say_state(&mut self, key: &Key<'_>) {
+        settle::of_key(self, key);
+        self.cover(key);
     }
 
     /// The same for what is about no key, under the locks of all groups.
@@ -292,6 +389,9 @@ impl<'s> View<'s> {
     pub fn commit(&mut self) {
         if self.effects.is_some() {
             self.commit_effects();
+        }
+        if !self.hidden.is_empty() {
+            self.show_fields();
         }
     }
 
@@ -429,6 +529,16 @@ impl<'s> View<'s> {
     #[inline]
     pub fn take_after(&mut self) -> Option<Box<After>> {
         self.after.take()
+    }
+
+    /// The key's entry, be its time over or not.
+    pub fn as_it_is(&mut self, key: &Key<'_>) -> Option<&Entry> {
+        let db = self.db;
+        let slots = self.slots(key.group());
+        match slots.look_up(key, db, 0) {
+            Found::Live(place) => slots.at(key, place),
+            _ => None,
+        }
     }
 
     /// The key's entry, without counting this as use.
@@ -611,7 +721,9 @@ impl<'s> View<'s> {
             }
             Held::None => return None,
         };
-        let Found::Live(place) = slots.look_up(key, self.db, self.clock()) else { return None };
+        let (Found::Live(place) | Found::Due(place)) = slots.look_up(key, self.db, self.clock()) else {
+            return None;
+        };
         match slots.at(key, place).map(Entry::value) {
             Some(Value::Object(object)) => T::of(object),
             _ => None,

@@ -123,6 +123,11 @@ impl Fields {
         }
     }
 
+    /// Whether fields that expire at this time are hidden already.
+    pub fn is_over(&self, at: u64) -> bool {
+        if let Self::Timed(timed) = self { timed.is_over(at) } else { false }
+    }
+
     /// The hash in the form in which fields can expire.
     pub fn timed(&mut self) -> &mut Timed {
         let timed = match self {

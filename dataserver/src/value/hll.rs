@@ -22,6 +22,9 @@ pub type Registers = [u8; REGISTERS];
 const INDEX_BITS: u32 = 14;
 const RANK_BITS: u32 = 64 - INDEX_BITS;
 const HEADER: usize = 16;
+/// Where the header has the count that is cached, as SETRANGE takes it.
+pub const CACHE_AT: &str = "8";
+const _: () = assert!(HEADER - 8 == 8);
 const MAGIC: &[u8] = b"HYLL";
 const ENCODING: usize = 4;
 const DENSE: u8 = 0;

@@ -5,9 +5,11 @@ use crate::tests::given::{Kept, kept};
 use crate::{Collected, Value, exercise};
 use proptest::prelude::*;
 
+pub(super) const LIBRARY: &[u8] = b"#!lua name=l\nredis.register_function('f', function() return 1 end)";
+
 pub(super) fn written(all: &[Kept], version: u16) -> Result<Vec<u8>, WriteError> {
     let mut writer = FileWriter::new(Vec::new(), version, "0.1.0")?;
-    writer.library(b"#!lua name=l\n")?;
+    writer.library(LIBRARY)?;
     for (db, key, expiry, value) in all {
         if let Some(value) = value {
             writer.entry(*db, key, *expiry, |saver| value.tell(saver))?;
@@ -57,7 +59,7 @@ proptest! {
         let file = written(&all, 12).unwrap();
         let (again, libraries) = read(&file).unwrap();
         prop_assert_eq!(again, all);
-        prop_assert_eq!(libraries, [b"#!lua name=l\n"]);
+        prop_assert_eq!(libraries, [LIBRARY]);
     }
 
     #[test]

@@ -96,12 +96,58 @@ fn set_if(
     if !condition.allows(old, at) {
         return Outcome::Refused;
     }
-    if at <= now {
+    // By the clock of another thread it may be over already: then it would not be seen, and never go.
+    if at <= now || hash.is_over(at) {
         hash.remove(field, hasher);
         return Outcome::Deleted;
     }
     hash.set_time(field, Some(at), hasher);
     Outcome::Set
+}
+
+/// Fields whose time was set, or who went for it, for the log.
+#[derive(Default)]
+pub(super) struct Changed<'a> {
+    logged: bool,
+    set: Vec<&'a [u8]>,
+    deleted: Vec<&'a [u8]>,
+}
+
+impl<'a> Changed<'a> {
+    pub(super) fn new(c: &Call<'_, '_>) -> Self {
+        Self { logged: c.view.is_logged(), ..Self::default() }
+    }
+
+    #[inline]
+    pub(super) fn note(&mut self, field: &'a [u8], outcome: Outcome) {
+        match outcome {
+            Outcome::Set if self.logged => self.set.push(field),
+            Outcome::Deleted if self.logged => self.deleted.push(field),
+            _ => {}
+        }
+    }
+
+    /// Says to the log that these have no time any more.
+    pub(super) fn say_persist(&self, c: &mut Call<'_, '_>) {
+        if !self.set.is_empty() {
+            let (key, mut count) = (&c.keys[0], itoa::Buffer::new());
+            let head = [b"HPERSIST", key.bytes, b"FIELDS", count.format(self.set.len()).as_bytes()];
+            c.view.say_with(key, &head, self.set.iter().copied());
+        }
+    }
+
+    /// Says to the log that these have got the time `at`.
+    pub(super) fn say(&self, c: &mut Call<'_, '_>, at: u64) {
+        let (key, mut digits, mut count) = (&c.keys[0], itoa::Buffer::new(), itoa::Buffer::new());
+        if !self.deleted.is_empty() {
+            c.view.say_with(key, &[b"HDEL", key.bytes], self.deleted.iter().copied());
+        }
+        if !self.set.is_empty() {
+            let (at, count) = (digits.format(at).as_bytes(), count.format(self.set.len()).as_bytes());
+            let head = [b"HPEXPIREAT", key.bytes, at, b"FIELDS", count];
+            c.view.say_with(key, &head, self.set.iter().copied());
+        }
+    }
 }
 
 /// HEXPIRE key seconds [NX | XX | GT | LT] FIELDS numfields field [field ...]
@@ -130,6 +176,7 @@ fn set(c: &mut Call<'_, '_>, unit: Unit) -> Done {
     let at = time(&args[2], unit, now, c.command.full_name)?;
     let condition = Condition::named(&args[3]);
     let wanted = fields(args, if condition == Condition::Any { 3 } else { 4 }, NOT_ABOVE_ZERO)?;
+    let mut changed = Changed::new(c);
     let hash = c.view.write_as::<Fields>(&c.keys[0])?;
     c.reply.array(wanted.len());
     let Some(hash) = hash else {
@@ -141,12 +188,15 @@ fn set(c: &mut Call<'_, '_>, unit: Unit) -> Done {
         let outcome = set_if(hash, field, at, condition, now, hasher);
         set |= outcome == Outcome::Set;
         deleted |= outcome == Outcome::Deleted;
+        changed.note(field, outcome);
         c.reply.int(outcome as i64);
     }
     if set || deleted {
         c.view.changed(&c.keys[0], if deleted { event::HDEL } else { event::HEXPIRE });
     }
-    settle(c)
+    settle(c)?;
+    changed.say(c, at);
+    Ok(())
 }
 
 /// After times of fields were changed: a hash without fields goes, another is looked at when its next field expires.

@@ -2,7 +2,7 @@
 
 use super::super::arguments::{Unit, is};
 use super::super::{Call, Done};
-use super::expiry::{NOT_POSITIVE, Outcome, expire_field, fields, settle, time};
+use super::expiry::{Changed, NOT_POSITIVE, Outcome, expire_field, fields, settle, time};
 use super::limit;
 use crate::event;
 use crate::value::fields::Fields;
@@ -52,6 +52,7 @@ pub(in super::super) fn get_ex(c: &mut Call<'_, '_>) -> Done {
         None => (Change::None, 2),
     };
     let wanted = fields(args, at, NOT_POSITIVE)?;
+    let mut changed = Changed::new(c);
     let Some(hash) = c.view.write_as::<Fields>(&c.keys[0])? else {
         c.reply.array(wanted.len());
         wanted.iter().for_each(|_| c.reply.null());
@@ -67,12 +68,14 @@ pub(in super::super) fn get_ex(c: &mut Call<'_, '_>) -> Done {
                 if hash.time(field, hasher).flatten().is_some() {
                     hash.set_time(field, None, hasher);
                     set = true;
+                    changed.note(field, Outcome::Set);
                 }
             }
             Change::At(at) => {
                 let outcome = expire_field(hash, field, at, now, hasher);
                 set |= outcome == Outcome::Set;
                 deleted |= outcome == Outcome::Deleted;
+                changed.note(field, outcome);
             }
         }
     }
@@ -84,6 +87,11 @@ pub(in super::super) fn get_ex(c: &mut Call<'_, '_>) -> Done {
     if set || deleted {
         c.view.changed(&c.keys[0], event);
         settle(c)?;
+    }
+    match change {
+        Change::At(at) => changed.say(c, at),
+        Change::Persist => changed.say_persist(c),
+        Change::None => {}
     }
     Ok(())
 }
@@ -181,5 +189,23 @@ pub(in super::super) fn set_ex(c: &mut Call<'_, '_>) -> Done {
     if set || deleted {
         c.view.changed(&c.keys[0], if deleted { event::HDEL } else { event::HEXPIRE });
     }
-    settle(c)
+    settle(c)?;
+    say_set_ex(c, options.at.map(|at| if deleted { now } else { at }), options.keep, pairs);
+    Ok(())
+}
+
+/// Says to the log what HSETEX did. All fields have got one time; if it was over, they have it again where the log is read.
+fn say_set_ex(c: &mut Call<'_, '_>, at: Option<u64>, keep: bool, pairs: Args<'_>) {
+    let (key, mut digits, mut count) = (&c.keys[0], itoa::Buffer::new(), itoa::Buffer::new());
+    let count = count.format(pairs.len() / 2).as_bytes();
+    match at {
+        Some(at) => {
+            let at = digits.format(at).as_bytes();
+            c.view.say_with(key, &[b"HSETEX", key.bytes, b"PXAT", at, b"FIELDS", count], pairs.iter());
+        }
+        None if keep => {
+            c.view.say_with(key, &[b"HSETEX", key.bytes, b"KEEPTTL", b"FIELDS", count], pairs.iter());
+        }
+        None => c.view.say_with(key, &[b"HSET", key.bytes], pairs.iter()),
+    }
 }

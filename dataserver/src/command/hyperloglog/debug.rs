@@ -41,6 +41,7 @@ fn made_dense(c: &mut Call<'_, '_>) -> Result<Vec<u8>, Error> {
     let entry = c.view.peek(&c.keys[0]).ok_or(NO_SUCH_KEY)?;
     let dense = hll::written_out(sketch(entry.bytes())?)?;
     put(c, dense.clone());
+    c.view.altered(&c.keys[0]);
     Ok(dense)
 }
 

@@ -1,7 +1,8 @@
 //! INFO's sections about the program and its surroundings.
 
 use super::{About, Text};
-use crate::server::REDIS_VERSION;
+use crate::replication::status::Link;
+use crate::server::{REDIS_VERSION, unix_millis};
 use crate::session::Client;
 use crate::store::view::View;
 use nix::sys::resource::{Usage, UsageWho, getrusage};
@@ -91,16 +92,55 @@ fn blocking_keys(text: &mut Text, view: &mut View<'_>) {
 }
 
 pub(super) fn replication(text: &mut Text, about: &mut About<'_, '_>) {
-    text.put("role", "master");
-    text.put("connected_slaves", 0);
-    text.put("master_failover_state", "no-failover");
-    text.put("master_replid", &about.server.run_id);
-    text.put("master_replid2", "0".repeat(40));
-    text.put("master_repl_offset", 0);
-    text.put("second_repl_offset", -1);
-    for field in ["active", "size", "first_byte_offset", "histlen"] {
-        text.put(&format!("repl_backlog_{field}"), 0);
+    let server = about.server;
+    let (history, offset) = server.log.position();
+    let replicas = server.replication.replicas.list();
+    let now = unix_millis();
+    let seconds = |since: u64| now.saturating_sub(since) / 1000;
+    let followed = server.replication.followed();
+    text.put("role", if followed.is_some() { "slave" } else { "master" });
+    if let Some(followed) = &*followed {
+        let (host, port) = followed.address.rsplit_once(':').unwrap_or((&followed.address, "0"));
+        let link = followed.state.link();
+        let end = followed.state.primary_end.load(Relaxed).max(offset);
+        text.put("master_host", host);
+        text.put("master_port", port);
+        text.put("master_link_status", if link == Link::Up { "up" } else { "down" });
+        text.put("master_last_io_seconds_ago", seconds(followed.state.heard.load(Relaxed)));
+        text.put("master_sync_in_progress", u8::from(link == Link::Syncing));
+        text.put("slave_read_repl_offset", offset);
+        text.put("slave_repl_offset", offset);
+        text.put("slave_lag_bytes", end - offset);
+        text.put("slave_priority", 100);
+        text.put("slave_read_only", 1);
+        text.put("replica_announced", 1);
     }
+    drop(followed);
+    text.put("connected_slaves", replicas.len());
+    for (i, replica) in replicas.iter().enumerate() {
+        let (host, port) = replica.address.rsplit_once(':').unwrap_or((&replica.address, "0"));
+        let state = if replica.online.load(Relaxed) { "online" } else { "wait_bgsave" };
+        let acked = replica.acked.load(Relaxed);
+        let (lag, behind) = (seconds(replica.heard.load(Relaxed)), offset.saturating_sub(acked));
+        text.put(
+            &format!("slave{i}"),
+            format_args!("ip={host},port={port},state={state},offset={acked},lag={lag},lag_bytes={behind}"),
+        );
+    }
+    let (previous, until) = match server.log.previous() {
+        Some((name, until)) => (name, until as i64),
+        None => ("0".repeat(40), -1),
+    };
+    let (first, end) = server.log.backlog();
+    text.put("master_failover_state", "no-failover");
+    text.put("master_replid", history);
+    text.put("master_replid2", previous);
+    text.put("master_repl_offset", offset);
+    text.put("second_repl_offset", until);
+    text.put("repl_backlog_active", u8::from(end > first));
+    text.put("repl_backlog_size", server.log.backlog_most());
+    text.put("repl_backlog_first_byte_offset", first);
+    text.put("repl_backlog_histlen", end - first);
 }
 
 pub(super) fn cpu(text: &mut Text, _: &mut About<'_, '_>) {

@@ -14,6 +14,19 @@ pub(in super::super) fn side(text: &[u8]) -> Result<End, Error> {
     }
 }
 
+fn side_name(end: End) -> &'static [u8] {
+    if end == End::Head { b"LEFT" } else { b"RIGHT" }
+}
+
+/// The command that takes from an end.
+pub(in super::super) fn pop_name(end: End) -> &'static [u8] {
+    if end == End::Head { b"LPOP" } else { b"RPOP" }
+}
+
+fn push_name(end: End) -> &'static [u8] {
+    if end == End::Head { b"LPUSH" } else { b"RPUSH" }
+}
+
 /// LMOVE source destination LEFT|RIGHT LEFT|RIGHT
 pub(in super::super) fn r#move(c: &mut Call<'_, '_>) -> Done {
     let (from, to) = (side(&c.args[3])?, side(&c.args[4])?);
@@ -44,6 +57,8 @@ pub(in super::super) fn move_one(c: &mut Call<'_, '_>, from: End, to: End) -> Re
         push_all(list, value, to, limit);
         c.view.changed(&destination, pushed(to));
         popped(c, &source, from, false);
+        // In one step: the list is never empty, and keeps its lifetime.
+        c.view.say(&source, &[b"LMOVE", source.bytes, source.bytes, side_name(from), side_name(to)]);
     } else {
         // Of the wrong type, it is an error before anything has changed.
         push_all(c.made::<List>(1)?, value, to, limit);
@@ -53,6 +68,8 @@ pub(in super::super) fn move_one(c: &mut Call<'_, '_>, from: End, to: End) -> Re
             let emptied = list.is_empty();
             popped(c, &source, from, emptied);
         }
+        c.view.say(&source, &[pop_name(from), source.bytes]);
+        c.view.say(&destination, &[push_name(to), destination.bytes, &element]);
     }
     c.reply.bulk(&element);
     Ok(true)
@@ -85,6 +102,7 @@ pub(in super::super) fn multi_pop_from(c: &mut Call<'_, '_>, numkeys: usize) -> 
         c.reply.array(taken);
         let emptied = take(list, taken, end, limit, &mut c.reply);
         popped(c, &key, end, emptied);
+        c.view.say(&key, &[pop_name(end), key.bytes, itoa::Buffer::new().format(taken).as_bytes()]);
         return Ok(true);
     }
     Ok(false)

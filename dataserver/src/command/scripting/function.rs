@@ -20,7 +20,7 @@ fn lossy(bytes: &[u8]) -> String {
 
 /// FUNCTION LOAD [REPLACE] function-code
 pub(in crate::command) fn load(c: &mut Call<'_, '_>) -> Done {
-    let (options, code) = (c.args.len() - 3, c.args.len() - 1);
+    let (args, options, code) = (c.args, c.args.len() - 3, c.args.len() - 1);
     let mut replace = false;
     for option in c.args.from(2).iter().take(options) {
         if !is(option, "REPLACE") {
@@ -28,20 +28,30 @@ pub(in crate::command) fn load(c: &mut Call<'_, '_>) -> Done {
         }
         replace = true;
     }
-    let code = &c.args[code];
+    let code = &args[code];
     let name = library_name(code)?;
     let exists = || c.server.scripts.libraries.read().contains(&name);
     if !replace && exists() {
         return Err(error(format!("Library '{name}' already exists")));
     }
     let new = run(c, code)?;
+    lock_for_log(c);
     let mut all = c.server.scripts.libraries.write();
     if !replace && all.contains(&name) {
         return Err(error(format!("Library '{name}' already exists")));
     }
     add(&mut all, new)?;
+    drop(all);
+    c.view.effect_on_all(&[b"FUNCTION", b"LOAD", b"REPLACE", code]);
     c.reply.bulk(name.as_bytes());
     Ok(())
+}
+
+/// Libraries are under no key's lock: with all of them, the log has their changes in the order in which they were made.
+fn lock_for_log(c: &mut Call<'_, '_>) {
+    if c.view.is_logged() {
+        c.view.lock_all();
+    }
 }
 
 /// Runs a library's text to see what it registers.
@@ -69,9 +79,11 @@ fn add(all: &mut LibrarySet, library: Arc<Library>) -> Result<(), Error> {
 
 /// FUNCTION DELETE library-name
 pub(in crate::command) fn delete(c: &mut Call<'_, '_>) -> Done {
+    lock_for_log(c);
     if !c.server.scripts.libraries.write().remove(&lossy(&c.args[2])) {
         return Err(Error::fixed("ERR Library not found"));
     }
+    c.view.effect_on_all(&[b"FUNCTION", b"DELETE", &c.args[2]]);
     c.reply.ok();
     Ok(())
 }
@@ -79,7 +91,9 @@ pub(in crate::command) fn delete(c: &mut Call<'_, '_>) -> Done {
 /// FUNCTION FLUSH [ASYNC | SYNC]
 pub(in crate::command) fn flush(c: &mut Call<'_, '_>) -> Done {
     check_flush(c, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option")?;
+    lock_for_log(c);
     c.server.scripts.libraries.flush();
+    c.view.effect_on_all(&[b"FUNCTION", b"FLUSH"]);
     c.reply.ok();
     Ok(())
 }
@@ -193,6 +207,7 @@ pub(in crate::command) fn restore(c: &mut Call<'_, '_>) -> Done {
         Refusal::Format => Error::fixed("ERR given type is not a function"),
     })?;
     let new = codes.iter().map(|code| run(c, code)).collect::<Result<Vec<_>, _>>()?;
+    lock_for_log(c);
     let mut all = c.server.scripts.libraries.write();
     let mut next = if policy == "FLUSH" { LibrarySet::default() } else { all.clone() };
     for library in new {
@@ -203,6 +218,7 @@ pub(in crate::command) fn restore(c: &mut Call<'_, '_>) -> Done {
     }
     *all = next;
     drop(all);
+    c.view.effect_on_all(&[b"FUNCTION", b"RESTORE", &c.args[2], policy.as_bytes()]);
     c.reply.ok();
     Ok(())
 }

@@ -16,7 +16,8 @@ const SPARSE: usize = 3;
 pub(in super::super) fn pop(c: &mut Call<'_, '_>) -> Done {
     at_most(c, 3)?;
     let count = c.args.get(2).map(|text| at_least(0, text, errors::OUT_OF_RANGE_POSITIVE)).transpose()?;
-    let (key, hasher, reply) = (&c.keys[0], c.view.hasher(), &mut c.reply);
+    let (key, hasher, logged) = (&c.keys[0], c.view.hasher(), c.view.is_logged());
+    let (reply, mut chosen) = (&mut c.reply, Vec::new());
     let Some(set) = c.view.write_as::<Members>(key)? else {
         if count.is_some() {
             reply.set(0);
@@ -35,7 +36,12 @@ pub(in super::super) fn pop(c: &mut Call<'_, '_>) -> Done {
         set.for_each(|item| write_item(reply, item));
         None
     } else {
-        set.take_random(taken, hasher, &mut fastrand::Rng::new(), |item| write_item(reply, item))
+        set.take_random(taken, hasher, &mut fastrand::Rng::new(), |item| {
+            write_item(reply, item);
+            if logged {
+                chosen.push(item.bytes(&mut itoa::Buffer::new()).to_vec());
+            }
+        })
     };
     c.discard(rest);
     if taken > 0 {
@@ -43,6 +49,8 @@ pub(in super::super) fn pop(c: &mut Call<'_, '_>) -> Done {
     }
     if all {
         c.view.delete(key);
+    } else if !chosen.is_empty() {
+        c.view.say_with(key, &[b"SREM", key.bytes], chosen.iter().map(Vec::as_slice));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::super::{Call, Done};
 use super::ids::Wanted;
 use super::replying;
-use super::trimming::options;
+use super::trimming::{options, say_trim};
 use crate::event;
 use crate::value::stream::{Id, Limit, Log, Stream};
 use ringtail_protocol::errors::{self, Error};
@@ -40,9 +40,12 @@ pub(in super::super) fn add(c: &mut Call<'_, '_>) -> Done {
     let id = new_id(log, options.id, now)?;
     log.push(id, pairs.iter(), limit);
     let trimmed = options.trim.is_some_and(|trim| trim.apply(log) > 0);
-    c.view.changed(&c.keys[0], event::XADD);
+    let (left, key) = (log.len(), &c.keys[0]);
+    c.view.changed(key, event::XADD);
+    id.with_text(|id| c.view.say_with(key, &[b"XADD", key.bytes, id], pairs.iter()));
     if trimmed {
-        c.view.notify(&c.keys[0], event::XTRIM);
+        c.view.notify(key, event::XTRIM);
+        say_trim(c, left);
     }
     replying::id(&mut c.reply, id);
     Ok(())

@@ -148,6 +148,8 @@ pub(in super::super) fn claim(c: &mut Call<'_, '_>) -> Done {
         claimed += 1;
     }
     c.reply.close_array(open, claimed);
+    // That the consumer was seen is a change, too.
+    c.view.altered(&c.keys[0]);
     if is_new {
         c.view.notify(&c.keys[0], event::XGROUP_CREATECONSUMER);
     }
@@ -188,20 +190,41 @@ pub(in super::super) fn auto_claim(c: &mut Call<'_, '_>) -> Done {
     let swept = sweep(&claim, group, log, start, count, now, &mut Reply::new(&mut taken, c.reply.resp()));
     c.reply.array(3);
     replying::id(&mut c.reply, swept.next);
-    c.reply.array(swept.claimed);
+    c.reply.array(swept.taken.len());
     c.reply.raw(&taken);
     replying::ids(&mut c.reply, &swept.gone);
+    c.view.altered(&c.keys[0]);
+    say_claims(c, &swept, only_ids);
     if is_new {
         c.view.notify(&c.keys[0], event::XGROUP_CREATECONSUMER);
     }
     Ok(())
 }
 
+/// Says to the log which entries XAUTOCLAIM has found: XCLAIM forgets those of them that are gone, too.
+fn say_claims(c: &mut Call<'_, '_>, swept: &Swept, only_ids: bool) {
+    if !c.view.is_logged() {
+        return;
+    }
+    let (key, args) = (&c.keys[0], c.args);
+    let mut words: Vec<String> = swept.taken.iter().chain(&swept.gone).map(Id::to_string).collect();
+    if words.is_empty() {
+        // No entry has this id: only the consumer is noted to have been seen.
+        words.push(Id::MIN.to_string());
+    }
+    if only_ids {
+        words.push("JUSTID".to_owned());
+    }
+    let head = [b"XCLAIM", key.bytes, &args[2], &args[3], b"0"];
+    c.view.say_with(key, &head, words.iter().map(String::as_bytes));
+}
+
 /// What XAUTOCLAIM did.
 struct Swept {
     /// Where the next call goes on; 0-0 at the end.
     next: Id,
-    claimed: usize,
+    /// Entries that were claimed.
+    taken: Vec<Id>,
     /// Entries that were pending and are no longer in the stream.
     gone: Vec<Id>,
 }
@@ -216,7 +239,7 @@ fn sweep(
     now: i64,
     reply: &mut Reply<'_>,
 ) -> Swept {
-    let mut swept = Swept { next: start, claimed: 0, gone: Vec::new() };
+    let mut swept = Swept { next: start, taken: Vec::new(), gone: Vec::new() };
     let mut at = Some(start);
     for _ in 0..count.saturating_mul(ATTEMPTS) {
         let Some((id, old)) = at.and_then(|at| group.pending_from(at).next()) else { break };
@@ -226,10 +249,10 @@ fn sweep(
             swept.gone.push(id);
         } else if claim.takes(&old, now) {
             claim.take(group, log, id, old.count, now, reply);
-            swept.claimed += 1;
+            swept.taken.push(id);
         }
         at = id.next();
-        if swept.claimed + swept.gone.len() == count || reply.is_too_long() {
+        if swept.taken.len() + swept.gone.len() == count || reply.is_too_long() {
             break;
         }
     }

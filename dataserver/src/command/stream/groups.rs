@@ -86,7 +86,10 @@ pub(in super::super) fn create(c: &mut Call<'_, '_>) -> Done {
     groups.insert(args[3].into(), Group::new(last, options.read));
     match there {
         None => c.view.changed(&c.keys[0], event::XGROUP_CREATE),
-        Some(_) => c.view.notify(&c.keys[0], event::XGROUP_CREATE),
+        Some(_) => {
+            c.view.altered(&c.keys[0]);
+            c.view.notify(&c.keys[0], event::XGROUP_CREATE);
+        }
     }
     c.reply.ok();
     Ok(())
@@ -102,6 +105,7 @@ pub(in super::super) fn set_id(c: &mut Call<'_, '_>) -> Done {
     let last = if args[4] == *b"$" { needed(c)?.log.last } else { ids::any(&args[4], 0)? };
     let group = needed_group(c)?;
     (group.last, group.read) = (last, options.read);
+    c.view.altered(&c.keys[0]);
     c.view.notify(&c.keys[0], event::XGROUP_SETID);
     c.reply.ok();
     Ok(())
@@ -116,6 +120,7 @@ pub(in super::super) fn destroy(c: &mut Call<'_, '_>) -> Done {
         // As the only group of a stream without entries, so that a large one is freed off the path.
         let stream = Stream { groups: [group].into(), ..Stream::default() };
         c.view.discard_object(Object::Stream(Box::new(stream)));
+        c.view.altered(&c.keys[0]);
         c.view.notify(&c.keys[0], event::XGROUP_DESTROY);
         // Those who wait to read for the group are told that it is gone.
         c.view.serve_later(&c.keys[0]);
@@ -131,6 +136,7 @@ pub(in super::super) fn create_consumer(c: &mut Call<'_, '_>) -> Done {
     let is_new = group.find(name).is_none();
     if is_new {
         group.add(name, now);
+        c.view.altered(&c.keys[0]);
         c.view.notify(&c.keys[0], event::XGROUP_CREATECONSUMER);
     }
     c.reply.flag(is_new);
@@ -142,6 +148,7 @@ pub(in super::super) fn delete_consumer(c: &mut Call<'_, '_>) -> Done {
     let args = c.args;
     let removed = needed_group(c)?.remove(&args[4]);
     if removed.is_some() {
+        c.view.altered(&c.keys[0]);
         c.view.notify(&c.keys[0], event::XGROUP_DELCONSUMER);
     }
     c.reply.count(removed.unwrap_or(0));
@@ -162,6 +169,9 @@ pub(in super::super) fn acknowledge(c: &mut Call<'_, '_>) -> Done {
     let mut acknowledged = 0;
     for text in args.from(3).iter() {
         acknowledged += usize::from(group.acknowledge(ids::strict(text, 0)?));
+    }
+    if acknowledged > 0 {
+        c.view.altered(&c.keys[0]);
     }
     c.reply.count(acknowledged);
     Ok(())

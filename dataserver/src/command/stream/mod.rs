@@ -136,6 +136,7 @@ pub(super) fn set_id(c: &mut Call<'_, '_>) -> Done {
     if deleted != Id::MIN {
         log.max_deleted = deleted;
     }
+    c.view.altered(&c.keys[0]);
     c.view.notify(&c.keys[0], event::XSETID);
     c.reply.ok();
     Ok(())

@@ -225,18 +225,46 @@ fn serve_group(
         Start::New => log.has_after(group.last),
         Start::After(_) => true,
     };
+    let mut count = 0;
     if served {
         head(&mut c.reply, c.keys[i].bytes);
         let reader = Reader { log, group, number, now };
-        match start {
+        count = match start {
             Start::New => reader.deliver(asked, &mut c.reply),
             Start::After(after) => reader.repeat(after, asked.count, &mut c.reply),
-        }
+        };
     }
+    // That the consumer was seen is a change, too.
+    c.view.altered(&c.keys[i]);
+    say_read(c, asked, (name, consumer), i, (start, count));
     if is_new {
         c.view.notify(&c.keys[i], event::XGROUP_CREATECONSUMER);
     }
     Ok(served)
+}
+
+/// Says to the log what was delivered: as many entries as went into the reply.
+fn say_read(
+    c: &mut Call<'_, '_>,
+    asked: &Asked<'_>,
+    (group, consumer): (&[u8], &[u8]),
+    i: usize,
+    (start, count): (Start, usize),
+) {
+    if !c.view.is_logged() {
+        return;
+    }
+    let (key, mut digits) = (&c.keys[i], itoa::Buffer::new());
+    let id = match start {
+        Start::New => ">".to_owned(),
+        Start::After(id) => id.to_string(),
+    };
+    // With no entry there is none where the log is read, either, and 0 would stand for all.
+    let count = digits.format(count.max(1)).as_bytes();
+    let head = [b"XREADGROUP", &b"GROUP"[..], group, consumer, b"COUNT", count];
+    let tail = [b"NOACK", &b"STREAMS"[..], key.bytes, id.as_bytes()];
+    let skipped = usize::from(!asked.no_ack);
+    c.view.say_with(key, &head, tail[skipped..].iter().copied());
 }
 
 /// A consumer that gets entries.
@@ -248,8 +276,8 @@ struct Reader<'s> {
 }
 
 impl Reader<'_> {
-    /// New entries, which become the consumer's unless it need not acknowledge them.
-    fn deliver(self, asked: &Asked<'_>, reply: &mut Reply<'_>) {
+    /// New entries, which become the consumer's unless it need not acknowledge them. How many.
+    fn deliver(self, asked: &Asked<'_>, reply: &mut Reply<'_>) -> usize {
         let Self { log, group, number, now } = self;
         let from = group.last.next().unwrap_or(Id::MAX);
         let entries = log.range(from, Id::MAX).take(asked.count).inspect(|entry| {
@@ -259,19 +287,21 @@ impl Reader<'_> {
                 group.give(entry.id, Pending { time: now, count: 1, consumer: number });
             }
         });
-        replying::entries(reply, entries);
+        let count = replying::entries(reply, entries);
         if let Some(consumer) = group.consumer_mut(number).filter(|_| !asked.no_ack) {
             consumer.active = now;
         }
+        count
     }
 
-    /// Entries that the consumer has pending after an id, once more. Those that were deleted are null.
-    fn repeat(self, after: Id, count: usize, reply: &mut Reply<'_>) {
+    /// Entries that the consumer has pending after an id, once more. Those that were deleted are null. How many.
+    fn repeat(self, after: Id, count: usize, reply: &mut Reply<'_>) -> usize {
         let Self { log, group, number, now } = self;
         let pending = group.consumer(number).zip(after.next());
         let ids: Vec<Id> =
             pending.into_iter().flat_map(|(consumer, from)| consumer.ids_from(from)).take(count).collect();
-        reply.array(ids.len());
+        let count = ids.len();
+        reply.array(count);
         for id in ids {
             let Some(entry) = log.get(id) else {
                 reply.array(2);
@@ -284,5 +314,6 @@ impl Reader<'_> {
                 (pending.time, pending.count) = (now, pending.count.saturating_add(1));
             }
         }
+        count
     }
 }

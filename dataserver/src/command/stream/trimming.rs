@@ -125,10 +125,18 @@ fn trim_of(c: &Call<'_, '_>, seen: &Seen, adds: bool) -> Result<Option<Trim>, Er
 pub(in super::super) fn trim(c: &mut Call<'_, '_>) -> Done {
     let trim = options(c, false)?.trim;
     let stream = c.view.write_as::<Stream>(&c.keys[0])?;
-    let removed = stream.zip(trim).map_or(0, |(stream, trim)| trim.apply(&mut stream.log));
+    let trimmed = stream.zip(trim).map(|(stream, trim)| (trim.apply(&mut stream.log), stream.log.len()));
+    let (removed, left) = trimmed.unwrap_or_default();
     if removed > 0 {
         c.view.changed(&c.keys[0], event::XTRIM);
+        say_trim(c, left);
     }
     c.reply.count(removed);
     Ok(())
+}
+
+/// Says to the log how many entries are left: where whole blocks end is another matter elsewhere.
+pub(super) fn say_trim(c: &mut Call<'_, '_>, left: usize) {
+    let (key, mut digits) = (&c.keys[0], itoa::Buffer::new());
+    c.view.say(key, &[b"XTRIM", key.bytes, b"MAXLEN", digits.format(left).as_bytes()]);
 }

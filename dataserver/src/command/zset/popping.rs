@@ -112,6 +112,10 @@ fn take(c: &mut Call<'_, '_>, key: &Key<'_>, side: Side, count: usize, shape: Sh
     if taken == len {
         c.delete_emptied(key);
     }
+    if taken > 0 {
+        let name: &[u8] = if down { b"ZPOPMAX" } else { b"ZPOPMIN" };
+        c.view.say(key, &[name, key.bytes, itoa::Buffer::new().format(taken).as_bytes()]);
+    }
     Ok(true)
 }
 

@@ -1,8 +1,8 @@
 //! The few things that the log asks of a file system, so that tests can put one underneath that fails and forgets.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// A file system. Names are whole paths; errors are the system's.
@@ -12,7 +12,7 @@ pub trait Disk: Clone {
     /// Held for as long as it lives.
     type Lock;
 
-    /// Makes a directory, and those above it.
+    /// Makes a directory, and those above it, on disk when it returns; does nothing when it is there.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
     /// Makes a file, empty, in the place of one that may be there.
     fn create(&self, path: &Path) -> io::Result<Self::File>;
@@ -40,8 +40,8 @@ pub trait DiskFile {
     fn sync_data(&self) -> io::Result<()>;
     /// Cuts the file off, or adds zeros.
     fn set_len(&self, len: u64) -> io::Result<()>;
-    /// Its length.
-    fn len(&self) -> io::Result<u64>;
+    /// Its length in bytes.
+    fn size(&self) -> io::Result<u64>;
 }
 
 /// The system's.
@@ -53,11 +53,17 @@ impl Disk for RealDisk {
     type Lock = File;
 
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        fs::create_dir_all(dir)
+        if dir.is_dir() {
+            return Ok(());
+        }
+        let above = dir.parent().filter(|above| !above.as_os_str().is_empty());
+        above.map_or(Ok(()), |above| self.create_dir(above))?;
+        // What clients stored is nobody else's business.
+        DirBuilder::new().mode(0o700).create(dir)?;
+        self.sync_dir(above.unwrap_or(Path::new(".")))
     }
 
     fn create(&self, path: &Path) -> io::Result<File> {
-        // What clients stored is nobody else's business.
         OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)
     }
 
@@ -133,7 +139,7 @@ impl DiskFile for File {
         File::set_len(self, len)
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
     }
 }

@@ -391,7 +391,7 @@ impl DiskFile for FaultyFile {
         Ok(())
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         let state = self.0.state();
         state.alive()?;
         Ok(state.inodes[self.1].cache.len() as u64)

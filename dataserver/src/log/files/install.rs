@@ -2,7 +2,7 @@
 
 use super::disk::{Disk, DiskFile};
 use super::errors::Failure;
-use super::manifest::{Base, Manifest};
+use super::manifest::{Base, Earlier, History, Manifest};
 use super::{Files, names};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,16 +27,57 @@ impl<D: Disk> Files<D> {
             return Err(Failure::new("install", file, &io::Error::new(io::ErrorKind::InvalidInput, why)));
         }
         let base = Base { file: names::base(offset), offset };
-        let named = self.name_base(file, &base.file);
-        self.io("install", file, named)?;
+        self.name_base(file, &base.file).map_err(Failure::of("install", file))?;
         let first = self.starts.iter().copied().filter(|&start| start <= offset).max();
-        let manifest = Manifest::new(self.manifest.history.clone(), Some(base), first.unwrap_or(offset));
-        let written = manifest.write(&self.disk, &self.dir);
-        self.io("write", &self.dir.join(names::MANIFEST), written)?;
+        let mut manifest = Manifest::new(self.manifest.history.clone(), Some(base), first.unwrap_or(offset));
+        manifest.replaced = self.manifest.replaced;
+        manifest.earlier.clone_from(&self.manifest.earlier);
+        manifest.earlier.retain(|earlier| earlier.until > manifest.first);
+        self.write_manifest(&manifest)?;
         self.manifest = manifest;
         self.starts.retain(|&start| start >= self.manifest.first);
         self.sweep();
         Ok(())
+    }
+
+    /// Puts another history in the place of this one: its state at an offset, in a file of the same file system, where the log then goes on. For
+    /// a replica's first sync. Killed at any step, the directory has all of the one or of the other.
+    ///
+    /// # Errors
+    /// If [`Self::history`] is the old one, all is as it was. If it is the new one, [`Self::heal`] goes on with it.
+    pub fn replace(&mut self, file: &Path, offset: u64, history: History) -> Result<(), Failure> {
+        self.ready()?;
+        let base = Base { file: names::base_of(&history, offset), offset };
+        self.name_base(file, &base.file).map_err(Failure::of("install", file))?;
+        self.manifest = Manifest::new(history, Some(base), offset);
+        self.manifest.replaced = true;
+        self.manifest_due = true;
+        self.starts.clear();
+        self.pending.clear();
+        self.synced = offset;
+        let begun = self.begin_segment();
+        self.check("write", begun)?;
+        self.sweep();
+        Ok(())
+    }
+
+    /// Gives the log another name from here on, when this server begins to lead: what others call by the old name is the same up to here.
+    ///
+    /// # Errors
+    /// It may have either name, and is to be given it again.
+    pub fn begin_history(&mut self, history: History) -> Result<(), Failure> {
+        self.sync()?;
+        let mut manifest = self.manifest.clone();
+        let before = std::mem::replace(&mut manifest.history, history);
+        manifest.earlier.push(Earlier { history: before, until: self.synced });
+        self.write_manifest(&manifest)?;
+        self.manifest = manifest;
+        Ok(())
+    }
+
+    fn write_manifest(&self, manifest: &Manifest) -> Result<(), Failure> {
+        let path = self.dir.join(names::MANIFEST);
+        manifest.write(&self.disk, &self.dir).map_err(Failure::of("write", &path))
     }
 
     /// On disk under its name before the manifest speaks of it.
@@ -57,7 +98,7 @@ impl<D: Disk> Files<D> {
     }
 
     fn is_left_over(&self, name: &str) -> bool {
-        let old = names::segment_start(name).is_some_and(|start| start < self.manifest.first);
+        let old = names::segment_start(name).is_some_and(|start| !self.starts.contains(&start));
         let replaced = names::is_base(name) && self.base().is_none_or(|base| base.file != name);
         old || replaced || names::is_temporary(name)
     }

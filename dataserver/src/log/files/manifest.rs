@@ -24,8 +24,7 @@ pub struct History(String);
 impl History {
     /// The one with these digits, if they are 40 of 0-9 and a-f.
     pub fn new(digits: &str) -> Option<Self> {
-        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        (digits.len() == DIGITS && digits.bytes().all(digit)).then(|| Self(digits.to_owned()))
+        (digits.len() == DIGITS && digits.bytes().all(names::is_hex)).then(|| Self(digits.to_owned()))
     }
 
     /// Its digits.
@@ -63,6 +62,15 @@ pub struct Base {
     pub offset: u64,
 }
 
+/// A history that this one goes on from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earlier {
+    /// Its name.
+    pub history: History,
+    /// Up to this offset they are the same.
+    pub until: u64,
+}
+
 /// What the file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Manifest {
@@ -71,11 +79,23 @@ pub(super) struct Manifest {
     pub(super) base: Option<Base>,
     /// Where the first segment that counts begins.
     pub(super) first: u64,
+    /// Those that the log's segments may be of, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) earlier: Vec<Earlier>,
+    /// Segments of other histories are what this one has replaced, and nobody has removed yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) replaced: bool,
 }
 
 impl Manifest {
     pub(super) fn new(history: History, base: Option<Base>, first: u64) -> Self {
-        Self { version: VERSION, history, base, first }
+        Self { version: VERSION, history, base, first, earlier: Vec::new(), replaced: false }
+    }
+
+    /// Whether a segment that begins there can be of that history.
+    pub(super) fn has(&self, history: &History, start: u64) -> bool {
+        let one = |earlier: &Earlier| earlier.history == *history && start < earlier.until;
+        self.history == *history || self.earlier.iter().any(one)
     }
 
     /// The directory's, if it has one; else what is wrong with it.

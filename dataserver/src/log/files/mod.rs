@@ -31,7 +31,7 @@ mod tests;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use errors::{Damaged, Failure, Lost, OpenError, ReadError};
 pub use follow::Follower;
-pub use manifest::{Base, History};
+pub use manifest::{Base, Earlier, History};
 pub use names::is_taken;
 pub use open::{Options, Recovery};
 pub use reader::Chunk;
@@ -40,7 +40,7 @@ pub use recovery::{Found, Torn};
 use manifest::Manifest;
 use segment::{Draft, Segment};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Memory for what is not synced that is kept from one sync to the next.
@@ -52,6 +52,8 @@ pub struct Files<D: Disk> {
     dir: PathBuf,
     _lock: D::Lock,
     manifest: Manifest,
+    /// The manifest is not on disk yet: it is of a history that replaces what is there.
+    manifest_due: bool,
     segment_size: u64,
     /// Where each segment begins, the last being written to.
     starts: Vec<u64>,
@@ -128,8 +130,10 @@ impl<D: Disk> Files<D> {
         if self.syncing {
             return Err(failure.clone());
         }
-        // On a full disk the room may be needed; if it can't be had, writing will tell.
-        let _ = self.segment.cut(self.synced);
+        if !self.manifest_due {
+            // On a full disk the room may be needed; if it can't be had, writing will tell.
+            let _ = self.segment.cut(self.synced);
+        }
         let healed = self.begin_segment();
         self.failure = None;
         self.check("write", healed)
@@ -161,6 +165,11 @@ impl<D: Disk> Files<D> {
     /// The name of the sequence of changes that this is.
     pub fn history(&self) -> &History {
         &self.manifest.history
+    }
+
+    /// The histories that this one goes on from, the oldest first.
+    pub fn earlier(&self) -> &[Earlier] {
+        &self.manifest.earlier
     }
 
     /// The state that the log is replayed on; none when it begins with nothing.
@@ -205,6 +214,10 @@ impl<D: Disk> Files<D> {
 
     /// Goes on in a new segment, which begins with what was not synced and has it on disk.
     fn begin_segment(&mut self) -> io::Result<()> {
+        if self.manifest_due {
+            self.manifest.write(&self.disk, &self.dir)?;
+            self.manifest_due = false;
+        }
         let mut draft = Draft::new(&self.disk, &self.dir, &self.manifest.history, self.synced)?;
         draft.append(&self.pending)?;
         self.segment = draft.install()?;
@@ -243,10 +256,6 @@ impl<D: Disk> Files<D> {
 
     fn path(&self) -> PathBuf {
         self.dir.join(names::segment(self.segment.start))
-    }
-
-    fn io<T>(&self, doing: &'static str, path: &Path, result: io::Result<T>) -> Result<T, Failure> {
-        result.map_err(Failure::of(doing, path))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The names of the files of the log's directory.
 
+use super::History;
+
 /// Locked by the server that has the directory.
 pub(super) const LOCK: &str = "LOCK";
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -12,6 +14,9 @@ const TEMPORARY: &str = ".tmp";
 
 /// Of an offset in a name, so that names sort like offsets.
 const DIGITS: usize = 20;
+
+/// Digits of a history in a name.
+const MARK: usize = 8;
 
 /// The segment that begins at an offset.
 pub(super) fn segment(start: u64) -> String {
@@ -26,6 +31,11 @@ pub(super) fn damaged(start: u64) -> String {
 /// The base that is exact at an offset.
 pub(super) fn base(offset: u64) -> String {
     format!("base-{offset:020}.rtb")
+}
+
+/// The base at an offset of another history than the directory's: it may have the same offset as the base in use.
+pub(super) fn base_of(history: &History, offset: u64) -> String {
+    format!("base-{offset:020}-{}.rtb", &history.as_str()[..MARK])
 }
 
 /// What a file is called before it counts.
@@ -44,7 +54,9 @@ pub(super) fn is_base(name: &str) -> bool {
 
 /// The offset of the base of this name, if it is one's.
 pub(super) fn base_offset(name: &str) -> Option<u64> {
-    offset(name, "base-", ".rtb")
+    let (offset, mark) = name.strip_prefix("base-")?.strip_suffix(".rtb")?.split_at_checked(DIGITS)?;
+    let marked = mark.strip_prefix('-').is_some_and(|mark| mark.len() == MARK && mark.bytes().all(is_hex));
+    if mark.is_empty() || marked { parse(offset) } else { None }
 }
 
 /// Whether the file was on its way to count, and never did.
@@ -61,7 +73,14 @@ pub fn is_taken(name: &str) -> bool {
 }
 
 fn offset(name: &str, before: &str, behind: &str) -> Option<u64> {
-    let digits = name.strip_prefix(before)?.strip_suffix(behind)?;
+    parse(name.strip_prefix(before)?.strip_suffix(behind)?)
+}
+
+pub(super) fn is_hex(byte: u8) -> bool {
+    byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)
+}
+
+fn parse(digits: &str) -> Option<u64> {
     let whole = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
     if whole { digits.parse().ok() } else { None }
 }
@@ -75,11 +94,19 @@ mod tests {
         for at in [0, 1, 268_435_456, u64::MAX] {
             assert_eq!(segment_start(&segment(at)), Some(at));
             assert_eq!(base_offset(&base(at)), Some(at));
+            let history = History::new(&"0123456789".repeat(4)).unwrap();
+            assert_eq!(base_offset(&base_of(&history, at)), Some(at));
             assert!(is_temporary(&temporary(&segment(at))));
         }
-        for other in
-            ["", "log-1.rtl", "log-+0000000000000000001.rtl", "log-99999999999999999999.rtl", "LOCK", "x.tmp"]
-        {
+        for other in [
+            "",
+            "log-1.rtl",
+            "log-+0000000000000000001.rtl",
+            "log-99999999999999999999.rtl",
+            "LOCK",
+            "x.tmp",
+            "base-00000000000000000000-.rtb",
+        ] {
             assert!(segment_start(other).is_none() && !is_base(other) && !is_temporary(other), "{other}");
         }
     }

@@ -3,7 +3,7 @@
 use super::Files;
 use super::disk::{Disk, DiskFile};
 use super::errors::{Failure, OpenError};
-use super::manifest::{Base, History, Manifest};
+use super::manifest::{Base, Earlier, History, Manifest};
 use super::names;
 use super::reader::{Chunk, Next, Reader};
 use super::recovery::{Found, Walk};
@@ -58,10 +58,16 @@ impl<D: Disk> Files<D> {
             Ok(lock) => lock,
             Err(holder) => return Err(OpenError::Locked { dir: dir.to_owned(), holder }),
         };
+        // A process that was killed may have renamed files and not come to this: what is seen now must not be gone tomorrow.
+        disk.sync_dir(dir).map_err(Failure::of("sync", dir))?;
         let names = disk.list(dir).map_err(Failure::of("list", dir))?;
         let mut starts: Vec<_> = names.iter().filter_map(|name| names::segment_start(name)).collect();
         starts.sort_unstable();
-        let (manifest, written) = manifest(&disk, dir, options, &names, &mut starts)?;
+        let (mut manifest, mut written) = manifest(&disk, dir, options, &names, &mut starts)?;
+        if manifest.replaced {
+            starts = finish_replacing(&disk, dir, &manifest, &starts).map_err(Failure::of("write", dir))?;
+            (manifest.replaced, written) = (false, false);
+        }
         starts = counting(&starts, manifest.first);
         let mut walk = Walk::new(disk.clone(), dir, &manifest, &starts, options.recover);
         let base = base(&mut walk, &manifest, dir, &names)?;
@@ -100,7 +106,7 @@ fn manifest<D: Disk>(
 fn is_new<D: Disk>(disk: &D, dir: &Path, names: &[String], starts: &[u64]) -> io::Result<bool> {
     let untouched = match starts {
         [] => true,
-        [0] => disk.open(&dir.join(names::segment(0)))?.len()? <= HEADER,
+        [0] => disk.open(&dir.join(names::segment(0)))?.size()? <= HEADER,
         _ => false,
     };
     Ok(untouched && !names.iter().any(|name| names::is_base(name)))
@@ -138,6 +144,29 @@ fn counting(starts: &[u64], first: u64) -> Vec<u64> {
     starts.iter().copied().filter(|&start| start >= first).collect()
 }
 
+/// Goes on where a replacement was cut short: removes what was replaced, and begins the log if that was not done. Returns where the
+/// segments begin.
+fn finish_replacing<D: Disk>(
+    disk: &D,
+    dir: &Path,
+    manifest: &Manifest,
+    starts: &[u64],
+) -> io::Result<Vec<u64>> {
+    let mut counting = Vec::new();
+    for &start in starts {
+        let path = dir.join(names::segment(start));
+        match Header::read(&disk.open(&path)?)? {
+            Some(header) if header.history != manifest.history => disk.remove(&path)?,
+            _ => counting.push(start),
+        }
+    }
+    if counting.is_empty() {
+        Draft::new(disk, dir, &manifest.history, manifest.first)?.install()?;
+        counting.push(manifest.first);
+    }
+    Ok(counting)
+}
+
 fn base<D: Disk>(
     walk: &mut Walk<D>,
     manifest: &Manifest,
@@ -158,10 +187,27 @@ impl<D: Disk> Recovery<D> {
         &self.manifest.history
     }
 
+    /// The histories that this one goes on from, the oldest first.
+    pub fn earlier(&self) -> &[Earlier] {
+        &self.manifest.earlier
+    }
+
     /// The base and the offset that it is exact at; none if the log begins with nothing.
     pub fn base(&self) -> Option<(&Path, u64)> {
         let offset = self.manifest.base.as_ref()?.offset;
         Some((self.base.as_deref()?, offset))
+    }
+
+    /// About how many bytes of groups there are to read, to say how far it is.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn size(&self) -> Result<u64, OpenError> {
+        let Some(&last) = self.starts.last() else { return Ok(0) };
+        let path = self.dir.join(names::segment(last));
+        let len = self.disk.open(&path).and_then(|file| file.size()).map_err(Failure::of("read", &path))?;
+        let begin = self.manifest.base.as_ref().map_or(self.manifest.first, |base| base.offset);
+        Ok((last + len.saturating_sub(HEADER)).saturating_sub(begin))
     }
 
     /// The next groups behind the base, or none at the log's end. Chunks are about a megabyte, or one group that is larger.
@@ -191,6 +237,7 @@ impl<D: Disk> Recovery<D> {
             dir,
             _lock: lock,
             manifest,
+            manifest_due: false,
             segment_size,
             starts,
             segment,
@@ -229,7 +276,7 @@ fn segment<D: Disk>(
         }
         return Draft::new(disk, dir, &manifest.history, found.end)?.install();
     }
-    if durable == found.end && file.len()? == HEADER + found.end.saturating_sub(start) {
+    if durable == found.end && file.size()? == HEADER + found.end.saturating_sub(start) {
         return Ok(Segment::reopened(file, start, found.end));
     }
     let mut draft = Draft::new(disk, dir, &manifest.history, durable)?;

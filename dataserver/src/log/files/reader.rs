@@ -88,7 +88,7 @@ pub(super) struct Reader<F> {
 impl<F: DiskFile> Reader<F> {
     /// `limit` may be beyond the file's end.
     pub(super) fn new(file: F, start: u64, at: u64, limit: u64) -> io::Result<Self> {
-        let end = start + file.len()?.saturating_sub(HEADER);
+        let end = start + file.size()?.saturating_sub(HEADER);
         Ok(Self { file, start, at, limit: limit.min(end), buffer: Vec::new() })
     }
 

@@ -61,7 +61,7 @@ enum Event {
 pub(super) struct Walk<D: Disk> {
     disk: D,
     dir: PathBuf,
-    history: super::History,
+    manifest: Manifest,
     /// Segments to come, the next one last.
     coming: Vec<Span>,
     open: Option<Open<D::File>>,
@@ -73,6 +73,8 @@ pub(super) struct Walk<D: Disk> {
     empty: bool,
     recover: bool,
     found: Found,
+    /// What it stopped at: nothing comes behind that.
+    damaged: Option<Damaged>,
 }
 
 impl<D: Disk> Walk<D> {
@@ -83,12 +85,15 @@ impl<D: Disk> Walk<D> {
         let spans = starts.iter().zip(ends).map(|(&start, end)| Span { start, end });
         let mut coming: Vec<_> = spans.filter(|span| span.end.is_none_or(|end| end > at)).collect();
         coming.reverse();
-        let (history, empty) = (manifest.history.clone(), coming.is_empty());
+        let (manifest, empty) = (manifest.clone(), coming.is_empty());
         let (dir, found) = (dir.to_owned(), Found::default());
-        Self { disk, dir, history, coming, open: None, at, last: None, empty, recover, found }
+        Self { disk, dir, manifest, coming, open: None, at, last: None, empty, recover, found, damaged: None }
     }
 
     pub(super) fn next(&mut self) -> Result<Option<Chunk>, OpenError> {
+        if let Some(damaged) = &self.damaged {
+            return Err(OpenError::Damaged(damaged.clone()));
+        }
         loop {
             match self.event()? {
                 Some(Event::Chunk(chunk)) => {
@@ -133,8 +138,9 @@ impl<D: Disk> Walk<D> {
                 Event::Torn(_) => {}
             }
         }
-        let lost = std::mem::take(&mut self.found.lost);
-        Err(OpenError::Damaged(Damaged { lost, groups_behind, bytes_behind }))
+        let damaged = Damaged { lost: self.found.lost.clone(), groups_behind, bytes_behind };
+        self.damaged = Some(damaged.clone());
+        Err(OpenError::Damaged(damaged))
     }
 
     fn event(&mut self) -> Result<Option<Event>, OpenError> {
@@ -174,7 +180,7 @@ impl<D: Disk> Walk<D> {
         let header = Header::read(&file).map_err(Failure::of("read", &path))?;
         let wrong = match &header {
             None => Some("its header is damaged".to_owned()),
-            Some(header) if header.history != self.history => {
+            Some(header) if !self.manifest.has(&header.history, span.start) => {
                 Some(format!("it is of the history {}", header.history))
             }
             Some(header) if header.start != span.start => {

@@ -21,6 +21,8 @@ pub struct Timed {
     next: Option<u64>,
     /// When the store looks at this hash, which is never after the first of them expires.
     pub scheduled: Option<u64>,
+    /// Fields of a packed hash that expire up to this time are hidden for now; 0 = none.
+    over: u64,
     form: Form,
 }
 
@@ -38,6 +40,8 @@ struct Table {
     over: u64,
     /// How many these are.
     hidden: usize,
+    /// For now they are shown all the same.
+    open: bool,
 }
 
 /// A field as it is visited: its name, its value, and when it expires.
@@ -65,13 +69,13 @@ impl Timed {
         for (field, value) in pairs.iter() {
             timed.set(field, &joined(value, None));
         }
-        Self { next: None, scheduled: None, form: Form::Packed(timed) }
+        Self { next: None, scheduled: None, over: 0, form: Form::Packed(timed) }
     }
 
     /// The fields of a table.
     pub fn of_dict(dict: Dict) -> Self {
         let table = Table { dict, ..Table::default() };
-        Self { next: None, scheduled: None, form: Form::Table(Box::new(table)) }
+        Self { next: None, scheduled: None, over: 0, form: Form::Table(Box::new(table)) }
     }
 
     /// When the next field expires, if one does. It may be one that is gone since.
@@ -84,8 +88,32 @@ impl Timed {
     #[expect(clippy::len_without_is_empty, reason = "an empty one is deleted at once")]
     pub fn len(&self) -> usize {
         match &self.form {
-            Form::Packed(pairs) => pairs.count(),
+            Form::Packed(pairs) if self.over == 0 => pairs.count(),
+            Form::Packed(pairs) => pairs.iter().filter(|(_, joined)| self.sees(parted(joined).1)).count(),
+            Form::Table(table) if table.open => table.dict.len(),
             Form::Table(table) => table.dict.len() - table.hidden,
+        }
+    }
+
+    /// Whether a field of a packed hash that expires then is seen.
+    #[inline]
+    fn sees(&self, at: Option<u64>) -> bool {
+        at.is_none_or(|at| at > self.over)
+    }
+
+    /// Hides the fields whose time is over at `now`, until [`show`](Self::show).
+    pub fn hide(&mut self, now: u64) {
+        match &mut self.form {
+            Form::Packed(_) => self.over = now,
+            Form::Table(table) => table.hide(now),
+        }
+    }
+
+    /// Shows all fields. How many are over is not counted again, should they be hidden once more.
+    pub fn show(&mut self) {
+        self.over = 0;
+        if let Form::Table(table) = &mut self.form {
+            table.open = true;
         }
     }
 
@@ -105,9 +133,14 @@ impl Timed {
         if let Form::Table(table) = &self.form { table.hides(entry) } else { false }
     }
 
+    /// Whether fields that expire at this time are hidden already.
+    pub fn is_over(&self, at: u64) -> bool {
+        if let Form::Table(table) = &self.form { !table.open && at <= table.over } else { false }
+    }
+
     /// Whether nobody sees some of the entries any more.
     pub fn hides_any(&self) -> bool {
-        if let Form::Table(table) = &self.form { table.hidden > 0 } else { false }
+        if let Form::Table(table) = &self.form { table.hidden > 0 && !table.open } else { false }
     }
 
     /// The dictionary of the large form, with the entries that are hidden.
@@ -129,7 +162,7 @@ impl Timed {
     /// A field's value, and when it expires.
     pub fn get(&self, field: &[u8], hasher: Hasher) -> Option<(&[u8], Option<u64>)> {
         match &self.form {
-            Form::Packed(pairs) => pairs.get(field).map(parted),
+            Form::Packed(pairs) => pairs.get(field).map(parted).filter(|&(_, at)| self.sees(at)),
             Form::Table(table) => {
                 let entry = table.dict.find(hasher.hash(field), 0, field)?;
                 (!table.hides(entry)).then(|| (super::value(entry), entry.expiry()))
@@ -203,7 +236,9 @@ impl Timed {
         match &self.form {
             Form::Packed(pairs) => pairs.iter().for_each(|(field, joined)| {
                 let (value, at) = parted(joined);
-                visit((field, value, at));
+                if self.sees(at) {
+                    visit((field, value, at));
+                }
             }),
             Form::Table(table) => {
                 table.dict.iter().filter(|entry| !table.hides(entry)).map(of_entry).for_each(visit);
@@ -229,10 +264,11 @@ impl Timed {
     /// The field at an index of the packed form.
     pub fn nth(&self, index: usize) -> Option<Field<'_>> {
         let Form::Packed(pairs) = &self.form else { return None };
-        pairs.iter().nth(index).map(|(field, joined)| {
+        let fields = pairs.iter().map(|(field, joined)| {
             let (value, at) = parted(joined);
             (field, value, at)
-        })
+        });
+        fields.filter(|field| self.sees(field.2)).nth(index)
     }
 
     /// Makes a table of a packed hash.
@@ -259,7 +295,7 @@ fn expire_packed(pairs: &mut Pairs, now: u64) {
 impl Table {
     #[inline]
     fn hides(&self, entry: &Entry) -> bool {
-        self.hidden > 0 && entry.expiry().is_some_and(|at| at <= self.over)
+        self.hidden > 0 && !self.open && entry.expiry().is_some_and(|at| at <= self.over)
     }
 
     fn set(&mut self, field: &[u8], value: &[u8], at: Option<u64>, hasher: Hasher) -> bool {
@@ -293,6 +329,14 @@ impl Table {
     fn forget(&mut self, time: (u64, u64)) {
         self.times.remove(&time);
         self.hidden -= usize::from(time.0 <= self.over);
+        self.hide_no_more();
+    }
+
+    /// With nothing hidden, a field may have any time again, as by a clock that was put back.
+    fn hide_no_more(&mut self) {
+        if self.hidden == 0 {
+            self.over = 0;
+        }
     }
 
     fn remove(&mut self, field: &[u8], hasher: Hasher) -> bool {
@@ -306,6 +350,10 @@ impl Table {
     }
 
     fn expire(&mut self, now: u64, most: usize) {
+        if self.open {
+            // Hidden for those who looked, who may have had another clock.
+            (self.over, self.hidden) = (0, 0);
+        }
         self.hide(now);
         // With nothing left to see, all of it is about to be freed at once.
         for _ in 0..most.min(self.hidden) {
@@ -317,10 +365,12 @@ impl Table {
                 self.hidden -= 1;
             }
         }
+        self.hide_no_more();
     }
 
     /// Hides what is over at `now`. To count it costs a fiftieth of taking it away, and is done once for each field.
     fn hide(&mut self, now: u64) {
+        self.open = false;
         if now <= self.over {
             return;
         }
@@ -342,6 +392,6 @@ impl Clone for Timed {
                 Form::Table(Box::new(Table { dict, times, ..**table }))
             }
         };
-        Self { next: self.next, scheduled: None, form }
+        Self { next: self.next, scheduled: None, over: 0, form }
     }
 }

@@ -17,6 +17,11 @@ Multi = row("multi", 1, flags!(NOSCRIPT LOADING STALE FAST ALLOW_BUSY))
 Ringtail = row("ringtail", -2, flags!())
     .about("7.2.0", "By subcommand", "Commands that Redis has no word for.");
 
+RingtailAck = row("ringtail|ack", 3, flags!(NOSCRIPT LOADING STALE FAST))
+    .about("7.2.0", "O(1)", "Says how many servers must have this connection's writes before they are acknowledged.")
+    .args(&[one_of("who", &[word("local", "LOCAL"), word("replica", "REPLICA"), word("quorum", "QUORUM"), word("default", "DEFAULT")])])
+    .pool(PoolRule::Refused);
+
 RingtailBigkeys = row("ringtail|bigkeys", -2, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("7.2.0", "O(N), N keys known as big",
         "Returns the keys with the largest values, as a proxy has seen them in requests and answers.")

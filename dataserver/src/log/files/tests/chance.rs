@@ -2,7 +2,7 @@
 
 use super::*;
 
-const LIVES: u64 = 400;
+const LIVES: u64 = 2000;
 const DEATHS: usize = 6;
 
 /// What is known beside the files.
@@ -97,6 +97,9 @@ impl World {
     fn sync_beside(&mut self, files: &mut Files<FaultyDisk>) {
         let Ok(syncing) = files.begin_sync() else { return };
         let early = self.rng.bool().then(|| self.append(files)).is_some();
+        if files.failure().is_some() {
+            assert!(files.heal().is_err(), "the sync may not have ended");
+        }
         let synced = syncing.run();
         if !early {
             self.append(files);

@@ -130,7 +130,11 @@ fn what_is_said() {
     let (disk, groups) = small(true);
     let path = paths(&disk).swap_remove(1);
     disk.tamper(&path, |bytes| bytes[4096 + 130] ^= 1);
-    let said = open(&disk, &options()).err().unwrap().to_string();
+    let mut recovery = Files::open(disk.clone(), dir(), &options()).unwrap();
+    assert_eq!(recovery.size(), Ok(groups.iter().map(|group| group.bytes.len() as u64).sum()));
+    while let Ok(Some(_)) = recovery.next_chunk() {}
+    // Who does not listen hears it again, and gets no log to write to.
+    let said = recovery.finish().err().unwrap().to_string();
     let size = groups[1].bytes.len();
     let expected = format!(
         "the log is damaged: log-{:020}.rtl at byte {} (offset {}): a group whose checksum is wrong; {size} bytes of the log can't be read. \

@@ -3,12 +3,14 @@
 mod chance;
 mod damage;
 mod faults;
+mod histories;
 mod real;
 
 use super::faulty::{Faults, FaultyDisk};
 use super::*;
 use crate::log::record::tests::GroupBuilder;
 use fastrand::Rng;
+use std::path::Path;
 
 const SEGMENT: u64 = 3000;
 
@@ -51,7 +53,9 @@ struct Opened {
 fn open(disk: &FaultyDisk, options: &Options) -> Result<Opened, OpenError> {
     let mut recovery = Files::open(disk.clone(), dir(), options)?;
     let base = recovery.base().map(|(path, offset)| {
-        assert_eq!(disk.bytes(path), base_bytes(offset), "the base is whole");
+        let earlier = recovery.earlier().iter().map(|earlier| &earlier.history);
+        let mut bases = earlier.chain([recovery.history()]).map(|history| base_bytes(history, offset));
+        assert!(bases.any(|base| base == disk.bytes(path)), "the base is whole");
         offset
     });
     let mut chunks = Vec::new();
@@ -78,14 +82,14 @@ impl Opened {
     }
 }
 
-/// A state's file, which tells its offset.
-fn base_bytes(offset: u64) -> Vec<u8> {
-    offset.to_le_bytes().repeat(200)
+/// A state's file, which tells what it is of.
+fn base_bytes(history: &History, offset: u64) -> Vec<u8> {
+    [history.as_str().as_bytes(), &offset.to_le_bytes()].concat().repeat(30)
 }
 
 fn install(files: &mut Files<FaultyDisk>, disk: &FaultyDisk, offset: u64) -> Result<(), Failure> {
     let draft = files.draft();
-    let written = disk.create(&draft).and_then(|file| file.write_at(&base_bytes(offset), 0));
+    let written = disk.create(&draft).and_then(|file| file.write_at(&base_bytes(files.history(), offset), 0));
     written.map_err(Failure::of("write", &draft))?;
     files.install_base(&draft, offset)
 }

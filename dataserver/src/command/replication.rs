@@ -1,0 +1,64 @@
+//! REPLICAOF and ROLE.
+
+use super::arguments::is;
+use super::{Call, Done};
+use crate::replication::follow;
+use crate::replication::status::Link;
+use ringtail_protocol::errors::{self, Error};
+use ringtail_protocol::number::parse_i64;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// REPLICAOF host port, REPLICAOF NO ONE
+pub(super) fn replica_of(c: &mut Call<'_, '_>) -> Done {
+    let server = c.server.itself()?;
+    if is(&c.args[1], "NO") && is(&c.args[2], "ONE") {
+        follow::become_primary(&server);
+        c.reply.ok();
+        return Ok(());
+    }
+    let port = parse_i64(&c.args[2]).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
+    let port = port.ok_or(Error::fixed("ERR Invalid master port"))?;
+    let host = std::str::from_utf8(&c.args[1]).map_err(|_| errors::SYNTAX)?;
+    let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    if server.replication.followed().as_ref().is_some_and(|followed| followed.address == address) {
+        c.reply.simple("OK Already connected to specified master");
+        return Ok(());
+    }
+    follow::follow(&server, &address).map_err(|error| Error::new(format!("ERR {error}")))?;
+    tracing::info!(client = %c.session.client.peer, primary = address, "REPLICAOF");
+    c.reply.ok();
+    Ok(())
+}
+
+/// ROLE
+pub(super) fn role(c: &mut Call<'_, '_>) -> Done {
+    let (_, offset) = c.server.log.position();
+    let followed = c.server.replication.followed();
+    if let Some(followed) = &*followed {
+        let (host, port) = followed.address.rsplit_once(':').unwrap_or((&followed.address, "0"));
+        c.reply.array(5);
+        c.reply.bulk(b"slave");
+        c.reply.bulk(host.as_bytes());
+        c.reply.int(port.parse().unwrap_or(0));
+        c.reply.bulk(match followed.state.link() {
+            Link::Down => b"connect",
+            Link::Syncing => b"sync",
+            Link::Up => b"connected",
+        });
+        c.reply.int(offset as i64);
+        return Ok(());
+    }
+    let replicas = c.server.replication.replicas.list();
+    c.reply.array(3);
+    c.reply.bulk(b"master");
+    c.reply.int(offset as i64);
+    c.reply.array(replicas.len());
+    for replica in replicas {
+        let (host, port) = replica.address.rsplit_once(':').unwrap_or((&replica.address, "0"));
+        c.reply.array(3);
+        c.reply.bulk(host.as_bytes());
+        c.reply.bulk(port.as_bytes());
+        c.reply.bulk(replica.acked.load(Relaxed).to_string().as_bytes());
+    }
+    Ok(())
+}

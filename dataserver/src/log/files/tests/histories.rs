@@ -1,0 +1,124 @@
+//! A replica's first sync puts another history in the place of its own; a server that begins to lead gives its history another name.
+
+use super::*;
+
+/// The offset of the old history's base, in its first segment.
+fn half() -> usize {
+    5 * group(10, 300).len()
+}
+
+fn other() -> History {
+    History::new(&"f".repeat(40)).unwrap()
+}
+
+/// What the directory is to have: the old history's log, or of the other what comes behind its base.
+fn check(disk: &FaultyDisk, old: &[u8], base: u64, new: &[u8], replaced: bool, what: &str) {
+    let opened = open(disk, &options()).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let is_new = *opened.files.history() == other();
+    assert!(is_new || !replaced, "{what}");
+    let expected = if is_new { (Some(base), new) } else { (Some(half() as u64), &old[half()..]) };
+    assert_eq!((opened.base, &opened.log()[..]), expected, "{what}");
+}
+
+fn old_log(disk: &FaultyDisk) -> Result<(Files<FaultyDisk>, Vec<u8>), OpenError> {
+    let mut files = open(disk, &options())?.files;
+    let log: Vec<_> = (10..30).flat_map(|number| group(number, 300)).collect();
+    for number in 10..30 {
+        files.append(&group(number, 300))?;
+    }
+    install(&mut files, disk, half() as u64)?;
+    Ok((files, log))
+}
+
+fn replace(files: &mut Files<FaultyDisk>, disk: &FaultyDisk, offset: u64) -> Result<(), Failure> {
+    let draft = files.draft();
+    let written = disk.create(&draft).and_then(|file| file.write_at(&base_bytes(&other(), offset), 0));
+    written.map_err(Failure::of("write", &draft))?;
+    files.replace(&draft, offset, other())
+}
+
+/// Offsets before, in (where a segment and where the base is, too) and behind the old log.
+fn offsets(disk: &FaultyDisk) -> Vec<u64> {
+    let (files, log) = old_log(disk).unwrap();
+    let (segment, end) = (files.starts[1], log.len() as u64);
+    [0, segment, segment + 5, half() as u64, end, end + 1000].into()
+}
+
+#[test]
+fn death_at_any_step_of_a_replacement() {
+    let new = group(77, 50);
+    for offset in offsets(&FaultyDisk::new(0)) {
+        for die in 0..25 {
+            for seed in 0..20 {
+                let disk = FaultyDisk::new(seed);
+                let (mut files, old) = old_log(&disk).unwrap();
+                disk.set(Faults { die: Some(disk.steps() + die), ..Faults::default() });
+                let replaced = replace(&mut files, &disk, offset).is_ok();
+                let appended = replaced && files.append(&new).and_then(|()| files.sync()).is_ok();
+                let what = format!("offset {offset}, step {die}, seed {seed}");
+                let crashed = disk.crash();
+                if appended || !replaced {
+                    check(&crashed, &old, offset, if appended { &new } else { &[] }, replaced, &what);
+                }
+                open(&crashed, &options()).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn failure_and_healing_at_any_step_of_a_replacement() {
+    let new = group(77, 50);
+    for offset in offsets(&FaultyDisk::new(0)) {
+        for fail in 0..20 {
+            for seed in 0..10 {
+                let disk = FaultyDisk::new(seed);
+                let (mut files, old) = old_log(&disk).unwrap();
+                let from = disk.steps() + fail;
+                disk.set(Faults { fail: from..from + 1 + seed % 3, ..Faults::default() });
+                let _ = replace(&mut files, &disk, offset);
+                let replaced = *files.history() == other();
+                let what = format!("offset {offset}, step {fail}, seed {seed}");
+                if files.failure().is_some() && seed % 2 == 0 {
+                    disk.set(Faults { die: Some(disk.steps() + seed), ..Faults::default() });
+                    let _ = files.heal();
+                    check(&disk.crash(), &old, offset, &[], false, &what);
+                    continue;
+                }
+                while files.heal().is_err() {
+                    check(&disk.crash(), &old, offset, &[], false, &what);
+                }
+                disk.set(Faults::default());
+                files.append(&new).unwrap();
+                files.sync().unwrap();
+                let old = [&old[..], &new].concat();
+                check(&disk.crash(), &old, offset, &new, replaced, &what);
+                let end = files.end_offset();
+                install(&mut files, &disk, end).unwrap();
+                drop(files);
+                open(&disk, &options()).unwrap();
+                assert!(!Manifest::read(&disk, dir()).unwrap().unwrap().unwrap().replaced);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_history_goes_on_under_another_name() {
+    let disk = FaultyDisk::new(1);
+    let (mut files, mut log) = old_log(&disk).unwrap();
+    let until = files.end_offset();
+    files.begin_history(other()).unwrap();
+    for number in 30..50 {
+        log.extend(group(number, 300));
+        files.append(&group(number, 300)).unwrap();
+    }
+    files.sync().unwrap();
+    let opened = open(&disk.crash(), &options()).unwrap();
+    assert_eq!(opened.log(), log[half()..]);
+    assert_eq!(*opened.files.history(), other());
+    assert_eq!(opened.files.earlier(), [Earlier { history: history(), until }]);
+    let end = files.end_offset();
+    install(&mut files, &disk, end).unwrap();
+    assert_eq!(files.earlier(), [], "nothing of it is left");
+}

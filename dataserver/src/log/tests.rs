@@ -1,0 +1,6 @@
+//! What is logged of each command, and that it says all.
+
+mod keeping;
+mod random;
+mod together;
+mod words;

@@ -1,0 +1,251 @@
+//! The primary's end: what a replica misses, as fast as it takes it. Nothing is kept for one that is slow but the log's backlog, which is
+//! bounded for all of them together.
+
+use super::status::Replica;
+use super::wire::{self, Kind};
+use crate::backup::save::{Failed, Progress, Saved, save};
+use crate::server::{Server, unix_millis};
+use crate::session::Client;
+use ringtail_net::Stream;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::{Instant, interval_at, timeout};
+
+/// Bytes of the log in one frame.
+const PIECE: usize = 256 << 10;
+/// Bytes of a snapshot in one frame, and how many of these wait for the connection.
+const CHUNK: usize = 512 << 10;
+const CHUNKS: usize = 4;
+/// From one heartbeat to the next.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// A replica that takes nothing, or says nothing, for so long is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a client has asked its connection to become.
+#[derive(Debug)]
+pub enum Handover {
+    /// A backup is sent over it.
+    Snapshot,
+    /// A replica follows on it.
+    Sync {
+        /// The log that the replica has followed so far.
+        history: String,
+        /// Up to where.
+        offset: u64,
+        /// Where the replica listens.
+        address: String,
+    },
+}
+
+/// Serves what was asked for until the connection ends.
+pub async fn serve(handover: Handover, stream: &mut Stream, server: &Arc<Server>, client: &Arc<Client>) {
+    let peer = client.peer;
+    match handover {
+        Handover::Snapshot => {
+            if let Err(error) = snapshot(stream, server).await {
+                tracing::warn!(%peer, "a snapshot was not sent whole: {error}");
+            }
+        }
+        Handover::Sync { history, offset, address } => {
+            let replica = server.replication.replicas.add(client.id, &address, peer);
+            tracing::info!(replica = replica.address, "a replica follows");
+            let ended =
+                Feed { server, client, stream, replica: &replica, position: 0 }.run(&history, offset).await;
+            server.replication.replicas.remove(client.id);
+            server.replicas_changed();
+            if let Err(error) = ended {
+                tracing::warn!(replica = replica.address, "a replica follows no more: {error}");
+            }
+        }
+    }
+}
+
+/// RINGTAIL SNAPSHOT: strings, the last one empty.
+async fn snapshot(stream: &mut Stream, server: &Arc<Server>) -> io::Result<()> {
+    let mut chunks = begin(server)?;
+    while let Some(chunk) = chunks.recv().await {
+        match chunk {
+            Chunk::Bytes(bytes) => {
+                let mut out = format!("${}\r\n", bytes.len()).into_bytes();
+                out.extend_from_slice(&bytes);
+                out.extend_from_slice(b"\r\n");
+                written(stream, &out).await?;
+            }
+            Chunk::End(Ok(_)) => return written(stream, b"$0\r\n\r\n").await,
+            Chunk::End(Err(failed)) => {
+                let _ = written(stream, format!("-ERR no snapshot: {failed}\r\n").as_bytes()).await;
+                return Err(io::Error::other(failed.to_string()));
+            }
+        }
+    }
+    Err(io::Error::other("the thread that wrote it ended"))
+}
+
+async fn written(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
+    timeout(PATIENCE, stream.write_all(bytes)).await.unwrap_or_else(|_| Err(silent()))
+}
+
+fn silent() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "it takes nothing")
+}
+
+enum Chunk {
+    Bytes(Vec<u8>),
+    End(Result<Saved, Failed>),
+}
+
+/// Begins to write all keys on a thread of its own, which waits for who takes them.
+fn begin(server: &Arc<Server>) -> io::Result<Receiver<Chunk>> {
+    let (sender, chunks) = channel(CHUNKS);
+    let own = Arc::clone(server);
+    std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
+        let out = Chunks { sender: sender.clone(), bytes: Vec::with_capacity(CHUNK) };
+        let ended = save(&own, out, &Progress::default()).and_then(|(mut out, saved)| {
+            out.flush()?;
+            Ok(saved)
+        });
+        let _ = sender.blocking_send(Chunk::End(ended));
+    })?;
+    Ok(chunks)
+}
+
+struct Chunks {
+    sender: Sender<Chunk>,
+    bytes: Vec<u8>,
+}
+
+impl Write for Chunks {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() >= CHUNK {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // Large blocks come whole; a frame has a bound.
+        while !self.bytes.is_empty() {
+            let rest = self.bytes.split_off(self.bytes.len().min(wire::MOST / 2));
+            let piece = std::mem::replace(&mut self.bytes, rest);
+            let sent = self.sender.blocking_send(Chunk::Bytes(piece));
+            sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "nobody takes it any more"))?;
+        }
+        Ok(())
+    }
+}
+
+/// One replica that is fed.
+struct Feed<'f> {
+    server: &'f Arc<Server>,
+    client: &'f Arc<Client>,
+    stream: &'f mut Stream,
+    replica: &'f Replica,
+    /// What comes next of the log.
+    position: u64,
+}
+
+impl Feed<'_> {
+    async fn run(&mut self, history: &str, offset: u64) -> io::Result<()> {
+        let log = &self.server.log;
+        log.begin_backlog();
+        let (own, _) = log.position();
+        let goes_on = log.knows(history, offset) && log.read(offset, 0, &mut Vec::new()).is_ok();
+        if goes_on {
+            written(self.stream, format!("+CONTINUE {own} {offset}\r\n").as_bytes()).await?;
+            self.position = offset;
+        } else {
+            written(self.stream, format!("+FULL {own}\r\n").as_bytes()).await?;
+            self.position = self.full().await?;
+        }
+        self.replica.heard.store(unix_millis(), Relaxed);
+        self.replica.online.store(true, Relaxed);
+        self.server.replicas_changed();
+        self.follow().await
+    }
+
+    /// Sends all keys; the offset that they are as of.
+    async fn full(&mut self) -> io::Result<u64> {
+        let mut chunks = begin(self.server)?;
+        while let Some(chunk) = chunks.recv().await {
+            let mut out = Vec::new();
+            match chunk {
+                Chunk::Bytes(bytes) => {
+                    wire::push(&mut out, Kind::Snapshot, &bytes);
+                    written(self.stream, &out).await?;
+                }
+                Chunk::End(Ok(saved)) => {
+                    wire::push(&mut out, Kind::Snapshot, b"");
+                    written(self.stream, &out).await?;
+                    return Ok(saved.offset);
+                }
+                Chunk::End(Err(failed)) => return Err(io::Error::other(failed.to_string())),
+            }
+        }
+        Err(io::Error::other("the thread that wrote all keys ended"))
+    }
+
+    /// Sends the log as it grows, and hears how far the replica is.
+    async fn follow(&mut self) -> io::Result<()> {
+        let mut grown = self.server.log.watch();
+        let mut heartbeat = interval_at(Instant::now(), HEARTBEAT);
+        let (mut piece, mut out, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+        loop {
+            self.hear(&mut unread)?;
+            piece.clear();
+            grown.borrow_and_update();
+            let there = self.server.log.read(self.position, PIECE, &mut piece);
+            there.map_err(|_| io::Error::other("it is further behind than --repl-backlog keeps"))?;
+            if !piece.is_empty() {
+                out.clear();
+                wire::push(&mut out, Kind::Log, &piece);
+                written(self.stream, &out).await?;
+                self.position += piece.len() as u64;
+                continue;
+            }
+            tokio::select! {
+                changed = grown.changed() => changed.map_err(|_| io::Error::other("the log has ended"))?,
+                readable = self.stream.readable() => readable?,
+                _ = heartbeat.tick() => self.beat().await?,
+            }
+        }
+    }
+
+    async fn beat(&mut self) -> io::Result<()> {
+        if self.client.is_killed() || self.client.is_leaving() {
+            return Err(io::Error::other("this server ends, or the connection was killed"));
+        }
+        let silent_for = unix_millis().saturating_sub(self.replica.heard.load(Relaxed));
+        if silent_for > PATIENCE.as_millis() as u64 {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "it says nothing"));
+        }
+        let mut out = Vec::new();
+        wire::push(&mut out, Kind::Heartbeat, &self.server.log.position().1.to_le_bytes());
+        written(self.stream, &out).await
+    }
+
+    /// Reads what the replica has said.
+    fn hear(&mut self, unread: &mut Vec<u8>) -> io::Result<()> {
+        match self.stream.try_read(unread, 4096) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        while let Some((kind, bytes, length)) = wire::frame(unread)? {
+            if kind != Kind::Ack {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a replica only acknowledges"));
+            }
+            let [applied, on_disk] = wire::numbers(bytes)?;
+            unread.drain(..length);
+            self.replica.acked.store(applied, Relaxed);
+            self.replica.on_disk.store(on_disk, Relaxed);
+            self.replica.heard.store(unix_millis(), Relaxed);
+            self.server.replicas_changed();
+        }
+        if unread.len() > wire::HEAD + 16 { Err(io::Error::other("it says too much")) } else { Ok(()) }
+    }
+}

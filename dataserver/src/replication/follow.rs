@@ -1,0 +1,381 @@
+//! The replica's end: a thread that connects, loads, applies, and tries again.
+
+use super::status::{Followed, Following, Link};
+use super::wire::{self, Kind};
+use crate::backup::load::{self, How};
+use crate::backup::save::Progress;
+use crate::log::apply::Applier;
+use crate::log::compact;
+use crate::log::record::next_group;
+use crate::server::{Server, unix_millis};
+use ringtail_net::{Password, Stream, TlsClient};
+use ringtail_protocol::reply::write_request;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::{sleep, timeout};
+
+/// How long a connection, and each answer, may take.
+const DIAL: Duration = Duration::from_secs(5);
+/// A primary that says nothing for so long is given up: it sends heartbeats.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// From one try to the next, at first and at most.
+const FIRST: Duration = Duration::from_millis(50);
+const MOST: Duration = Duration::from_secs(1);
+/// Bytes read at once.
+const READ: usize = 256 << 10;
+/// Frames of a snapshot that wait to be loaded.
+const AHEAD: usize = 8;
+/// Without anything new the primary hears of us so often.
+const ACK: Duration = Duration::from_millis(500);
+
+/// How a primary is spoken to.
+#[derive(Clone, Default)]
+pub struct Access {
+    /// By TLS, and whom to trust.
+    pub tls: Option<TlsClient>,
+    /// The user.
+    pub user: Option<String>,
+    /// What it shows.
+    pub password: Option<Password>,
+}
+
+/// Follows a server from now on, instead of whom it followed.
+///
+/// # Errors
+/// The system has no more threads.
+pub fn follow(server: &Arc<Server>, address: &str) -> io::Result<()> {
+    leave(server);
+    let state = Arc::<Following>::default();
+    server.log.stance.set_read_only(true);
+    server.store.set_keeps(true);
+    let (own, following, target) = (Arc::clone(server), Arc::clone(&state), address.to_owned());
+    *server.replication.followed() = Some(Followed { address: address.to_owned(), state });
+    std::thread::Builder::new().name("replica".to_owned()).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(Follower::new(own, following, target).run()),
+            Err(error) => tracing::error!("can't follow {target}: {error}"),
+        }
+    })?;
+    Ok(())
+}
+
+/// Follows nobody any more; what is here stays. The log is another one from here on.
+pub fn become_primary(server: &Arc<Server>) {
+    if leave(server) {
+        server.log.fork();
+        server.store.set_keeps(false);
+        server.log.stance.set_read_only(false);
+        server.log.stance.set_loading(false);
+    }
+}
+
+fn leave(server: &Arc<Server>) -> bool {
+    let followed = server.replication.followed().take();
+    let Some(followed) = followed else { return false };
+    followed.state.end();
+    // It applies no group any more once this was had.
+    drop(server.log.applying());
+    true
+}
+
+struct Follower {
+    server: Arc<Server>,
+    state: Arc<Following>,
+    address: String,
+    applier: Applier,
+    /// What came of the log and is no whole group yet.
+    groups: Vec<u8>,
+    /// The last error that was told.
+    told: String,
+}
+
+impl Follower {
+    fn new(server: Arc<Server>, state: Arc<Following>, address: String) -> Self {
+        let applier = Applier::new(Arc::clone(&server), 0);
+        Self { server, state, address, applier, groups: Vec::new(), told: String::new() }
+    }
+
+    async fn run(mut self) {
+        let mut pause = FIRST;
+        while !self.is_over() {
+            let ended = self.once().await;
+            let was_up = self.state.link() == Link::Up;
+            self.state.set_link(Link::Down);
+            if self.is_over() {
+                break;
+            }
+            if let Err(error) = ended {
+                let text = error.to_string();
+                if text != self.told {
+                    tracing::warn!(primary = self.address, "the primary is not followed: {text}");
+                    self.told = text;
+                }
+            }
+            pause = if was_up { FIRST } else { (pause * 2).min(MOST) };
+            let state = Arc::clone(&self.state);
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = state.changed.notified() => {}
+            }
+        }
+        tracing::info!(primary = self.address, "the primary is followed no more");
+    }
+
+    fn is_over(&self) -> bool {
+        self.state.over.load(Relaxed) || self.server.shutdown.is_triggered()
+    }
+
+    async fn once(&mut self) -> io::Result<()> {
+        let access = self.server.primary_access();
+        let mut stream = Stream::connect(&self.address, access.tls.as_ref(), DIAL).await?;
+        let mut unread = Vec::new();
+        if let Some(password) = &access.password {
+            let secret = password.current();
+            let user = access.user.as_deref().unwrap_or("default");
+            let auth: [&[u8]; 3] = [b"AUTH", user.as_bytes(), secret.expose().as_ref()];
+            ask(&mut stream, &auth, &mut unread).await?;
+        }
+        let (history, offset) = self.server.log.position();
+        let (offset, listens) = (offset.to_string(), self.server.address.to_string());
+        let words: [&[u8]; 5] =
+            [b"RINGTAIL", b"SYNC", history.as_bytes(), offset.as_bytes(), listens.as_bytes()];
+        let answer = ask(&mut stream, &words, &mut unread).await?;
+        let mut link = Connected { stream, unread };
+        self.groups.clear();
+        match answer.split(' ').collect::<Vec<_>>()[..] {
+            ["CONTINUE", history, at] if at == offset => {
+                tracing::info!(
+                    primary = self.address,
+                    offset = at,
+                    "the primary is followed from where it was left"
+                );
+                self.server.log.rename(history);
+            }
+            ["FULL", history] => self.load(&mut link, &history.to_owned()).await?,
+            _ => return Err(io::Error::other(format!("the primary answered {answer}"))),
+        }
+        self.told.clear();
+        self.state.set_link(Link::Up);
+        self.stream(link).await
+    }
+
+    /// Takes all keys, in the place of those that are here.
+    async fn load(&mut self, link: &mut Connected, history: &str) -> io::Result<()> {
+        self.state.set_link(Link::Syncing);
+        self.server.log.stance.set_loading(true);
+        let loaded = self.load_all(link).await;
+        self.server.log.stance.set_loading(false);
+        let summary = loaded?;
+        self.server.log.leave_files();
+        self.server.log.restart(history, summary.offset);
+        self.begin_files();
+        let (keys, offset) = (summary.keys, summary.offset);
+        tracing::info!(primary = self.address, keys, offset, "all keys of the primary are here");
+        Ok(())
+    }
+
+    /// Has the files follow: what is in them is the state of before.
+    fn begin_files(&self) {
+        let server = Arc::clone(&self.server);
+        let spawned = std::thread::Builder::new().name("compact".to_owned()).spawn(move || {
+            if let Err(error) = compact::begin_again(&server) {
+                tracing::error!(
+                    "this server's files do not follow: {error}; they are as they were before its first sync"
+                );
+            }
+        });
+        if let Err(error) = spawned {
+            tracing::error!("this server's files do not follow: {error}");
+        }
+    }
+
+    async fn load_all(&mut self, link: &mut Connected) -> io::Result<load::Summary> {
+        self.server.empty();
+        let (sender, receiver) = channel(AHEAD);
+        let server = Arc::clone(&self.server);
+        let loading = tokio::task::spawn_blocking(move || {
+            let how = How { threads: server.counters.len(), ..How::default() };
+            load::load(&server, Frames { receiver, bytes: Vec::new(), at: 0 }, how, &Progress::default())
+        });
+        let taken = self.take_snapshot(link, sender).await;
+        let loaded = loading.await.map_err(io::Error::other)?;
+        taken?;
+        loaded.map_err(|error| io::Error::other(error.to_string()))
+    }
+
+    async fn take_snapshot(&self, link: &mut Connected, sender: Sender<Vec<u8>>) -> io::Result<()> {
+        loop {
+            let (kind, bytes) = link.next(self).await?;
+            match kind {
+                Kind::Snapshot if bytes.is_empty() => return Ok(()),
+                Kind::Snapshot => {
+                    // Who loads has given up: it says why.
+                    if sender.send(bytes).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                Kind::Heartbeat => {}
+                Kind::Log | Kind::Ack => return Err(odd()),
+            }
+        }
+    }
+
+    /// Follows the log.
+    async fn stream(&mut self, mut link: Connected) -> io::Result<()> {
+        loop {
+            self.ack(&mut link).await?;
+            let next = timeout(ACK, link.ready()).await;
+            if self.is_over() {
+                return Ok(());
+            }
+            if next.is_err() {
+                let silent = unix_millis().saturating_sub(self.state.heard.load(Relaxed));
+                if silent > PATIENCE.as_millis() as u64 {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "it says nothing"));
+                }
+                continue;
+            }
+            link.read()?;
+            self.state.heard.store(unix_millis(), Relaxed);
+            let mut unread = std::mem::take(&mut link.unread);
+            let mut at = 0;
+            while let Some((kind, bytes, length)) = wire::frame(&unread[at..])? {
+                match kind {
+                    Kind::Log => self.groups.extend_from_slice(bytes),
+                    Kind::Heartbeat => {
+                        let [end] = wire::numbers(bytes)?;
+                        self.state.primary_end.store(end, Relaxed);
+                    }
+                    Kind::Snapshot | Kind::Ack => return Err(odd()),
+                }
+                at += length;
+            }
+            unread.drain(..at);
+            link.unread = unread;
+            self.apply()?;
+        }
+    }
+
+    /// Applies the groups that are whole.
+    fn apply(&mut self) -> io::Result<()> {
+        let mut at = 0;
+        let _one = self.server.log.applying();
+        if self.is_over() {
+            return Ok(());
+        }
+        loop {
+            let rest = &self.groups[at..];
+            let group = next_group(rest).map_err(|damage| io::Error::other(damage.to_string()))?;
+            let Some((group, length)) = group else { break };
+            self.applier.apply(&group).map_err(|refused| io::Error::other(refused.to_string()))?;
+            at += length;
+        }
+        // As one piece: who cuts the log waits until both are done.
+        self.server.log.append_applied(&self.groups[..at]);
+        self.groups.drain(..at);
+        Ok(())
+    }
+
+    async fn ack(&self, link: &mut Connected) -> io::Result<()> {
+        let (applied, on_disk) = self.server.log.applied();
+        let mut out = Vec::new();
+        wire::push(&mut out, Kind::Ack, &[applied.to_le_bytes(), on_disk.to_le_bytes()].concat());
+        timeout(PATIENCE, link.stream.write_all(&out)).await.unwrap_or_else(|_| Err(odd()))
+    }
+}
+
+fn odd() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the primary says what it should not")
+}
+
+/// Asks in Redis's protocol, and takes the answer's line.
+async fn ask(stream: &mut Stream, words: &[&[u8]], unread: &mut Vec<u8>) -> io::Result<String> {
+    let mut request = Vec::new();
+    write_request(&mut request, words.iter().copied());
+    let answered = timeout(DIAL, async {
+        stream.write_all(&request).await?;
+        loop {
+            if let Some(end) = unread.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = unread.drain(..=end).collect();
+                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                return match line.strip_prefix('+') {
+                    Some(answer) => Ok(answer.to_owned()),
+                    None => Err(io::Error::other(format!("it answered {line}"))),
+                };
+            }
+            stream.readable().await?;
+            read(stream, unread)?;
+        }
+    });
+    answered.await.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "it does not answer")))
+}
+
+fn read(stream: &mut Stream, unread: &mut Vec<u8>) -> io::Result<()> {
+    unread.reserve(READ);
+    match stream.try_read(unread, READ) {
+        Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the primary closed the connection")),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// A connection on which frames come.
+struct Connected {
+    stream: Stream,
+    unread: Vec<u8>,
+}
+
+impl Connected {
+    async fn ready(&self) -> io::Result<()> {
+        self.stream.readable().await
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        read(&mut self.stream, &mut self.unread)
+    }
+
+    /// The next frame.
+    async fn next(&mut self, follower: &Follower) -> io::Result<(Kind, Vec<u8>)> {
+        loop {
+            if let Some((kind, bytes, length)) = wire::frame(&self.unread)? {
+                let bytes = bytes.to_vec();
+                self.unread.drain(..length);
+                return Ok((kind, bytes));
+            }
+            if follower.is_over() {
+                return Err(io::Error::other("it is to be followed no more"));
+            }
+            let ready = timeout(PATIENCE, self.ready()).await;
+            ready.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "it says nothing"))??;
+            self.read()?;
+            follower.state.heard.store(unix_millis(), Relaxed);
+        }
+    }
+}
+
+/// The frames of a snapshot as one stream of bytes.
+struct Frames {
+    receiver: Receiver<Vec<u8>>,
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Frames {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.bytes.len() {
+            match self.receiver.blocking_recv() {
+                Some(bytes) => (self.bytes, self.at) = (bytes, 0),
+                None => return Ok(0),
+            }
+        }
+        let length = out.len().min(self.bytes.len() - self.at);
+        out[..length].copy_from_slice(&self.bytes[self.at..self.at + length]);
+        self.at += length;
+        Ok(length)
+    }
+}

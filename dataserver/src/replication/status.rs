@@ -1,0 +1,121 @@
+//! What a server knows of those that follow it, and of the one that it follows.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// One that follows.
+#[derive(Debug)]
+pub struct Replica {
+    /// Where it listens, as it says; else where it came from.
+    pub address: String,
+    /// It has had all keys, and follows the log.
+    pub online: AtomicBool,
+    /// It has applied the log up to this offset.
+    pub acked: AtomicU64,
+    /// It has it on disk up to this one.
+    pub on_disk: AtomicU64,
+    /// When it said so last, in milliseconds since 1970.
+    pub heard: AtomicU64,
+}
+
+/// All that follow, by their connections' numbers.
+#[derive(Debug, Default)]
+pub struct Replicas {
+    all: Mutex<BTreeMap<u64, Arc<Replica>>>,
+}
+
+impl Replicas {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Replica>>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more follows.
+    pub fn add(&self, client: u64, address: &str, peer: SocketAddr) -> Arc<Replica> {
+        let replica = Arc::new(Replica {
+            address: if address.is_empty() { peer.to_string() } else { address.to_owned() },
+            online: AtomicBool::new(false),
+            acked: AtomicU64::new(0),
+            on_disk: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
+        });
+        self.all().insert(client, Arc::clone(&replica));
+        replica
+    }
+
+    /// It follows no more.
+    pub fn remove(&self, client: u64) {
+        self.all().remove(&client);
+    }
+
+    /// Those that there are.
+    pub fn list(&self) -> Vec<Arc<Replica>> {
+        self.all().values().cloned().collect()
+    }
+
+    /// Up to which offsets those that follow have applied the log, the furthest first, and have it on disk.
+    pub fn acked(&self) -> (Vec<u64>, Vec<u64>) {
+        let all = self.all();
+        let online = || all.values().filter(|replica| replica.online.load(Relaxed));
+        let sorted = |offsets: &mut Vec<u64>| offsets.sort_unstable_by(|a, b| b.cmp(a));
+        let mut applied: Vec<u64> = online().map(|replica| replica.acked.load(Relaxed)).collect();
+        let mut on_disk: Vec<u64> = online().map(|replica| replica.on_disk.load(Relaxed)).collect();
+        sorted(&mut applied);
+        sorted(&mut on_disk);
+        (applied, on_disk)
+    }
+}
+
+/// How far following has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Link {
+    /// There is no connection.
+    #[default]
+    Down,
+    /// All keys are coming.
+    Syncing,
+    /// The log is followed.
+    Up,
+}
+
+/// The one that is followed.
+#[derive(Debug)]
+pub struct Followed {
+    /// `host:port`
+    pub address: String,
+    /// What the thread that follows tells.
+    pub state: Arc<Following>,
+}
+
+/// Told by the thread that follows.
+#[derive(Debug, Default)]
+pub struct Following {
+    link: Mutex<Link>,
+    /// When something came last, in milliseconds since 1970.
+    pub heard: AtomicU64,
+    /// The end of the primary's log, as it said last.
+    pub primary_end: AtomicU64,
+    /// It is to end.
+    pub over: AtomicBool,
+    /// Woken when it is.
+    pub changed: tokio::sync::Notify,
+}
+
+impl Following {
+    /// How far it has come.
+    pub fn link(&self) -> Link {
+        *self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It has come so far.
+    pub fn set_link(&self, link: Link) {
+        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = link;
+    }
+
+    /// Ends it.
+    pub fn end(&self) {
+        self.over.store(true, Relaxed);
+        self.changed.notify_one();
+    }
+}
