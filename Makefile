@@ -2,13 +2,16 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run certs build test chaos lint bench bench-store fuzz fuzz-build models tsan miri docs clean
+.PHONY: help run certs build test chaos kills lint bench bench-store fuzz fuzz-build models tsan miri docs clean
 
 CARGO ?= cargo
 # How long `make fuzz` runs each target, in seconds.
 FUZZ_SECONDS ?= 300
 # How long `make chaos` goes on, in seconds.
 CHAOS_SECONDS ?= 300
+
+# How often `make kills` kills it.
+KILLS ?= 300
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +39,10 @@ chaos: ## Put one member into all kinds of network trouble for CHAOS_SECONDS, as
 	@scripts/setup-tests.sh
 	$(CARGO) build --workspace --bins
 	RINGTAIL_CHAOS=$(CHAOS_SECONDS) $(CARGO) test --package ringtail-tests --test suite -- --exact --nocapture faults::a_member_in_trouble_hurts_nobody_else
+
+kills: ## Kill the data server KILLS times under load, with each mode of its log
+	$(CARGO) build --workspace --bins
+	RINGTAIL_KILLS=$(KILLS) $(CARGO) test --package ringtail-tests --test suite -- --nocapture durable::kills
 
 lint: ## Check formatting, lints, licences and dependencies
 	$(CARGO) fmt --all --check

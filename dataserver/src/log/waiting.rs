@@ -50,7 +50,7 @@ pub struct Need {
     pub copies: u8,
 }
 
-/// Tickets at one other server, at two, and so on.
+/// One more than the tickets at one other server, at two, and so on; 0 where there are not so many: they have not even nothing.
 type Others = [AtomicU64; COPIES_MOST - 1];
 
 /// How far the log has come, by tickets: what is below is there.
@@ -64,11 +64,11 @@ pub struct Reached {
 }
 
 fn count(others: &Others, ticket: u64) -> usize {
-    others.iter().take_while(|reached| reached.load(SeqCst) >= ticket).count()
+    others.iter().take_while(|reached| reached.load(SeqCst) > ticket).count()
 }
 
 fn set(others: &Others, mut tickets: impl Iterator<Item = u64>) {
-    others.iter().for_each(|reached| reached.store(tickets.next().unwrap_or(0), SeqCst));
+    others.iter().for_each(|reached| reached.store(tickets.next().map_or(0, |ticket| ticket + 1), SeqCst));
 }
 
 impl Reached {
@@ -261,6 +261,15 @@ impl Waiters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_not_there_has_no_copy_of_nothing() {
+        let reached = Reached::default();
+        assert_eq!((reached.copies(0), reached.on_disks(0)), (0, 0));
+        reached.set_copies([7, 0].into_iter(), [0].into_iter());
+        assert_eq!([0, 7, 8].map(|ticket| reached.copies(ticket)), [2, 1, 0]);
+        assert_eq!([0, 1].map(|ticket| reached.on_disks(ticket)), [1, 0]);
+    }
 
     #[test]
     fn tickets_and_offsets_say_each_other() {

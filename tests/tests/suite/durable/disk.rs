@@ -218,8 +218,9 @@ fn who_waits_for_a_disk_that_fails_is_told_so() {
     assert!(start.elapsed() < HEALED, "it waits for {:?}", start.elapsed());
     let refusal = reply.error().unwrap_or_default();
     assert!(refusal.starts_with("MISCONF the write was done here but is not on disk"), "{reply}");
-    // What it had sent behind it is not known to have been done.
-    assert!(conn.closes());
+    let refusal = conn.run("SET k later");
+    assert!(refusal.error().is_some_and(|text| text.starts_with("MISCONF Errors writing to the log")), "{refusal}");
+    assert_eq!(conn.run("GET k").text(), "after");
 }
 
 #[test]
