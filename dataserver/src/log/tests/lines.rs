@@ -103,7 +103,7 @@ pub(super) const LINES: [&str; 130] = [
     "XADD x@ $-* f # g #",
     "XADD x@ MAXLEN ~ 5 $-* f #",
     "XADD x@ MINID ~ $ $-* f #",
-    "XADD x@ MAXLEN 4 * f #",
+    "XADD x3 MAXLEN 4 * f #",
     "XAUTOCLAIM x@ g c# 2 0 COUNT 3",
     "XAUTOCLAIM x@ g c# 0 $ JUSTID",
     "XCLAIM x@ g c# 0 $-0 $-0 $-0 IDLE 5",
@@ -117,7 +117,7 @@ pub(super) const LINES: [&str; 130] = [
     "XREADGROUP GROUP g c# COUNT 3 BLOCK 1 STREAMS x@ >",
     "XREADGROUP GROUP g c# NOACK STREAMS x1 x2 > >",
     "XREADGROUP GROUP g c# STREAMS x@ $",
-    "XSETID x@ 60-0 ENTRIESADDED 90 MAXDELETEDID $",
+    "XSETID x@ 9-0 ENTRIESADDED 90 MAXDELETEDID $",
     "XTRIM x@ MAXLEN ~ 3",
     "XTRIM x@ MINID $",
     "ZADD z@ # m# -# # 2.5 a_longer_value",
@@ -142,7 +142,7 @@ pub(super) fn filled(line: &str, mut number: impl FnMut(usize) -> usize) -> Stri
             '@' => text += &(1 + number(2)).to_string(),
             '#' => text += &number(8).to_string(),
             '%' => text += &(1 + number(40)).to_string(),
-            '$' => text += &number(60).to_string(),
+            '$' => text += &number(12).to_string(),
             letter => text.push(letter),
         }
     }
