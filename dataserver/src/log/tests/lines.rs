@@ -134,6 +134,19 @@ pub(super) const LINES: [&str; 130] = [
     "ZREMRANGEBYSCORE z@ # #",
 ];
 
+/// Those of groups, which need others before them to do anything.
+pub(super) const STREAMS: &[&str] = &[
+    "XACK x1 g $-0 $-0 $-0",
+    "XADD x1 $-* f #",
+    "XADD x1 $-* f #",
+    "XAUTOCLAIM x1 g c# 0 0 COUNT 2",
+    "XCLAIM x1 g c# 0 $-0 $-0 $-0",
+    "XDEL x1 $-0",
+    "XGROUP CREATE x1 g 0 MKSTREAM",
+    "XREADGROUP GROUP g c# COUNT 3 STREAMS x1 >",
+    "XREADGROUP GROUP g c# STREAMS x1 0",
+];
+
 /// A line with all that stands for something put in.
 pub(super) fn filled(line: &str, mut number: impl FnMut(usize) -> usize) -> String {
     let mut text = String::new();
