@@ -134,8 +134,11 @@ pub(super) const LINES: [&str; 130] = [
     "ZREMRANGEBYSCORE z@ # #",
 ];
 
-/// Those of groups, which need others before them to do anything.
-pub(super) const STREAMS: &[&str] = &[
+/// Those that need others before them to do anything, together with these.
+pub(super) const CHAINS: &[&str] = &[
+    "HSETEX h1 PX 900 FIELDS 2 f1 v f2 w",
+    "HPERSIST h1 FIELDS 2 f1 f2",
+    "HGETEX h1 PERSIST FIELDS 1 f1",
     "XACK x1 g $-0 $-0 $-0",
     "XADD x1 $-* f #",
     "XADD x1 $-* f #",
@@ -154,7 +157,7 @@ pub(super) fn filled(line: &str, mut number: impl FnMut(usize) -> usize) -> Stri
         match letter {
             '@' => text += &(1 + number(2)).to_string(),
             '#' => text += &number(8).to_string(),
-            '%' => text += &(1 + number(40)).to_string(),
+            '%' => text += &(1 + number(200)).to_string(),
             '$' => text += &number(12).to_string(),
             letter => text.push(letter),
         }

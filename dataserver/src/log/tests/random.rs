@@ -88,7 +88,8 @@ impl Run {
             }
             40..50 => self.restore(source),
             50..200 => {
-                let line = source.one_of(if source.often(60) { lines::STREAMS } else { &lines::LINES });
+                let some = if source.often(60) { lines::CHAINS } else { &lines::LINES[..] };
+                let line = source.one_of(some);
                 let line = lines::filled(line, |end| source.below(end));
                 let args: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
                 self.send(&args, source);
