@@ -5,7 +5,7 @@ use crate::backup::load::{self, How};
 use crate::backup::save::Progress;
 use crate::log::apply::Applier;
 use crate::log::compact;
-use crate::log::files::{Files, History, Options as FileOptions, RealDisk, Recovery};
+use crate::log::files::{Files, History, OpenError, Options as FileOptions, RealDisk, Recovery};
 use crate::log::keeper::{Keeper, Policy, Running};
 use crate::log::service::new_history;
 use crate::replication::follow;
@@ -92,8 +92,17 @@ pub fn begin(server: &Arc<Server>, told: Durability) -> Result<Durable, Problem>
 fn open(dir: &Path, recover: bool) -> Result<Recovery<RealDisk>, Problem> {
     let history = History::new(&new_history()).ok_or_else(|| Problem::new("no history", "report this"))?;
     let options = FileOptions { recover, ..FileOptions::new(history) };
-    Files::open(RealDisk, dir, &options)
-        .map_err(|error| Problem::new(format!("--dir: {error}"), "name another directory, or mend this one"))
+    Files::open(RealDisk, dir, &options).map_err(|error| {
+        Problem::new(format!("--dir: {}", with_remedy(error)), "name another directory, or mend this one")
+    })
+}
+
+/// What is wrong with the log, and what can be done about it.
+fn with_remedy(error: OpenError) -> String {
+    match error {
+        OpenError::Damaged(damaged) => format!("{damaged}; --recover does so"),
+        other => other.to_string(),
+    }
 }
 
 fn restore(
@@ -200,7 +209,7 @@ fn replay(server: &Arc<Server>, mut recovery: Recovery<RealDisk>, recover: bool)
         loaded.damage.iter().for_each(|damage| tracing::error!(path = %path.display(), "lost: {damage}"));
     }
     let (mut applier, mut groups) = (Applier::new(Arc::clone(server), 0), 0_u64);
-    while let Some(chunk) = recovery.next_chunk().map_err(|error| error.to_string())? {
+    while let Some(chunk) = recovery.next_chunk().map_err(with_remedy)? {
         server.loading.add(chunk.bytes.len() as u64);
         for group in chunk.groups() {
             groups += 1;
@@ -214,7 +223,7 @@ fn replay(server: &Arc<Server>, mut recovery: Recovery<RealDisk>, recover: bool)
         }
         server.store.memory.publish();
     }
-    let (files, found) = recovery.finish().map_err(|error| error.to_string())?;
+    let (files, found) = recovery.finish().map_err(with_remedy)?;
     if let Some(torn) = &found.torn {
         tracing::warn!(
             file = torn.file,

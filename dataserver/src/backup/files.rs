@@ -2,6 +2,7 @@
 
 use super::save::{Progress, Saved, save_again};
 use crate::blocking::Waiter;
+use crate::log::files::is_taken;
 use crate::server::{Server, unix_millis};
 use ringtail_protocol::command::{COMMANDS, Flags};
 use ringtail_protocol::errors::Error;
@@ -23,6 +24,10 @@ const NO_PLACE: Error =
     Error::fixed("ERR this server has no place for backups: start it with --backup FILE, or with --dir");
 const NO_NAME: Error = Error::fixed(
     "ERR a backup's name is one of the directory of --backup (or --dir): letters, digits, '.', '-' and '_', not a path",
+);
+
+const TAKEN: Error = Error::fixed(
+    "ERR a backup's name is not one of the log's: log-..., base-..., LOCK, manifest.json, ....tmp",
 );
 
 /// What was told at start.
@@ -119,6 +124,8 @@ impl Backups {
         let plain = |b: &u8| b.is_ascii_alphanumeric() || b".-_".contains(b);
         let name = std::str::from_utf8(name).ok().filter(|name| !name.starts_with('.') && !name.is_empty());
         let name = name.filter(|name| name.bytes().all(|b| plain(&b)) && name.len() < 200).ok_or(NO_NAME)?;
+        // The log's files are in the same directory.
+        let name = Some(name).filter(|name| !is_taken(name)).ok_or(TAKEN)?;
         Ok(self.dir().ok_or(NO_PLACE)?.join(name))
     }
 
@@ -194,7 +201,8 @@ fn save_now(server: &Server, path: &Path) -> io::Result<Saved> {
     match &saved {
         Ok(saved) => {
             let (bytes, records) = (saved.written.bytes, saved.written.records);
-            tracing::info!(path = %path.display(), bytes, records, "backup written in {} ms", took.as_millis());
+            let offset = saved.offset;
+            tracing::info!(path = %path.display(), bytes, records, offset, "backup written in {} ms", took.as_millis());
             let (time, count) = (unix_millis() / 1000, last.count + 1);
             *last = Last { time, failure: None, took, bytes, records, count, writes };
         }

@@ -32,6 +32,7 @@ pub use disk::{Disk, DiskFile, RealDisk};
 pub use errors::{Damaged, Failure, Lost, OpenError, ReadError};
 pub use follow::Follower;
 pub use manifest::{Base, Earlier, History};
+pub use names::is_taken;
 pub use open::{Options, Recovery};
 pub use reader::Chunk;
 pub use recovery::{Found, Torn};

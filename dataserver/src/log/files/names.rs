@@ -65,6 +65,13 @@ pub(super) fn is_temporary(name: &str) -> bool {
     name == DRAFT || stem.is_some_and(|stem| stem == MANIFEST || segment_start(stem).is_some())
 }
 
+/// Whether a file of this name would be taken for one of the log's.
+pub fn is_taken(name: &str) -> bool {
+    let own =
+        [LOCK, MANIFEST].contains(&name) || ["log-", "base-"].iter().any(|start| name.starts_with(start));
+    own || name.ends_with(TEMPORARY)
+}
+
 fn offset(name: &str, before: &str, behind: &str) -> Option<u64> {
     parse(name.strip_prefix(before)?.strip_suffix(behind)?)
 }
