@@ -49,7 +49,7 @@ impl Client {
         self.out.clear();
         self.executor.run_at(1, &mut self.session, &self.batch, &self.requests, &mut self.out);
         self.ran += BATCH;
-        if self.ran % COLLECTED == 0 {
+        if self.ran.is_multiple_of(COLLECTED) {
             self.merge.collect(&self.server.store.intake, &mut self.stream);
             self.stream.clear();
         }
@@ -61,19 +61,20 @@ fn words(line: &str) -> Vec<Vec<u8>> {
 }
 
 fn log(c: &mut Criterion) {
-    let lines: [(&str, fn(usize) -> String); 6] = [
-        ("SET", |i| format!("SET key:{i:08} {}", "v".repeat(64))),
-        ("SET PX", |i| format!("SET key:{i:08} {} PX 100000", "v".repeat(64))),
-        ("INCR", |i| format!("INCR n:{i:08}")),
-        ("HSET", |i| format!("HSET h:{i:08} field value")),
-        ("LPUSH+LTRIM", |i| if i % 2 == 0 { "LPUSH l x".into() } else { "LTRIM l 0 99".into() }),
-        ("GET", |i| format!("GET key:{i:08}")),
+    let value = "v".repeat(64);
+    let lines = [
+        ("SET", format!("SET key:# {value}")),
+        ("SET PX", format!("SET key:# {value} PX 100000")),
+        ("INCR", "INCR n:#".to_owned()),
+        ("HSET", "HSET h:# field value".to_owned()),
+        ("LMOVE", "LMOVE l l LEFT RIGHT".to_owned()),
+        ("GET", "GET key:#".to_owned()),
     ];
     for (name, line) in lines {
         let mut group = c.benchmark_group(name);
         group.throughput(Throughput::Elements(BATCH as u64));
         for logged in [false, true] {
-            let mut client = Client::new(logged, |i| words(&line(i)));
+            let mut client = Client::new(logged, |i| words(&line.replace('#', &format!("{i:08}"))));
             let label = if logged { "logged" } else { "not logged" };
             group.bench_function(label, |b| b.iter(|| client.run()));
         }

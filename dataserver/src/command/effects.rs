@@ -36,7 +36,6 @@ const fn told(id: CommandId) -> Told {
         C::Rpop | C::Rpush | C::Rpushx => Told::Words,
         C::Sadd | C::Srem => Told::Words,
         C::Zadd | C::Zincrby | C::Zrem | C::Geoadd => Told::Words,
-        C::Zremrangebylex | C::Zremrangebyrank | C::Zremrangebyscore => Told::Words,
         C::Xack | C::Xclaim | C::Xdel | C::Xsetid => Told::Words,
         C::XgroupCreate | C::XgroupCreateconsumer | C::XgroupDelconsumer => Told::Words,
         C::XgroupDestroy | C::XgroupSetid => Told::Words,

@@ -9,6 +9,8 @@ const NX_AND_OTHERS: Error =
     Error::fixed("ERR NX and XX, GT or LT options at the same time are not compatible");
 const GT_AND_LT: Error = Error::fixed("ERR GT and LT options at the same time are not compatible");
 
+const READ_ONLY: Error = Error::fixed("READONLY You can't write against a read only replica.");
+
 /// EXPIRE's conditions.
 #[derive(Clone, Copy, Default)]
 struct Conditions {
@@ -107,6 +109,10 @@ pub(super) fn persist(c: &mut Call<'_, '_>) -> Done {
 
 /// TTL key, and the ancestors' `TTL key seconds`, where 0 means to persist.
 pub(super) fn ttl(c: &mut Call<'_, '_>) -> Done {
+    // Its row says that it reads, as all do who know it: the other form is not kept back before it comes here.
+    if c.args.len() > 2 && c.view.keeps() {
+        return Err(READ_ONLY);
+    }
     match c.args.get(2) {
         None => tell(c, |at, now| (at.saturating_sub(now) + 500) / 1000),
         Some(b"0") => persist(c),

@@ -569,6 +569,7 @@ fn run_about_server(id: CommandId, call: &mut Call<'_, '_>) -> Done {
         CommandId::Time => server::time(call),
         CommandId::Readonly | CommandId::Readwrite => Err(errors::NO_CLUSTER),
         CommandId::Role => replication::role(call),
+        CommandId::Failover => replication::failover(call),
         CommandId::Replicaof => replication::replica_of(call),
         CommandId::Backup | CommandId::Save => backup::backup(call),
         CommandId::Bgsave => backup::background(call),

@@ -1,12 +1,13 @@
-//! REPLICAOF and ROLE.
+//! REPLICAOF, ROLE and FAILOVER.
 
 use super::arguments::is;
 use super::{Call, Done};
-use crate::replication::follow;
 use crate::replication::status::Link;
+use crate::replication::{follow, switch};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::number::parse_i64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// REPLICAOF host port, REPLICAOF NO ONE
 pub(super) fn replica_of(c: &mut Call<'_, '_>) -> Done {
@@ -60,5 +61,30 @@ pub(super) fn role(c: &mut Call<'_, '_>) -> Done {
         c.reply.bulk(port.as_bytes());
         c.reply.bulk(replica.acked.load(Relaxed).to_string().as_bytes());
     }
+    Ok(())
+}
+
+/// FAILOVER [TO host port] [TIMEOUT milliseconds]
+pub(super) fn failover(c: &mut Call<'_, '_>) -> Done {
+    let (mut to, mut patience, mut i) = (None, switch::PATIENCE, 1);
+    while let Some(word) = c.args.get(i) {
+        let text = |at: usize| c.args.get(at).map(|word| String::from_utf8_lossy(word).into_owned());
+        if is(word, "TO") && to.is_none() {
+            let (host, port) = text(i + 1).zip(text(i + 2)).ok_or(errors::SYNTAX)?;
+            to = Some(format!("{host}:{port}"));
+            i += 3;
+        } else if is(word, "TIMEOUT") {
+            let millis = c.args.get(i + 1).and_then(parse_i64).and_then(|millis| u64::try_from(millis).ok());
+            let millis = millis.filter(|millis| *millis > 0);
+            patience = Duration::from_millis(
+                millis.ok_or(Error::fixed("ERR FAILOVER timeout must be greater than 0"))?,
+            );
+            i += 2;
+        } else {
+            return Err(errors::SYNTAX);
+        }
+    }
+    switch::hand_over(&c.server.itself()?, to.as_deref(), patience)?;
+    c.reply.ok();
     Ok(())
 }

@@ -210,8 +210,18 @@ impl Feed<'_> {
                 changed = grown.changed() => changed.map_err(|_| io::Error::other("the log has ended"))?,
                 readable = self.stream.readable() => readable?,
                 _ = heartbeat.tick() => self.beat().await?,
+                () = self.replica.lead.notified() => return self.let_it_lead().await,
             }
         }
+    }
+
+    /// It has all of the log, and nothing comes any more.
+    async fn let_it_lead(&mut self) -> io::Result<()> {
+        let mut out = Vec::new();
+        wire::push(&mut out, Kind::Lead, b"");
+        let told = written(self.stream, &out).await;
+        self.replica.online.store(false, Relaxed);
+        told
     }
 
     async fn beat(&mut self) -> io::Result<()> {

@@ -219,7 +219,7 @@ impl Follower {
                     }
                 }
                 Kind::Heartbeat => {}
-                Kind::Log | Kind::Ack => return Err(odd()),
+                Kind::Log | Kind::Ack | Kind::Lead => return Err(odd()),
             }
         }
     }
@@ -242,7 +242,7 @@ impl Follower {
             link.read()?;
             self.state.heard.store(unix_millis(), Relaxed);
             let mut unread = std::mem::take(&mut link.unread);
-            let mut at = 0;
+            let (mut at, mut leads) = (0, false);
             while let Some((kind, bytes, length)) = wire::frame(&unread[at..])? {
                 match kind {
                     Kind::Log => self.groups.extend_from_slice(bytes),
@@ -250,6 +250,7 @@ impl Follower {
                         let [end] = wire::numbers(bytes)?;
                         self.state.primary_end.store(end, Relaxed);
                     }
+                    Kind::Lead => leads = true,
                     Kind::Snapshot | Kind::Ack => return Err(odd()),
                 }
                 at += length;
@@ -257,6 +258,11 @@ impl Follower {
             unread.drain(..at);
             link.unread = unread;
             self.apply()?;
+            if leads {
+                tracing::info!(primary = self.address, "the primary hands over: this server leads");
+                become_primary(&self.server);
+                return Ok(());
+            }
         }
     }
 

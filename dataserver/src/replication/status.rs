@@ -18,6 +18,8 @@ pub struct Replica {
     pub on_disk: AtomicU64,
     /// When it said so last, in milliseconds since 1970.
     pub heard: AtomicU64,
+    /// It is to be told to lead.
+    pub lead: tokio::sync::Notify,
 }
 
 /// All that follow, by their connections' numbers.
@@ -39,6 +41,7 @@ impl Replicas {
             acked: AtomicU64::new(0),
             on_disk: AtomicU64::new(0),
             heard: AtomicU64::new(0),
+            lead: tokio::sync::Notify::new(),
         });
         self.all().insert(client, Arc::clone(&replica));
         replica

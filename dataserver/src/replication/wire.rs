@@ -26,11 +26,15 @@ pub enum Kind {
     Heartbeat = 2,
     /// The replica has applied the log up to an offset, and has it on disk up to another: two u64.
     Ack = 3,
+    /// The replica is the primary from here on.
+    Lead = 4,
 }
 
 impl Kind {
     fn of(byte: u8) -> Option<Self> {
-        [Self::Snapshot, Self::Log, Self::Heartbeat, Self::Ack].into_iter().find(|kind| *kind as u8 == byte)
+        [Self::Snapshot, Self::Log, Self::Heartbeat, Self::Ack, Self::Lead]
+            .into_iter()
+            .find(|kind| *kind as u8 == byte)
     }
 }
 

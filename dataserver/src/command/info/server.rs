@@ -132,7 +132,8 @@ pub(super) fn replication(text: &mut Text, about: &mut About<'_, '_>) {
         None => ("0".repeat(40), -1),
     };
     let (first, end) = server.log.backlog();
-    text.put("master_failover_state", "no-failover");
+    let switching = server.replication.switching.load(Relaxed);
+    text.put("master_failover_state", if switching { "waiting-for-sync" } else { "no-failover" });
     text.put("master_replid", history);
     text.put("master_replid2", previous);
     text.put("master_repl_offset", offset);

@@ -47,6 +47,12 @@ pub(in super::super) fn remove_range(c: &mut Call<'_, '_>, by: By) -> Done {
     if ranks.len() == len {
         c.delete_emptied(&key);
     }
+    if !ranks.is_empty() {
+        // Where scores differ, what is between two names is a matter of the set's form.
+        let (mut first, mut last) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let (first, last) = (first.format(ranks.start).as_bytes(), last.format(ranks.end - 1).as_bytes());
+        c.view.say(&key, &[b"ZREMRANGEBYRANK", key.bytes, first, last]);
+    }
     c.reply.count(ranks.len());
     Ok(())
 }
