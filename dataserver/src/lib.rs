@@ -24,6 +24,7 @@ pub mod pause;
 pub mod rates;
 pub mod rdb;
 pub mod replication;
+pub mod rest;
 pub mod script;
 mod secrets;
 pub mod server;

@@ -3,6 +3,7 @@
 use super::save::{Progress, Saved, save_again};
 use crate::blocking::Waiter;
 use crate::log::files::is_taken;
+use crate::rest::rest;
 use crate::server::{Server, unix_millis};
 use ringtail_protocol::command::{COMMANDS, Flags};
 use ringtail_protocol::errors::Error;
@@ -186,7 +187,7 @@ pub fn save_here(server: &Server, path: &Path) -> io::Result<Saved> {
     let _turn = loop {
         match server.backups.begin() {
             Ok(turn) => break turn,
-            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+            Err(_) => rest(Duration::from_millis(10)),
         }
     };
     save_now(server, path)

@@ -1,6 +1,7 @@
 //! Writes all keys out.
 
 use crate::rdb::{Order, tell};
+use crate::rest::rest;
 use crate::script::Library;
 use crate::server::{Server, unix_millis};
 use crate::store::entry::Entry;
@@ -221,7 +222,7 @@ impl Saving<'_> {
                 break (self.rest(&mut view), position, codes(server));
             }
             drop((view, _whole));
-            std::thread::sleep(SCRIPTS);
+            rest(SCRIPTS);
         };
         rest.iter_mut().try_for_each(|block| writer.block(block))?;
         if !libraries.is_empty() {

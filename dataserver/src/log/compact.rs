@@ -2,6 +2,7 @@
 
 use super::files::History;
 use crate::backup::save::{Failed, Progress, Saved, save_again, save_again_with};
+use crate::rest::rest;
 use crate::server::Server;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
@@ -110,7 +111,7 @@ pub fn compact_behind(server: &Arc<Server>) -> bool {
 /// It can't be written.
 pub fn compact_here(server: &Server) -> io::Result<()> {
     while !server.compaction.begin() {
-        std::thread::sleep(TURN);
+        rest(TURN);
     }
     let ended = compact(server);
     server.compaction.end(&ended);

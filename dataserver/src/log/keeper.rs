@@ -2,13 +2,14 @@
 
 use super::files::{Failure, Files, RealDisk, Synced, Syncing};
 use super::service::Log;
+use crate::rest::rest;
 use ringtail_net::RateLimited;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{JoinHandle, park, park_timeout, sleep};
+use std::thread::{JoinHandle, park, park_timeout};
 use std::time::{Duration, Instant};
 
 /// When what was written is brought to disk.
@@ -131,7 +132,7 @@ impl Keeper {
                 true if log.intake().may_sleep(ticket) => park_timeout(IDLE),
                 true => std::thread::yield_now(),
                 false if log.is_urgent() => {}
-                false => sleep(LINGER),
+                false => rest(LINGER),
             }
         }
     }

@@ -11,12 +11,15 @@ struct Taken {
 }
 
 impl Taken {
-    /// The next group and its ticket.
-    fn head(&self) -> Option<(u64, &[u8])> {
-        let (ticket, rest) = self.bytes[self.at..].split_first_chunk::<TICKET>()?;
+    /// The group of this ticket, if it is the next one.
+    fn group_of(&self, ticket: u64) -> Option<&[u8]> {
+        let (own, rest) = self.bytes[self.at..].split_first_chunk::<TICKET>()?;
+        if u64::from_le_bytes(*own) != ticket {
+            return None;
+        }
         // It was made by this process.
         let length = record::claimed(rest, record::GROUP_MOST).ok()??;
-        Some((u64::from_le_bytes(*ticket), rest.get(..length)?))
+        rest.get(..length)
     }
 }
 
@@ -24,6 +27,8 @@ impl Taken {
 #[derive(Default)]
 pub struct Merge {
     taken: Vec<Taken>,
+    /// The lanes that something was taken from: mostly few of all.
+    filled: Vec<usize>,
     /// The ticket of the next group.
     next: u64,
 }
@@ -48,6 +53,7 @@ impl Merge {
 
     fn take(&mut self, intake: &Intake) {
         self.taken.resize_with(intake.lanes(), Taken::default);
+        self.filled.clear();
         intake.exchange(|lane, bytes| {
             let taken = &mut self.taken[lane];
             if taken.at == taken.bytes.len() && !bytes.is_empty() {
@@ -56,16 +62,18 @@ impl Merge {
                 taken.at = 0;
                 std::mem::swap(bytes, &mut taken.bytes);
             }
+            if taken.at < taken.bytes.len() {
+                self.filled.push(lane);
+            }
         });
     }
 
     /// Appends the groups whose turn it is, lane by lane. Whether there were any.
     fn append(&mut self, out: &mut Vec<u8>) -> bool {
         let before = self.next;
-        for taken in &mut self.taken {
-            while let Some((ticket, group)) = taken.head()
-                && ticket == self.next
-            {
+        for &lane in &self.filled {
+            let taken = &mut self.taken[lane];
+            while let Some(group) = taken.group_of(self.next) {
                 out.extend_from_slice(group);
                 taken.at += TICKET + group.len();
                 self.next += 1;

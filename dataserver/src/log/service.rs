@@ -6,6 +6,7 @@ use super::intake::Intake;
 use super::keeper::Policy;
 use super::merge::Merge;
 use super::waiting::{Awaited, Marks, Need, Reached, Waiters};
+use crate::rest::rest;
 use crate::session::Client;
 use crate::session::wake::Turn;
 use crate::stance::Stance;
@@ -159,7 +160,9 @@ impl Log {
         state.offset += state.chunk.len() as u64;
         state.backlog.push(&state.chunk);
         state.marks.push(ticket, state.offset);
-        if state.readers.files {
+        if state.readers.files && state.unwritten.is_empty() {
+            std::mem::swap(&mut state.unwritten, &mut state.chunk);
+        } else if state.readers.files {
             state.unwritten.extend_from_slice(&state.chunk);
         }
         self.offset.send_replace(state.offset);
@@ -240,7 +243,7 @@ impl Log {
                 Some(_) => {}
             }
             self.store.intake.wake();
-            std::thread::sleep(Duration::from_millis(1));
+            rest(Duration::from_millis(1));
         };
         self.settling.store(false, Relaxed);
         ended

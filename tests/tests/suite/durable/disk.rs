@@ -219,7 +219,10 @@ fn who_waits_for_a_disk_that_fails_is_told_so() {
     let refusal = reply.error().unwrap_or_default();
     assert!(refusal.starts_with("MISCONF the write was done here but is not on disk"), "{reply}");
     let refusal = conn.run("SET k later");
-    assert!(refusal.error().is_some_and(|text| text.starts_with("MISCONF Errors writing to the log")), "{refusal}");
+    assert!(
+        refusal.error().is_some_and(|text| text.starts_with("MISCONF Errors writing to the log")),
+        "{refusal}"
+    );
     assert_eq!(conn.run("GET k").text(), "after");
 }
 
