@@ -43,7 +43,7 @@ fn one_that_stands_still_costs_the_primary_no_more_than_the_backlog() {
         let requests: Vec<_> = (0..100).map(|n| ["SET".to_owned(), format!("k{n}"), value.clone()].to_vec()).collect();
         (0..times).for_each(|_| _ = conn.try_pipeline(&requests).expect("SET"));
     };
-    write(&mut conn, 20);
+    write(&mut conn, 200);
     in_step(&primary, &replica);
     let before = primary.process.rss();
     replica.process.signal(Signal::Stop);
@@ -63,7 +63,8 @@ fn a_primary_ends_in_time_and_its_replicas_have_all() {
     in_step(&primary, &replica);
     in_step(&primary, &still);
     let load = Load::begin(&primary.endpoint, 4, false);
-    load.go_on(Duration::from_millis(300)).end();
+    load.go_on(Duration::from_millis(300));
+    load.end();
     still.process.signal(Signal::Stop);
     let size = primary.endpoint.open().run("DBSIZE").int();
     let begun = Instant::now();
@@ -111,7 +112,7 @@ fn whom_it_does_not_trust_and_who_does_not_trust_it_is_said_and_tried_again() {
     let wrong = replica_with(&primary.endpoint, &certs, "wrong");
     let stranger = replica_with(&primary.endpoint, &others, "secret");
     let plain = replica_of(&primary.endpoint, &[]);
-    for (server, why) in [(&wrong, "WRONGPASS"), (&stranger, "certificate"), (&plain, "TLS")] {
+    for (server, why) in [(&wrong, "WRONGPASS"), (&stranger, "certificate"), (&plain, "the primary is not followed")] {
         let said = wait_for(WITHIN, || says(server, why) > 0);
         assert!(said, "{why}: {}", server.process.output());
         let mut conn = server.endpoint.open();

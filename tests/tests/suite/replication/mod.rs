@@ -17,7 +17,18 @@ const WITHIN: Duration = Duration::from_secs(30);
 
 /// A server with two threads and these arguments.
 fn server(args: &[&str]) -> Server {
-    Server::start(&Options::args(&[&["--threads", "2"], args].concat()))
+    let server = Server::start(&Options::args(&[&["--threads", "2"], args].concat()));
+    if !args.contains(&"--replicaof") {
+        loaded(&server);
+    }
+    server
+}
+
+/// Waits until it has loaded what is on disk.
+fn loaded(server: &Server) {
+    let mut conn = server.endpoint.open();
+    let is_loaded = wait_for(WITHIN, || conn.run("EXISTS k").error().is_none());
+    assert!(is_loaded, "{}", server.process.output());
 }
 
 /// One that follows another from its start.

@@ -1,7 +1,7 @@
 //! Either end is killed and started again.
 
 use super::load::Load;
-use super::{FULL, PARTIAL, WITHIN, equal, follow, in_step, info, replica_of, says, server};
+use super::{FULL, PARTIAL, WITHIN, equal, follow, in_step, info, loaded, replica_of, says, server};
 use ringtail_tests::harness::{Server, scratch, wait_for};
 use std::path::Path;
 use std::time::Duration;
@@ -11,21 +11,20 @@ fn text(path: &Path) -> &str {
 }
 
 fn with_dir(args: &[&str]) -> Server {
-    server(&[&["--dir", text(&scratch("repl"))], args].concat())
+    server(&[&["--dir", text(&scratch("repl")), "--log", "everysec"], args].concat())
 }
 
 fn restart(server: &mut Server) {
     server.process.kill();
     server.restart();
-    let mut conn = server.endpoint.open();
-    assert!(wait_for(WITHIN, || conn.run("EXISTS k").error().is_none()));
+    loaded(server);
 }
 
 /// Kills the primary again and again under load.
 fn primary_is_killed(policy: &str) {
-    let mut primary = with_dir(&["--log", policy]);
+    let mut primary = server(&["--dir", text(&scratch("repl")), "--log", policy]);
     let replica = replica_of(&primary.endpoint, &[]);
-    let below = replica_of(&replica.endpoint, &["--dir", text(&scratch("repl"))]);
+    let below = replica_of(&replica.endpoint, &["--dir", text(&scratch("repl")), "--log", policy]);
     let load = Load::begin(&primary.endpoint, 4, false);
     for _ in 0..4 {
         load.go_on(Duration::from_millis(400));
@@ -72,6 +71,7 @@ fn replica_is_killed(policy: &str) {
     assert_eq!((conn.run("DBSIZE").int(), info(&mut conn, "role")), (size, "slave".into()));
     assert!(conn.run("REPLICAOF NO ONE").is_ok());
     assert!(conn.run("SET k w").is_ok());
+    assert_eq!(conn.run("WAITAOF 1 0 10000").items()[0].int(), 1);
     restart(&mut replica);
     assert_eq!(replica.endpoint.open().run("GET k").text(), "w");
 }
@@ -129,6 +129,7 @@ fn a_name_that_nothing_was_written_under_is_known_at_the_next_start() {
         assert_eq!(server.endpoint.open().run("DBSIZE").int(), 0, "round {round}");
     }
     assert!(server.endpoint.open().run("SET k v").is_ok());
+    assert_eq!(server.endpoint.open().run("WAITAOF 1 0 10000").items()[0].int(), 1);
     for _ in 0..3 {
         restart(&mut server);
         assert_eq!(server.endpoint.open().run("GET k").text(), "v");

@@ -2,7 +2,7 @@
 
 use super::load::Load;
 use super::{FULL, WITHIN, equal, follow, in_step, info, replica_of, says, server};
-use ringtail_tests::harness::{Server, wait_for};
+use ringtail_tests::harness::{Server, Signal, wait_for};
 use ringtail_tests::resp::Conn;
 use std::time::Duration;
 
@@ -169,18 +169,19 @@ fn what_it_may_not_do_as_a_replica() {
 fn what_has_expired_is_not_shown_and_not_removed_by_a_replica() {
     let primary = server(&[]);
     let mut conn = primary.endpoint.open();
-    assert!(conn.run("DEBUG SET-ACTIVE-EXPIRE 0").is_ok());
     let replica = replica_of(&primary.endpoint, &[]);
     in_step(&primary, &replica);
     let mut own = replica.endpoint.open();
-    assert!(conn.run("SET k v PX 100").is_ok());
+    assert!(conn.run("SET k v PX 500").is_ok());
     assert_eq!(conn.run("RPUSH list a b").int(), 2);
-    assert_eq!(conn.run("PEXPIRE list 100").int(), 1);
+    assert_eq!(conn.run("PEXPIRE list 500").int(), 1);
     in_step(&primary, &replica);
+    primary.process.signal(Signal::Stop);
     assert!(wait_for(WITHIN, || own.run("EXISTS k list").int() == 0));
     assert!(own.run("GET k").bytes().is_none() && own.run("LRANGE list 0 -1").items().is_empty());
     // It waits for the primary, who has not looked yet.
     assert_eq!(own.run("DBSIZE").int(), 2);
+    primary.process.signal(Signal::Continue);
     assert_eq!(conn.run("EXISTS k list").int(), 0);
     in_step(&primary, &replica);
     assert_eq!(own.run("DBSIZE").int(), 0);
@@ -188,9 +189,9 @@ fn what_has_expired_is_not_shown_and_not_removed_by_a_replica() {
 
 #[test]
 fn what_is_evicted_goes_everywhere_and_replicas_evict_nothing() {
-    let primary = server(&["--maxmemory", "24mb"]);
+    let primary = server(&["--maxmemory", "12mb"]);
     // It may have less, and keeps all the same.
-    let replica = replica_of(&primary.endpoint, &["--maxmemory", "16mb"]);
+    let replica = replica_of(&primary.endpoint, &["--maxmemory", "10mb"]);
     in_step(&primary, &replica);
     fill(&mut primary.endpoint.open(), 150_000);
     assert_ne!(info(&mut primary.endpoint.open(), "evicted_keys"), "0");
