@@ -160,7 +160,7 @@ fn on_disk(saved: Result<(BufWriter<File>, Saved), Failed>) -> io::Result<Saved>
 /// It can't be written.
 pub fn begin_again(server: &Server) -> io::Result<()> {
     while !server.compaction.begin() {
-        std::thread::sleep(TURN);
+        rest(TURN);
     }
     let ended = replace(server);
     if ended.is_err() {

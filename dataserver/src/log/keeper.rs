@@ -60,6 +60,11 @@ const BYTES_KEPT: usize = 4 << 20;
 /// The longest sleep.
 const IDLE: Duration = Duration::from_millis(100);
 
+/// Groups that came during one sync from which on more are waited for.
+const MANY: u64 = 4;
+/// The longest time of a sync by which that is measured.
+const GATHER_MOST: Duration = Duration::from_millis(1);
+
 /// Runs syncs beside the thread that writes.
 struct Syncer {
     begun: Sender<Syncing<File>>,
@@ -96,6 +101,10 @@ pub struct Keeper {
     /// The disk is too slow.
     behind: bool,
     bytes: Vec<u8>,
+    /// Behind the last group that was collected.
+    ticket: u64,
+    /// How long the last sync took.
+    took: Duration,
     /// Told how many bytes a restart would replay.
     on_growth: Box<dyn Fn(u64) + Send>,
 }
@@ -109,7 +118,17 @@ impl Keeper {
         let (own, syncer) = (Arc::clone(log), Syncer::start(log)?);
         let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
             let healed = Instant::now();
-            Self { log: own, syncer, healed, behind: false, bytes: Vec::new(), on_growth }.run()
+            Self {
+                log: own,
+                syncer,
+                healed,
+                behind: false,
+                bytes: Vec::new(),
+                ticket: 0,
+                took: Duration::ZERO,
+                on_growth,
+            }
+            .run()
         })?;
         Ok(Running { log: Arc::clone(log), thread })
     }
@@ -119,7 +138,9 @@ impl Keeper {
         log.intake().collect_here();
         loop {
             let stops = log.is_stopping();
+            let before = self.ticket;
             let ticket = log.collect(&mut self.bytes);
+            self.ticket = ticket;
             let idle = self.bytes.is_empty();
             self.write();
             log.serve_waiters();
@@ -130,9 +151,16 @@ impl Keeper {
                 true if !log.has_readers() => park(),
                 true if log.intake().may_sleep(ticket) => park_timeout(IDLE),
                 true => std::thread::yield_now(),
-                false if log.is_urgent() => {}
+                false if log.is_urgent() => self.gather(ticket - before),
                 false => rest(LINGER),
             }
+        }
+    }
+
+    /// Where many wait for the disk, a sync serves those of the next moment too: they are about as many as came during the last one.
+    fn gather(&self, groups: u64) {
+        if groups >= MANY {
+            rest(self.took.min(GATHER_MOST) / 2);
         }
     }
 
@@ -174,7 +202,10 @@ impl Keeper {
         }
         let policy = self.log.policy();
         if policy == Policy::Always {
-            return files.sync();
+            let begun = Instant::now();
+            let synced = files.sync();
+            self.took = begun.elapsed();
+            return synced;
         }
         let due = self.syncer.last.elapsed() >= policy.interval() || files.unsynced() > HELD_MOST;
         if (due || self.log.is_awaited()) && files.failure().is_none() {

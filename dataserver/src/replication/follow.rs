@@ -9,6 +9,7 @@ use crate::log::compact;
 use crate::log::files::History;
 use crate::log::record::{Damage, next_group};
 use crate::log::service::new_history;
+use crate::rest::rest;
 use crate::server::{Server, unix_millis};
 use ringtail_net::{Password, Stream, TlsClient};
 use ringtail_protocol::reply::write_request;
@@ -125,7 +126,7 @@ fn begin_files(server: &Server, sync: u64) {
                 "this server's files do not follow: {error}; they are as they were before its sync, and it is tried again"
             ),
         }
-        std::thread::sleep(MOST);
+        rest(MOST);
     }
 }
 
@@ -192,7 +193,7 @@ impl Follower {
         if let Some(password) = &access.password {
             let secret = password.current();
             let user = access.user.as_deref().unwrap_or("default");
-            let auth: [&[u8]; 3] = [b"AUTH", user.as_bytes(), secret.expose().as_ref()];
+            let auth: [&[u8]; 3] = [b"AUTH", user.as_bytes(), secret.expose()];
             ask(&mut stream, &auth, &mut unread).await?;
         }
         let (history, offset) = match self.server.replication.is_partial() {
@@ -215,9 +216,7 @@ impl Follower {
                 );
                 self.server.log.rename(history);
             }
-            ["FULL", history] if History::new(history).is_some() => {
-                self.load(&mut link, &history.to_owned()).await?
-            }
+            ["FULL", history] if History::new(history).is_some() => self.load(&mut link, history).await?,
             _ => return Err(io::Error::other(format!("the primary answered {answer}"))),
         }
         self.told.clear();

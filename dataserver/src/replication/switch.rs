@@ -6,6 +6,7 @@
 use super::follow;
 use super::status::Replica;
 use crate::pause::Paused;
+use crate::rest::rest;
 use crate::server::{Server, unix_millis};
 use crate::store::view::View;
 use ringtail_protocol::errors::Error;
@@ -85,16 +86,16 @@ fn catch_up(server: &Arc<Server>, replica: &Arc<Replica>, patience: Duration) ->
             if Instant::now() >= until {
                 return Err("the replica did not catch up in time");
             }
-            std::thread::sleep(LOOK);
+            rest(LOOK);
         }
         if Instant::now() >= until {
             return Err("a script did not end in time");
         }
-        std::thread::sleep(LOOK);
+        rest(LOOK);
     }
     replica.lead.notify_one();
     while replica.online.load(Relaxed) && Instant::now() < until {
-        std::thread::sleep(LOOK);
+        rest(LOOK);
     }
     follow::follow(server, &replica.address).map_err(|_| "no thread to follow with")
 }
