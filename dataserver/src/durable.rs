@@ -69,6 +69,7 @@ pub fn begin(server: &Arc<Server>, told: Durability) -> Result<Durable, Problem>
         match restore(&own, &told, recovery) {
             Ok(keeper) => {
                 *running.lock().unwrap_or_else(PoisonError::into_inner) = keeper;
+                own.log.stance.set_read_only(told.primary.is_some());
                 own.log.stance.set_loading(false);
                 if let Some(primary) = &told.primary
                     && let Err(error) = follow::follow(&own, primary)
@@ -123,6 +124,7 @@ fn restore(
     if let Some(file) = backup {
         load_backup(server, file, told.recover)?;
     }
+    let files = if told.primary.is_none() { lead(files)? } else { files };
     server.log.write_to(files);
     let running = keep(server)?;
     // What was loaded is not in the log: it becomes its base. Damaged files are needed no more once there is one.
@@ -130,6 +132,14 @@ fn restore(
         compact::compact_here(server).map_err(|error| error.to_string())?;
     }
     Ok(Some(running))
+}
+
+/// Has the log go on under another name: replicas may have had more of it than was on disk, and must not take what comes now for what
+/// follows that.
+fn lead(mut files: Files<RealDisk>) -> Result<Files<RealDisk>, String> {
+    let history = History::new(&new_history()).ok_or("no history")?;
+    files.begin_history(history).map_err(|failure| failure.to_string())?;
+    Ok(files)
 }
 
 /// Starts the log's thread.
@@ -268,7 +278,11 @@ impl Durable {
         }
         let _ = self.loader.join();
         let mut well = !self.failed.load(Relaxed);
-        if let (Some(file), true) = (&self.place.file, well) {
+        let is_partial = self.server.replication.is_partial();
+        if is_partial {
+            tracing::warn!("no backup is written: the sync from the primary has not brought all keys yet");
+        }
+        if let (Some(file), true, false) = (&self.place.file, well, is_partial) {
             well &= files::save_here(&self.server, file).is_ok();
         }
         if let Some(keeper) = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take() {

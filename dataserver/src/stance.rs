@@ -114,7 +114,9 @@ impl Stance {
     #[cold]
     pub fn check(&self, command: &Command) -> Result<(), Error> {
         let bits = self.bits.load(Relaxed);
-        if bits & LOADING != 0 && !runs_while_loading(command) {
+        // A sync that does not come to its end must not keep a replica from following somebody else.
+        let leaves = bits & READ_ONLY != 0 && command.executes() == CommandId::Replicaof;
+        if bits & LOADING != 0 && !runs_while_loading(command) && !leaves {
             return Err(IS_LOADING);
         }
         self.check_write(command)

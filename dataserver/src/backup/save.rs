@@ -62,6 +62,8 @@ pub enum Failed {
     Io(io::Error),
     /// All keys changed at once (FLUSHALL, SWAPDB): it has to begin again, with another file.
     Void,
+    /// A first sync has not brought all keys yet.
+    Partial,
 }
 
 impl From<io::Error> for Failed {
@@ -74,6 +76,7 @@ impl std::fmt::Display for Failed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
+            Self::Partial => f.write_str("the sync from the primary has not brought all keys yet"),
             Self::Void => f.write_str("all keys changed at once (FLUSHALL, SWAPDB), again and again"),
         }
     }
@@ -212,6 +215,10 @@ impl Saving<'_> {
             let _whole = server.log.applying();
             let mut view = View::lock(&server.store, &server.counters[0], unix_millis(), 0, false, &[]);
             view.lock_all();
+            // In this order: a first sync that ends makes void what began before.
+            if server.replication.is_partial() {
+                return Err(Failed::Partial);
+            }
             if walk.is_void() {
                 return Err(Failed::Void);
             }

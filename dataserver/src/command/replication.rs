@@ -1,7 +1,7 @@
 //! REPLICAOF, ROLE and FAILOVER.
 
 use super::arguments::is;
-use super::{Call, Done};
+use super::{Call, Done, Mode};
 use crate::replication::status::Link;
 use crate::replication::{follow, switch};
 use ringtail_protocol::errors::{self, Error};
@@ -11,6 +11,10 @@ use std::time::Duration;
 
 /// REPLICAOF host port, REPLICAOF NO ONE
 pub(super) fn replica_of(c: &mut Call<'_, '_>) -> Done {
+    if c.mode != Mode::Direct {
+        // It waits for the thread that applies the log, which waits for the locks of a transaction.
+        return Err(Error::fixed("ERR REPLICAOF is not allowed in a transaction"));
+    }
     let server = c.server.itself()?;
     if is(&c.args[1], "NO") && is(&c.args[2], "ONE") {
         follow::become_primary(&server);

@@ -5,6 +5,7 @@ use super::arguments::at_least;
 use super::{Call, Done, Mode};
 use crate::log::waiting::Ack;
 use crate::replication::feed::Handover;
+use crate::replication::status::Link;
 use crate::session::Wait;
 use crate::store::SLOTS_PER_GROUP;
 use crate::store::hold::{Obstacle, bit};
@@ -126,6 +127,10 @@ pub(super) fn sync(c: &mut Call<'_, '_>) -> Done {
     let text = |at: usize| String::from_utf8_lossy(&c.args[at]).into_owned();
     let offset = parse_i64(&c.args[3]).and_then(|offset| u64::try_from(offset).ok());
     let offset = offset.ok_or(errors::NOT_AN_INTEGER)?;
+    if c.server.replication.followed().as_ref().is_some_and(|followed| followed.state.link() != Link::Up) {
+        // Else two that follow each other would both call that a primary's log.
+        return Err(Error::fixed("NOMASTERLINK Can't SYNC while not connected with my master"));
+    }
     let handover = Handover::Sync { history: text(2), offset, address: text(4) };
     hand_over(c, handover)
 }

@@ -135,6 +135,11 @@ impl Executor {
 }
 
 fn run_queued(call: &mut Call<'_, '_>, transaction: &Transaction) -> Result<(), Error> {
+    let stance = &call.server.log.stance;
+    if stance.is_restricted() {
+        // It may have become a replica since they were queued.
+        transaction.queued.iter().try_for_each(|queued| stance.check_write(queued.command))?;
+    }
     call.reply.array(transaction.queued.len());
     for queued in &transaction.queued {
         let args = queued.request.args();

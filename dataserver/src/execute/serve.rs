@@ -11,7 +11,7 @@ use crate::store::after::After;
 use crate::store::hold::Holds;
 use crate::store::view::View;
 use ringtail_protocol::acl::Context;
-use ringtail_protocol::command::keys;
+use ringtail_protocol::command::{Flags, keys};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::{Reply, Resp};
 use std::collections::VecDeque;
@@ -29,6 +29,11 @@ enum Attempt {
     Gone,
 }
 
+/// What comes to a replica comes to its primary too, and is taken there.
+const NOW_A_REPLICA: Error = Error::fixed(
+    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+);
+
 /// A session for a waiter's command, which was let run when it began to wait.
 fn session_for(waiter: &Waiter, server: &Server) -> Session {
     let mut session = Session::new(Arc::clone(&waiter.client), &server.access);
@@ -39,6 +44,9 @@ fn session_for(waiter: &Waiter, server: &Server) -> Session {
 
 /// What the waiter's user lost since it began to wait, as the error that it gets for it.
 fn refusal(waiter: &Waiter, session: &mut Session, server: &Server, now: u64) -> Option<Error> {
+    if server.log.stance.is_read_only() && waiter.command.flags.contains(Flags::WRITE) {
+        return Some(NOW_A_REPLICA);
+    }
     if server.access.is_at(waiter.users_seen) {
         return None;
     }

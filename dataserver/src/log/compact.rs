@@ -159,13 +159,28 @@ fn on_disk(saved: Result<(BufWriter<File>, Saved), Failed>) -> io::Result<Saved>
 /// # Errors
 /// It can't be written.
 pub fn begin_again(server: &Server) -> io::Result<()> {
+    while !server.compaction.begin() {
+        std::thread::sleep(TURN);
+    }
+    let ended = replace(server);
+    if ended.is_err() {
+        // What is held for them would only become more.
+        server.log.leave_files();
+    }
+    server.compaction.end(&ended);
+    ended
+}
+
+fn replace(server: &Server) -> io::Result<()> {
     let Some(draft) = server.log.files().as_ref().map(|files| files.draft()) else { return Ok(()) };
     let hold = || server.log.hold_for_files();
     let saved = on_disk(save_again_with(server, || create(&draft), &Progress::default(), &hold))?;
     let history = History::new(&saved.history).ok_or_else(|| io::Error::other("the log has no name"))?;
     server.log.settled(0, |files| {
         let replaced = files.replace(&draft, saved.offset, history.clone());
-        replaced.map_err(|failure| io::Error::other(failure.to_string()))
+        replaced.map_err(|failure| io::Error::other(failure.to_string()))?;
+        server.log.on_disk.synced.store(files.synced_offset(), Relaxed);
+        Ok(())
     })?;
     server.log.go_on_in_files();
     let offset = saved.offset;

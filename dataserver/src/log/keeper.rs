@@ -128,7 +128,6 @@ impl Keeper {
             }
             match idle {
                 true if !log.has_readers() => park(),
-                true if !log.has_readers() => park(),
                 true if log.intake().may_sleep(ticket) => park_timeout(IDLE),
                 true => std::thread::yield_now(),
                 false if log.is_urgent() => {}

@@ -36,6 +36,8 @@ struct State {
     readers: Readers,
     chunk: Vec<u8>,
     history: String,
+    /// Another number whenever the history is another one: who reads has to ask again what it has in common with the one it knows.
+    era: u64,
     /// What it was called before, and up to where it was that.
     previous: Option<(String, u64)>,
     offset: u64,
@@ -97,6 +99,7 @@ impl Log {
             readers: Readers::default(),
             chunk: Vec::new(),
             history: new_history(),
+            era: 0,
             previous: None,
             offset: 0,
             backlog: Backlog::new(DEFAULT_BACKLOG, 0),
@@ -171,9 +174,15 @@ impl Log {
     /// Bytes from an offset on, at most about so many.
     ///
     /// # Errors
-    /// They are not in memory any more.
-    pub fn read(&self, offset: u64, most: usize, out: &mut Vec<u8>) -> Result<(), TooOld> {
-        self.state().backlog.read(offset, most, out)
+    /// They are not in memory any more, or the log is another one than in that era.
+    pub fn read(&self, era: u64, offset: u64, most: usize, out: &mut Vec<u8>) -> Result<(), TooOld> {
+        let state = self.state();
+        if state.era == era { state.backlog.read(offset, most, out) } else { Err(TooOld) }
+    }
+
+    /// Which log this is: another number once it has another name, or has begun again.
+    pub fn era(&self) -> u64 {
+        self.state().era
     }
 
     /// Says when the log has moved on.
@@ -199,6 +208,7 @@ impl Log {
     pub fn write_to(&self, files: Files<RealDisk>) {
         let state = &mut *self.state();
         state.history = files.history().as_str().to_owned();
+        state.previous = files.earlier().last().map(|old| (old.history.as_str().to_owned(), old.until));
         state.offset = files.end_offset();
         state.backlog.restart(state.offset);
         state.readers.files = true;
@@ -234,6 +244,9 @@ impl Log {
     ) -> io::Result<T> {
         self.settling.store(true, Relaxed);
         let ended = loop {
+            if !self.state().readers.files {
+                break Err(io::Error::other("the log in the files is another one"));
+            }
             match &mut *self.files() {
                 None => break Err(io::Error::other("the log is closed")),
                 Some(files) if files.failure().is_some() => {
@@ -256,8 +269,12 @@ impl Log {
 
     /// What is before this offset is on disk; a restart replays so many bytes.
     pub(super) fn is_on_disk(&self, offset: u64, size: u64) {
-        let ticket = self.state().marks.ticket_at(offset);
-        self.reached.set_disk(ticket);
+        let state = self.state();
+        // Until the files go on from a first sync they have another log.
+        if state.readers.files && !state.held {
+            self.reached.set_disk(state.marks.ticket_at(offset));
+        }
+        drop(state);
         self.on_disk.synced.store(offset, Relaxed);
         self.on_disk.size.store(size, Relaxed);
     }
@@ -382,6 +399,8 @@ impl Log {
             let old = std::mem::replace(&mut state.history, new_history());
             state.previous = Some((old, state.offset));
             state.marks.push(self.store.intake.end(), state.offset);
+            state.era += 1;
+            self.offset.send_replace(state.offset);
             state.history.clone()
         };
         self.name_files(&history);
@@ -412,6 +431,8 @@ impl Log {
             }
             let old = std::mem::replace(&mut state.history, history.to_owned());
             state.previous = Some((old, state.offset));
+            state.era += 1;
+            self.offset.send_replace(state.offset);
         }
         self.name_files(history);
     }
@@ -420,6 +441,7 @@ impl Log {
     pub fn restart(&self, history: &str, offset: u64) {
         let state = &mut *self.state();
         (state.history, state.previous) = (history.to_owned(), None);
+        state.era += 1;
         state.offset = offset;
         state.backlog.restart(offset);
         state.marks = Marks::default();
@@ -431,7 +453,7 @@ impl Log {
     /// Writes nothing to files for now: what is in them is another log.
     pub fn leave_files(&self) {
         let state = &mut *self.state();
-        state.readers.files = false;
+        (state.readers.files, state.held) = (false, false);
         state.unwritten.clear();
     }
 
@@ -468,7 +490,10 @@ impl Log {
 
     /// Up to where the log was applied, and is on disk.
     pub fn applied(&self) -> (u64, u64) {
-        (self.state().offset, self.on_disk.synced.load(Relaxed))
+        let state = self.state();
+        // What the files have until they go on from a first sync is another log's.
+        let on_disk = if state.readers.files && !state.held { self.on_disk.synced.load(Relaxed) } else { 0 };
+        (state.offset, on_disk.min(state.offset))
     }
 
     /// Those that follow have applied the log up to these offsets, the furthest first, and have it on disk up to those.

@@ -7,12 +7,14 @@ use crate::backup::save::{Failed, Progress, Saved, save};
 use crate::server::{Server, unix_millis};
 use crate::session::Client;
 use ringtail_net::Stream;
+use std::future::poll_fn;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::time::{Instant, Interval, interval_at, sleep, timeout};
 
 /// Bytes of the log in one frame.
 const PIECE: usize = 256 << 10;
@@ -21,6 +23,8 @@ const CHUNK: usize = 512 << 10;
 const CHUNKS: usize = 4;
 /// From one heartbeat to the next.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// While the server ends, how long a replica may take for what it misses.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// A replica that takes nothing, or says nothing, for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -45,15 +49,17 @@ pub async fn serve(handover: Handover, stream: &mut Stream, server: &Arc<Server>
     let peer = client.peer;
     match handover {
         Handover::Snapshot => {
-            if let Err(error) = snapshot(stream, server).await {
+            if let Err(error) = snapshot(stream, server, client).await {
                 tracing::warn!(%peer, "a snapshot was not sent whole: {error}");
             }
         }
         Handover::Sync { history, offset, address } => {
+            let era = server.log.era();
             let replica = server.replication.replicas.add(client.id, &address, peer);
             tracing::info!(replica = replica.address, "a replica follows");
-            let ended =
-                Feed { server, client, stream, replica: &replica, position: 0 }.run(&history, offset).await;
+            let ended = Feed { server, client, stream, replica: &replica, era, position: 0 }
+                .run(&history, offset)
+                .await;
             server.replication.replicas.remove(client.id);
             server.replicas_changed();
             if let Err(error) = ended {
@@ -64,7 +70,7 @@ pub async fn serve(handover: Handover, stream: &mut Stream, server: &Arc<Server>
 }
 
 /// RINGTAIL SNAPSHOT: strings, the last one empty.
-async fn snapshot(stream: &mut Stream, server: &Arc<Server>) -> io::Result<()> {
+async fn snapshot(stream: &mut Stream, server: &Arc<Server>, client: &Client) -> io::Result<()> {
     let mut chunks = begin(server)?;
     while let Some(chunk) = chunks.recv().await {
         match chunk {
@@ -72,11 +78,11 @@ async fn snapshot(stream: &mut Stream, server: &Arc<Server>) -> io::Result<()> {
                 let mut out = format!("${}\r\n", bytes.len()).into_bytes();
                 out.extend_from_slice(&bytes);
                 out.extend_from_slice(b"\r\n");
-                written(stream, &out).await?;
+                written(stream, &out, client).await?;
             }
-            Chunk::End(Ok(_)) => return written(stream, b"$0\r\n\r\n").await,
+            Chunk::End(Ok(_)) => return written(stream, b"$0\r\n\r\n", client).await,
             Chunk::End(Err(failed)) => {
-                let _ = written(stream, format!("-ERR no snapshot: {failed}\r\n").as_bytes()).await;
+                let _ = written(stream, format!("-ERR no snapshot: {failed}\r\n").as_bytes(), client).await;
                 return Err(io::Error::other(failed.to_string()));
             }
         }
@@ -84,8 +90,33 @@ async fn snapshot(stream: &mut Stream, server: &Arc<Server>) -> io::Result<()> {
     Err(io::Error::other("the thread that wrote it ended"))
 }
 
-async fn written(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
-    timeout(PATIENCE, stream.write_all(bytes)).await.unwrap_or_else(|_| Err(silent()))
+async fn written(stream: &mut Stream, bytes: &[u8], client: &Client) -> io::Result<()> {
+    tokio::select! {
+        written = timeout(PATIENCE, stream.write_all(bytes)) => written.unwrap_or_else(|_| Err(silent())),
+        error = given_up(client) => Err(error),
+    }
+}
+
+/// Comes when the connection is killed, or some time after the server has begun to end: nobody waits longer for a replica that takes nothing.
+async fn given_up(client: &Client) -> io::Error {
+    called_off(client).await;
+    if !client.is_killed() {
+        sleep(FAREWELL).await;
+    }
+    ended()
+}
+
+/// Comes when the connection is killed or the server begins to end.
+async fn called_off(client: &Client) {
+    poll_fn(|cx| {
+        client.set_task(cx.waker());
+        if client.is_killed() || client.is_leaving() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+fn ended() -> io::Error {
+    io::Error::other("this server ends, or the connection was killed")
 }
 
 fn silent() -> io::Error {
@@ -138,12 +169,18 @@ impl Write for Chunks {
     }
 }
 
+fn beats() -> Interval {
+    interval_at(Instant::now(), HEARTBEAT)
+}
+
 /// One replica that is fed.
 struct Feed<'f> {
     server: &'f Arc<Server>,
     client: &'f Arc<Client>,
     stream: &'f mut Stream,
     replica: &'f Replica,
+    /// Which log it follows: when this server has another one, what both have in common has to be asked again.
+    era: u64,
     /// What comes next of the log.
     position: u64,
 }
@@ -153,12 +190,12 @@ impl Feed<'_> {
         let log = &self.server.log;
         log.begin_backlog();
         let (own, _) = log.position();
-        let goes_on = log.knows(history, offset) && log.read(offset, 0, &mut Vec::new()).is_ok();
+        let goes_on = log.knows(history, offset) && log.read(self.era, offset, 0, &mut Vec::new()).is_ok();
         if goes_on {
-            written(self.stream, format!("+CONTINUE {own} {offset}\r\n").as_bytes()).await?;
+            self.send(format!("+CONTINUE {own} {offset}\r\n").as_bytes()).await?;
             self.position = offset;
         } else {
-            written(self.stream, format!("+FULL {own}\r\n").as_bytes()).await?;
+            self.send(format!("+FULL {own}\r\n").as_bytes()).await?;
             self.position = self.full().await?;
         }
         self.replica.heard.store(unix_millis(), Relaxed);
@@ -167,50 +204,69 @@ impl Feed<'_> {
         self.follow().await
     }
 
+    async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        written(self.stream, bytes, self.client).await
+    }
+
     /// Sends all keys; the offset that they are as of.
     async fn full(&mut self) -> io::Result<u64> {
         let mut chunks = begin(self.server)?;
-        while let Some(chunk) = chunks.recv().await {
+        let mut heartbeat = beats();
+        loop {
+            let chunk = tokio::select! {
+                chunk = chunks.recv() => chunk,
+                // What is sent may take long to be written: a script may run, or a few keys be very large.
+                _ = heartbeat.tick() => {
+                    self.beat().await?;
+                    continue;
+                }
+            };
             let mut out = Vec::new();
             match chunk {
-                Chunk::Bytes(bytes) => {
+                Some(Chunk::Bytes(bytes)) => {
                     wire::push(&mut out, Kind::Snapshot, &bytes);
-                    written(self.stream, &out).await?;
+                    self.send(&out).await?;
                 }
-                Chunk::End(Ok(saved)) => {
+                Some(Chunk::End(Ok(saved))) => {
                     wire::push(&mut out, Kind::Snapshot, b"");
-                    written(self.stream, &out).await?;
+                    self.send(&out).await?;
                     return Ok(saved.offset);
                 }
-                Chunk::End(Err(failed)) => return Err(io::Error::other(failed.to_string())),
+                Some(Chunk::End(Err(failed))) => return Err(io::Error::other(failed.to_string())),
+                None => return Err(io::Error::other("the thread that wrote all keys ended")),
             }
         }
-        Err(io::Error::other("the thread that wrote all keys ended"))
     }
 
     /// Sends the log as it grows, and hears how far the replica is.
     async fn follow(&mut self) -> io::Result<()> {
         let mut grown = self.server.log.watch();
-        let mut heartbeat = interval_at(Instant::now(), HEARTBEAT);
+        let (mut heartbeat, mut beaten) = (beats(), Instant::now());
         let (mut piece, mut out, mut unread) = (Vec::new(), Vec::new(), Vec::new());
         loop {
             self.hear(&mut unread)?;
             piece.clear();
             grown.borrow_and_update();
-            let there = self.server.log.read(self.position, PIECE, &mut piece);
-            there.map_err(|_| io::Error::other("it is further behind than --repl-backlog keeps"))?;
+            let there = self.server.log.read(self.era, self.position, PIECE, &mut piece);
+            there.map_err(|_| self.lost())?;
             if !piece.is_empty() {
                 out.clear();
                 wire::push(&mut out, Kind::Log, &piece);
-                written(self.stream, &out).await?;
+                self.send(&out).await?;
                 self.position += piece.len() as u64;
+                if beaten.elapsed() > HEARTBEAT {
+                    beaten = Instant::now();
+                    self.beat().await?;
+                }
                 continue;
             }
             tokio::select! {
                 changed = grown.changed() => changed.map_err(|_| io::Error::other("the log has ended"))?,
                 readable = self.stream.readable() => readable?,
-                _ = heartbeat.tick() => self.beat().await?,
                 () = self.replica.lead.notified() => return self.let_it_lead().await,
+                _ = heartbeat.tick() => self.check().and(self.beat().await)?,
+                // It has all that there is.
+                () = called_off(self.client) => return Err(ended()),
             }
         }
     }
@@ -219,22 +275,33 @@ impl Feed<'_> {
     async fn let_it_lead(&mut self) -> io::Result<()> {
         let mut out = Vec::new();
         wire::push(&mut out, Kind::Lead, b"");
-        let told = written(self.stream, &out).await;
+        let told = written(self.stream, &out, self.client).await;
         self.replica.online.store(false, Relaxed);
         told
     }
 
-    async fn beat(&mut self) -> io::Result<()> {
-        if self.client.is_killed() || self.client.is_leaving() {
-            return Err(io::Error::other("this server ends, or the connection was killed"));
-        }
+    /// Why there is nothing more for it.
+    fn lost(&self) -> io::Error {
+        io::Error::other(match self.server.log.era() == self.era {
+            true => "it is further behind than --repl-backlog keeps",
+            false => "the log is another one now: the replica has to ask again where it goes on",
+        })
+    }
+
+    /// # Errors
+    /// The replica says nothing.
+    fn check(&self) -> io::Result<()> {
         let silent_for = unix_millis().saturating_sub(self.replica.heard.load(Relaxed));
         if silent_for > PATIENCE.as_millis() as u64 {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "it says nothing"));
         }
+        Ok(())
+    }
+
+    async fn beat(&mut self) -> io::Result<()> {
         let mut out = Vec::new();
         wire::push(&mut out, Kind::Heartbeat, &self.server.log.position().1.to_le_bytes());
-        written(self.stream, &out).await
+        self.send(&out).await
     }
 
     /// Reads what the replica has said.
@@ -251,6 +318,9 @@ impl Feed<'_> {
             }
             let [applied, on_disk] = wire::numbers(bytes)?;
             unread.drain(..length);
+            if applied > self.position || on_disk > applied {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it has what it was never sent"));
+            }
             self.replica.acked.store(applied, Relaxed);
             self.replica.on_disk.store(on_disk, Relaxed);
             self.replica.heard.store(unix_millis(), Relaxed);

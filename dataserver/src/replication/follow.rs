@@ -4,16 +4,19 @@ use super::status::{Followed, Following, Link};
 use super::wire::{self, Kind};
 use crate::backup::load::{self, How};
 use crate::backup::save::Progress;
-use crate::log::apply::Applier;
+use crate::log::apply::{Applier, Refused};
 use crate::log::compact;
-use crate::log::record::next_group;
+use crate::log::files::History;
+use crate::log::record::{Damage, next_group};
+use crate::log::service::new_history;
 use crate::server::{Server, unix_millis};
 use ringtail_net::{Password, Stream, TlsClient};
 use ringtail_protocol::reply::write_request;
+use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{sleep, timeout};
 
@@ -26,6 +29,8 @@ const FIRST: Duration = Duration::from_millis(50);
 const MOST: Duration = Duration::from_secs(1);
 /// Bytes read at once.
 const READ: usize = 256 << 10;
+/// Longest first line of an answer.
+const LINE: usize = 1024;
 /// Frames of a snapshot that wait to be loaded.
 const AHEAD: usize = 8;
 /// Without anything new the primary hears of us so often.
@@ -47,39 +52,81 @@ pub struct Access {
 /// # Errors
 /// The system has no more threads.
 pub fn follow(server: &Arc<Server>, address: &str) -> io::Result<()> {
+    let _one = server.replication.changing();
     leave(server);
-    let state = Arc::<Following>::default();
     server.log.stance.set_read_only(true);
     server.store.set_keeps(true);
+    // Others may go on from here once this one leads.
+    server.log.begin_backlog();
+    let state = Arc::<Following>::default();
     let (own, following, target) = (Arc::clone(server), Arc::clone(&state), address.to_owned());
-    *server.replication.followed() = Some(Followed { address: address.to_owned(), state });
-    std::thread::Builder::new().name("replica".to_owned()).spawn(move || {
+    let thread = std::thread::Builder::new().name("replica".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match runtime {
             Ok(runtime) => runtime.block_on(Follower::new(own, following, target).run()),
             Err(error) => tracing::error!("can't follow {target}: {error}"),
         }
     })?;
+    *server.replication.followed() = Some(Followed { address: address.to_owned(), state, thread });
     Ok(())
 }
 
 /// Follows nobody any more; what is here stays. The log is another one from here on.
 pub fn become_primary(server: &Arc<Server>) {
-    if leave(server) {
+    let _one = server.replication.changing();
+    leave(server);
+    if !server.log.stance.is_read_only() {
+        return;
+    }
+    if server.replication.is_partial() {
+        tracing::warn!("the sync had not brought all keys: this server begins empty");
+        server.empty();
+        begin_log(server, &new_history(), 0);
+    } else {
         server.log.fork();
-        server.store.set_keeps(false);
-        server.log.stance.set_read_only(false);
-        server.log.stance.set_loading(false);
+    }
+    server.store.set_keeps(false);
+    server.log.stance.set_read_only(false);
+    server.log.stance.set_loading(false);
+}
+
+/// Ends following, with all that it had begun.
+fn leave(server: &Server) {
+    let Some(followed) = server.replication.followed().take() else { return };
+    followed.state.end();
+    if followed.thread.join().is_err() {
+        tracing::error!("the thread that followed {} has panicked", followed.address);
     }
 }
 
-fn leave(server: &Arc<Server>) -> bool {
-    let followed = server.replication.followed().take();
-    let Some(followed) = followed else { return false };
-    followed.state.end();
-    // It applies no group any more once this was had.
-    drop(server.log.applying());
-    true
+/// Has the log begin again with what is here now, and the files with it.
+fn begin_log(server: &Arc<Server>, history: &str, offset: u64) {
+    // Who has walked through what was here before it was whole begins again.
+    server.store.walks.void();
+    server.log.leave_files();
+    server.log.restart(history, offset);
+    let sync = server.replication.syncs.fetch_add(1, Relaxed) + 1;
+    server.replication.set_partial(false);
+    let own = Arc::clone(server);
+    let spawned =
+        std::thread::Builder::new().name("compact".to_owned()).spawn(move || begin_files(&own, sync));
+    if let Err(error) = spawned {
+        tracing::error!("this server's files do not follow: {error}");
+    }
+}
+
+/// Has the files begin with what is here: what is in them is the state of before. Until that is done, or the log begins once more.
+fn begin_files(server: &Server, sync: u64) {
+    while server.replication.syncs.load(Relaxed) == sync && !server.shutdown.is_triggered() {
+        match compact::begin_again(server) {
+            Ok(()) => return,
+            Err(_) if server.replication.is_partial() => {}
+            Err(error) => tracing::error!(
+                "this server's files do not follow: {error}; they are as they were before its sync, and it is tried again"
+            ),
+        }
+        std::thread::sleep(MOST);
+    }
 }
 
 struct Follower {
@@ -100,29 +147,38 @@ impl Follower {
     }
 
     async fn run(mut self) {
-        let mut pause = FIRST;
+        let (mut pause, state) = (FIRST, Arc::clone(&self.state));
         while !self.is_over() {
-            let ended = self.once().await;
-            let was_up = self.state.link() == Link::Up;
+            let begun = Instant::now();
+            // What it has begun ends with it, whatever it waits for.
+            let ended = tokio::select! {
+                ended = self.once() => ended,
+                () = state.changed.notified() => Ok(()),
+            };
             self.state.set_link(Link::Down);
             if self.is_over() {
                 break;
             }
             if let Err(error) = ended {
-                let text = error.to_string();
-                if text != self.told {
-                    tracing::warn!(primary = self.address, "the primary is not followed: {text}");
-                    self.told = text;
-                }
+                self.tell(&error);
             }
-            pause = if was_up { FIRST } else { (pause * 2).min(MOST) };
-            let state = Arc::clone(&self.state);
+            // One that is there and refuses is asked no more often than one that is away.
+            pause = if begun.elapsed() > 2 * MOST { FIRST } else { (pause * 2).min(MOST) };
             tokio::select! {
                 () = sleep(pause) => {}
                 () = state.changed.notified() => {}
             }
         }
         tracing::info!(primary = self.address, "the primary is followed no more");
+    }
+
+    /// Says why it is not followed; once while that is the reason.
+    fn tell(&mut self, error: &io::Error) {
+        let text = error.to_string();
+        if text != self.told {
+            tracing::warn!(primary = self.address, "the primary is not followed: {text}");
+            self.told = text;
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -139,7 +195,11 @@ impl Follower {
             let auth: [&[u8]; 3] = [b"AUTH", user.as_bytes(), secret.expose().as_ref()];
             ask(&mut stream, &auth, &mut unread).await?;
         }
-        let (history, offset) = self.server.log.position();
+        let (history, offset) = match self.server.replication.is_partial() {
+            // Known to nobody.
+            true => ("?".to_owned(), 0),
+            false => self.server.log.position(),
+        };
         let (offset, listens) = (offset.to_string(), self.server.address.to_string());
         let words: [&[u8]; 5] =
             [b"RINGTAIL", b"SYNC", history.as_bytes(), offset.as_bytes(), listens.as_bytes()];
@@ -147,7 +207,7 @@ impl Follower {
         let mut link = Connected { stream, unread };
         self.groups.clear();
         match answer.split(' ').collect::<Vec<_>>()[..] {
-            ["CONTINUE", history, at] if at == offset => {
+            ["CONTINUE", history, at] if at == offset && History::new(history).is_some() => {
                 tracing::info!(
                     primary = self.address,
                     offset = at,
@@ -155,7 +215,9 @@ impl Follower {
                 );
                 self.server.log.rename(history);
             }
-            ["FULL", history] => self.load(&mut link, &history.to_owned()).await?,
+            ["FULL", history] if History::new(history).is_some() => {
+                self.load(&mut link, &history.to_owned()).await?
+            }
             _ => return Err(io::Error::other(format!("the primary answered {answer}"))),
         }
         self.told.clear();
@@ -163,34 +225,20 @@ impl Follower {
         self.stream(link).await
     }
 
-    /// Takes all keys, in the place of those that are here.
+    /// Takes all keys, in the place of those that are here. If that fails, those that came are shown to nobody.
     async fn load(&mut self, link: &mut Connected, history: &str) -> io::Result<()> {
         self.state.set_link(Link::Syncing);
         self.server.log.stance.set_loading(true);
-        let loaded = self.load_all(link).await;
-        self.server.log.stance.set_loading(false);
-        let summary = loaded?;
-        self.server.log.leave_files();
-        self.server.log.restart(history, summary.offset);
-        self.begin_files();
+        self.server.replication.set_partial(true);
+        let summary = self.load_all(link).await?;
+        if summary.history != history {
+            return Err(io::Error::other("the primary's log has become another one meanwhile"));
+        }
         let (keys, offset) = (summary.keys, summary.offset);
+        begin_log(&self.server, history, offset);
+        self.server.log.stance.set_loading(false);
         tracing::info!(primary = self.address, keys, offset, "all keys of the primary are here");
         Ok(())
-    }
-
-    /// Has the files follow: what is in them is the state of before.
-    fn begin_files(&self) {
-        let server = Arc::clone(&self.server);
-        let spawned = std::thread::Builder::new().name("compact".to_owned()).spawn(move || {
-            if let Err(error) = compact::begin_again(&server) {
-                tracing::error!(
-                    "this server's files do not follow: {error}; they are as they were before its first sync"
-                );
-            }
-        });
-        if let Err(error) = spawned {
-            tracing::error!("this server's files do not follow: {error}");
-        }
     }
 
     async fn load_all(&mut self, link: &mut Connected) -> io::Result<load::Summary> {
@@ -227,70 +275,110 @@ impl Follower {
     /// Follows the log.
     async fn stream(&mut self, mut link: Connected) -> io::Result<()> {
         loop {
+            let leads = self.take_log(&mut link.unread)?;
+            self.apply()?;
+            if leads {
+                return self.lead();
+            }
             self.ack(&mut link).await?;
-            let next = timeout(ACK, link.ready()).await;
+            let ready = timeout(ACK, link.ready()).await;
             if self.is_over() {
                 return Ok(());
             }
-            if next.is_err() {
-                let silent = unix_millis().saturating_sub(self.state.heard.load(Relaxed));
-                if silent > PATIENCE.as_millis() as u64 {
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, "it says nothing"));
-                }
-                continue;
-            }
-            link.read()?;
-            self.state.heard.store(unix_millis(), Relaxed);
-            let mut unread = std::mem::take(&mut link.unread);
-            let (mut at, mut leads) = (0, false);
-            while let Some((kind, bytes, length)) = wire::frame(&unread[at..])? {
-                match kind {
-                    Kind::Log => self.groups.extend_from_slice(bytes),
-                    Kind::Heartbeat => {
-                        let [end] = wire::numbers(bytes)?;
-                        self.state.primary_end.store(end, Relaxed);
-                    }
-                    Kind::Lead => leads = true,
-                    Kind::Snapshot | Kind::Ack => return Err(odd()),
-                }
-                at += length;
-            }
-            unread.drain(..at);
-            link.unread = unread;
-            self.apply()?;
-            if leads {
-                tracing::info!(primary = self.address, "the primary hands over: this server leads");
-                become_primary(&self.server);
-                return Ok(());
+            if let Ok(ready) = ready {
+                ready?;
+                link.read()?;
+                self.state.heard.store(unix_millis(), Relaxed);
+            } else if self.is_silent() {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "it says nothing"));
             }
         }
+    }
+
+    fn is_silent(&self) -> bool {
+        let silent = unix_millis().saturating_sub(self.state.heard.load(Relaxed));
+        silent > PATIENCE.as_millis() as u64
+    }
+
+    /// The primary hands over: all of its log is here.
+    fn lead(&self) -> io::Result<()> {
+        tracing::info!(primary = self.address, "the primary hands over: this server leads");
+        let server = Arc::clone(&self.server);
+        // On another thread, which waits for the end of this one.
+        let spawned = std::thread::Builder::new().name("failover".to_owned());
+        spawned.spawn(move || become_primary(&server)).map(drop)
+    }
+
+    /// Takes the frames that are whole; whether this server is to lead.
+    fn take_log(&mut self, unread: &mut Vec<u8>) -> io::Result<bool> {
+        let (mut at, mut leads) = (0, false);
+        while let Some((kind, bytes, length)) = wire::frame(&unread[at..])? {
+            match kind {
+                Kind::Log => self.groups.extend_from_slice(bytes),
+                Kind::Heartbeat => {
+                    let [end] = wire::numbers(bytes)?;
+                    self.state.primary_end.store(end, Relaxed);
+                }
+                Kind::Lead => leads = true,
+                Kind::Snapshot | Kind::Ack => return Err(odd()),
+            }
+            at += length;
+        }
+        unread.drain(..at);
+        Ok(leads)
     }
 
     /// Applies the groups that are whole.
     fn apply(&mut self) -> io::Result<()> {
-        let mut at = 0;
-        let _one = self.server.log.applying();
-        if self.is_over() {
-            return Ok(());
+        let one = self.server.log.applying();
+        let (applied, ended) = apply_some(&mut self.applier, &self.groups);
+        // As one piece: who cuts the log waits until both are done. Those before a group that fails have been done.
+        self.server.log.append_applied(&self.groups[..applied]);
+        drop(one);
+        self.groups.drain(..applied);
+        if matches!(ended, Err(Stopped::Refused(_))) {
+            // It may have been done in part, so this is no state of that log any more.
+            begin_log(&self.server, &new_history(), self.server.log.position().1);
         }
-        loop {
-            let rest = &self.groups[at..];
-            let group = next_group(rest).map_err(|damage| io::Error::other(damage.to_string()))?;
-            let Some((group, length)) = group else { break };
-            self.applier.apply(&group).map_err(|refused| io::Error::other(refused.to_string()))?;
-            at += length;
-        }
-        // As one piece: who cuts the log waits until both are done.
-        self.server.log.append_applied(&self.groups[..at]);
-        self.groups.drain(..at);
-        Ok(())
+        ended.map_err(|stopped| io::Error::other(stopped.to_string()))
     }
-
     async fn ack(&self, link: &mut Connected) -> io::Result<()> {
         let (applied, on_disk) = self.server.log.applied();
         let mut out = Vec::new();
         wire::push(&mut out, Kind::Ack, &[applied.to_le_bytes(), on_disk.to_le_bytes()].concat());
         timeout(PATIENCE, link.stream.write_all(&out)).await.unwrap_or_else(|_| Err(odd()))
+    }
+}
+
+/// Why no more groups were applied.
+enum Stopped {
+    Damaged(Damage),
+    Refused(Refused),
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged(damage) => damage.fmt(f),
+            Self::Refused(refused) => refused.fmt(f),
+        }
+    }
+}
+
+/// Applies the groups that are whole; how many bytes they have, and whether the next is bad.
+fn apply_some(applier: &mut Applier, groups: &[u8]) -> (usize, Result<(), Stopped>) {
+    let mut at = 0;
+    loop {
+        match next_group(&groups[at..]) {
+            Err(damage) => return (at, Err(Stopped::Damaged(damage))),
+            Ok(None) => return (at, Ok(())),
+            Ok(Some((group, length))) => {
+                if let Err(refused) = applier.apply(&group) {
+                    return (at, Err(Stopped::Refused(refused)));
+                }
+                at += length;
+            }
+        }
     }
 }
 
@@ -312,6 +400,9 @@ async fn ask(stream: &mut Stream, words: &[&[u8]], unread: &mut Vec<u8>) -> io::
                     Some(answer) => Ok(answer.to_owned()),
                     None => Err(io::Error::other(format!("it answered {line}"))),
                 };
+            }
+            if unread.len() > LINE {
+                return Err(odd());
             }
             stream.readable().await?;
             read(stream, unread)?;

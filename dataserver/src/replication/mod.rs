@@ -17,7 +17,7 @@ pub mod switch;
 pub mod wire;
 
 use status::{Followed, Replicas};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a server knows of other servers that have the same keys.
@@ -28,11 +28,31 @@ pub struct Replication {
     followed: Mutex<Option<Followed>>,
     /// A replica is about to take over.
     pub switching: AtomicBool,
+    changing: Mutex<()>,
+    partial: AtomicBool,
+    /// First syncs that have brought all keys.
+    pub syncs: AtomicU64,
 }
 
 impl Replication {
     /// Whom it follows, if it does.
     pub fn followed(&self) -> MutexGuard<'_, Option<Followed>> {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held while it is changed who is followed: two who do that at once would leave two threads.
+    pub fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether what is here is only a part of the keys of who is followed. It is no state of any log then, whatever the log's position
+    /// says, and goes to nobody: to no client, file or replica.
+    pub fn is_partial(&self) -> bool {
+        self.partial.load(Ordering::Acquire)
+    }
+
+    /// Says so.
+    pub fn set_partial(&self, is_partial: bool) {
+        self.partial.store(is_partial, Ordering::Release);
     }
 }

@@ -1,9 +1,11 @@
 //! What a server knows of those that follow it, and of the one that it follows.
 
+use crate::server::unix_millis;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 /// One that follows.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl Replicas {
             online: AtomicBool::new(false),
             acked: AtomicU64::new(0),
             on_disk: AtomicU64::new(0),
-            heard: AtomicU64::new(0),
+            heard: AtomicU64::new(unix_millis()),
             lead: tokio::sync::Notify::new(),
         });
         self.all().insert(client, Arc::clone(&replica));
@@ -89,6 +91,8 @@ pub struct Followed {
     pub address: String,
     /// What the thread that follows tells.
     pub state: Arc<Following>,
+    /// That thread.
+    pub thread: JoinHandle<()>,
 }
 
 /// Told by the thread that follows.

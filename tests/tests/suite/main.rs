@@ -25,6 +25,7 @@ mod panics;
 mod pool_scripts;
 mod pubsub;
 mod replicas;
+mod replication;
 mod routing;
 mod scan;
 mod scripting;

@@ -106,7 +106,12 @@ pub(super) fn replication(text: &mut Text, about: &mut About<'_, '_>) {
         text.put("master_host", host);
         text.put("master_port", port);
         text.put("master_link_status", if link == Link::Up { "up" } else { "down" });
-        text.put("master_last_io_seconds_ago", seconds(followed.state.heard.load(Relaxed)));
+        match followed.state.heard.load(Relaxed) {
+            heard if heard > 0 && link != Link::Down => {
+                text.put("master_last_io_seconds_ago", seconds(heard))
+            }
+            _ => text.put("master_last_io_seconds_ago", -1),
+        }
         text.put("master_sync_in_progress", u8::from(link == Link::Syncing));
         text.put("slave_read_repl_offset", offset);
         text.put("slave_repl_offset", offset);

@@ -32,7 +32,7 @@ impl<D: Disk> Files<D> {
         let mut manifest = Manifest::new(self.manifest.history.clone(), Some(base), first.unwrap_or(offset));
         manifest.replaced = self.manifest.replaced;
         manifest.earlier.clone_from(&self.manifest.earlier);
-        manifest.earlier.retain(|earlier| earlier.until > manifest.first);
+        manifest.earlier.retain(|earlier| earlier.until >= manifest.first);
         self.write_manifest(&manifest)?;
         self.manifest = manifest;
         self.starts.retain(|&start| start >= self.manifest.first);
@@ -72,6 +72,22 @@ impl<D: Disk> Files<D> {
         manifest.earlier.push(Earlier { history: before, until: self.synced });
         self.write_manifest(&manifest)?;
         self.manifest = manifest;
+        if self.segment.start == self.synced {
+            // It says the old name, and has nothing yet.
+            let begun = self.begin_segment();
+            self.check("write", begun)?;
+        }
+        self.forget_empty_histories()
+    }
+
+    /// A server that is started again and again and writes nothing would have more and more of them. No segment says their names.
+    fn forget_empty_histories(&mut self) -> Result<(), Failure> {
+        let mut manifest = self.manifest.clone();
+        manifest.earlier.dedup_by_key(|earlier| earlier.until);
+        if manifest != self.manifest {
+            self.write_manifest(&manifest)?;
+            self.manifest = manifest;
+        }
         Ok(())
     }
 

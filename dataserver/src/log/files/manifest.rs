@@ -94,7 +94,7 @@ impl Manifest {
 
     /// Whether a segment that begins there can be of that history.
     pub(super) fn has(&self, history: &History, start: u64) -> bool {
-        let one = |earlier: &Earlier| earlier.history == *history && start < earlier.until;
+        let one = |earlier: &Earlier| earlier.history == *history && start <= earlier.until;
         self.history == *history || self.earlier.iter().any(one)
     }
 

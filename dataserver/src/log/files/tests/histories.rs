@@ -122,3 +122,43 @@ fn a_history_goes_on_under_another_name() {
     install(&mut files, &disk, end).unwrap();
     assert_eq!(files.earlier(), [], "nothing of it is left");
 }
+
+#[test]
+fn a_history_in_which_nothing_was_written_leaves_nothing_behind() {
+    let disk = FaultyDisk::new(1);
+    let mut log = Vec::new();
+    let name = |round: u64| History::new(&format!("{round:040x}")).unwrap();
+    for round in 0..200 {
+        let mut files = open(&disk, &options()).unwrap().files;
+        files.begin_history(name(round)).unwrap();
+        assert!(files.earlier().len() <= 2, "{:?}", files.earlier());
+        if round == 50 {
+            log.extend(group(round, 300));
+            files.append(&group(round, 300)).unwrap();
+        }
+        // Killed, with or without something behind the last that was begun.
+        let opened = open(&disk.crash(), &options()).unwrap();
+        assert!(opened.log().is_empty() || opened.log() == log);
+        files.sync().unwrap();
+        drop(files);
+        let opened = open(&disk.crash(), &options()).unwrap();
+        assert_eq!((opened.log(), opened.files.history()), (log.clone(), &name(round)));
+    }
+}
+
+#[test]
+fn a_new_name_survives_whatever_fails_and_is_killed() {
+    for fails in 0..12 {
+        let disk = FaultyDisk::new(1);
+        let mut files = open(&disk, &options()).unwrap().files;
+        files.begin_history(other()).unwrap();
+        disk.set(Faults { fail: fails..u64::MAX, ..Faults::default() });
+        let named = files.begin_history(history());
+        let opened = open(&disk.crash(), &options()).unwrap();
+        let name = opened.files.history();
+        assert!(
+            *name == history() || (named.is_err() && *name == other()),
+            "{fails}: {named:?} and {name:?}"
+        );
+    }
+}
