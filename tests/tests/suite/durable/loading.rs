@@ -63,6 +63,7 @@ fn nothing_expires_before_all_is_loaded() {
     let replies = conn.try_pipeline(&lasting).expect("replies");
     assert!(replies.iter().all(|reply| reply.int() == 1));
     let over = std::time::Instant::now() + Duration::from_millis(5000);
+    assert_eq!(conn.run("WAITAOF 1 0 0").items()[0].int(), 1);
     server.process.kill();
     wait_for(Duration::from_secs(6), || std::time::Instant::now() >= over);
     restart(&mut server);
