@@ -57,8 +57,9 @@ pub async fn serve(handover: Handover, stream: &mut Stream, server: &Arc<Server>
             let era = server.log.era();
             let replica = server.replication.replicas.add(client.id, &address, peer);
             tracing::info!(replica = replica.address, "a replica follows");
-            let ended =
-                Feed { server, client, stream, replica: &replica, era, position: 0 }.run(&history, offset).await;
+            let ended = Feed { server, client, stream, replica: &replica, era, position: 0 }
+                .run(&history, offset)
+                .await;
             server.replication.replicas.remove(client.id);
             server.log.replicas_acked(&server.replication.replicas.acked());
             if let Err(error) = ended {

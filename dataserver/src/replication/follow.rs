@@ -108,7 +108,8 @@ fn begin_log(server: &Arc<Server>, history: &str, offset: u64) {
     let sync = server.replication.syncs.fetch_add(1, Relaxed) + 1;
     server.replication.set_partial(false);
     let own = Arc::clone(server);
-    let spawned = std::thread::Builder::new().name("compact".to_owned()).spawn(move || begin_files(&own, sync));
+    let spawned =
+        std::thread::Builder::new().name("compact".to_owned()).spawn(move || begin_files(&own, sync));
     if let Err(error) = spawned {
         tracing::error!("this server's files do not follow: {error}");
     }
@@ -214,7 +215,9 @@ impl Follower {
                 );
                 self.server.log.rename(history);
             }
-            ["FULL", history] if History::new(history).is_some() => self.load(&mut link, &history.to_owned()).await?,
+            ["FULL", history] if History::new(history).is_some() => {
+                self.load(&mut link, &history.to_owned()).await?
+            }
             _ => return Err(io::Error::other(format!("the primary answered {answer}"))),
         }
         self.told.clear();

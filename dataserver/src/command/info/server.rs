@@ -107,7 +107,9 @@ pub(super) fn replication(text: &mut Text, about: &mut About<'_, '_>) {
         text.put("master_port", port);
         text.put("master_link_status", if link == Link::Up { "up" } else { "down" });
         match followed.state.heard.load(Relaxed) {
-            heard if heard > 0 && link != Link::Down => text.put("master_last_io_seconds_ago", seconds(heard)),
+            heard if heard > 0 && link != Link::Down => {
+                text.put("master_last_io_seconds_ago", seconds(heard))
+            }
             _ => text.put("master_last_io_seconds_ago", -1),
         }
         text.put("master_sync_in_progress", u8::from(link == Link::Syncing));

@@ -91,12 +91,19 @@ impl Contents {
         let lines: Vec<String> = all
             .filter_map(|key| {
                 let (own, there) = (self.at(key, now), other.at(key, now));
-                let told = || format!("{} {}: {own:?}\n and there {there:?}", key.0, escape(key.1.as_bytes()));
+                let told =
+                    || format!("{} {}: {own:?}\n and there {there:?}", key.0, escape(key.1.as_bytes()));
                 (own != there).then(told)
             })
             .collect();
         let some = lines.iter().take(6).cloned().collect::<Vec<_>>().join("\n");
-        assert!(lines.is_empty(), "{} differ of {} keys and {}:\n{some}", lines.len(), self.len(), other.len());
+        assert!(
+            lines.is_empty(),
+            "{} differ of {} keys and {}:\n{some}",
+            lines.len(),
+            self.len(),
+            other.len()
+        );
         assert_eq!(self.libraries, other.libraries);
     }
 }

@@ -58,7 +58,8 @@ fn answer(mut stream: TcpStream, bytes: &[u8], asked: impl Fn() -> bool) {
 fn survives(primary: &Server, replica: &Server, bytes: Vec<u8>, why: &str) {
     let (hostile, asked) = primary_that_says(bytes);
     follow(&replica.endpoint, &hostile);
-    (0..2).for_each(|_| asked.recv_timeout(WITHIN).unwrap_or_else(|_| panic!("{why}: it does not try again")));
+    (0..2)
+        .for_each(|_| asked.recv_timeout(WITHIN).unwrap_or_else(|_| panic!("{why}: it does not try again")));
     follow(&replica.endpoint, &primary.endpoint);
     equal(primary, replica);
 }
@@ -97,7 +98,12 @@ fn a_primary_that_says_what_it_should_not() {
 fn a_part_of_the_keys_is_shown_to_nobody_and_no_backup() {
     let dir = scratch("repl");
     let backup = dir.join("backup.rtb");
-    let mut replica = server(&["--backup", backup.to_str().expect("a path"), "--dir", dir.join("log").to_str().expect("a path")]);
+    let mut replica = server(&[
+        "--backup",
+        backup.to_str().expect("a path"),
+        "--dir",
+        dir.join("log").to_str().expect("a path"),
+    ]);
     let mut conn = replica.endpoint.open();
     assert!(conn.run("SET k mine").is_ok() && conn.run("SAVE").is_ok());
     let saved = std::fs::read(&backup).expect("a backup");
@@ -155,7 +161,9 @@ fn a_replica_that_says_what_it_should_not() {
     let huge = [&[3, 0xff, 0xff, 0xff, 0xff][..], &[0; 64]].concat();
     let large = [&[3][..], &(8_u32 << 20).to_le_bytes(), &vec![0; 8 << 20]].concat();
     let future = frame(3, &[u64::MAX.to_le_bytes(), 0_u64.to_le_bytes()].concat());
-    for said in [b"garbage and more of it".to_vec(), huge, large, future, frame(1, b"log"), frame(3, b"short")] {
+    for said in
+        [b"garbage and more of it".to_vec(), huge, large, future, frame(1, b"log"), frame(3, b"short")]
+    {
         let mut replica = primary.endpoint.open();
         replica.send(format!("RINGTAIL SYNC {NAME} 18446744073709551615 me:1\r\n").as_bytes()).expect("SYNC");
         let refused = replica.read().expect("an answer");

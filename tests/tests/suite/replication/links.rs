@@ -40,20 +40,21 @@ fn one_that_stands_still_costs_the_primary_no_more_than_the_backlog() {
     let mut conn = primary.endpoint.open();
     let value = "v".repeat(10_000);
     let write = |conn: &mut ringtail_tests::resp::Conn, times: usize| {
-        let requests: Vec<_> = (0..100).map(|n| ["SET".to_owned(), format!("k{n}"), value.clone()].to_vec()).collect();
+        let requests: Vec<_> =
+            (0..100).map(|n| ["SET".to_owned(), format!("k{n}"), value.clone()].to_vec()).collect();
         (0..times).for_each(|_| _ = conn.try_pipeline(&requests).expect("SET"));
     };
     write(&mut conn, 200);
     in_step(&primary, &replica);
-    let before = primary.process.rss();
+    let (before, full) = (primary.process.rss(), says(&replica, FULL));
     replica.process.signal(Signal::Stop);
     write(&mut conn, 200);
     let grown = primary.process.rss().saturating_sub(before);
     replica.process.signal(Signal::Continue);
     assert!(grown < 12 << 20, "it has grown by {grown} bytes");
     equal(&primary, &replica);
-    assert_eq!(says(&replica, FULL), 2, "{}", replica.process.output());
-    assert!(says(&primary, "further behind than --repl-backlog") == 1, "{}", primary.process.output());
+    assert!(says(&replica, FULL) > full, "{}", replica.process.output());
+    assert!(says(&primary, "further behind than --repl-backlog") > 0, "{}", primary.process.output());
 }
 
 #[test]
@@ -112,7 +113,9 @@ fn whom_it_does_not_trust_and_who_does_not_trust_it_is_said_and_tried_again() {
     let wrong = replica_with(&primary.endpoint, &certs, "wrong");
     let stranger = replica_with(&primary.endpoint, &others, "secret");
     let plain = replica_of(&primary.endpoint, &[]);
-    for (server, why) in [(&wrong, "WRONGPASS"), (&stranger, "certificate"), (&plain, "the primary is not followed")] {
+    for (server, why) in
+        [(&wrong, "WRONGPASS"), (&stranger, "certificate"), (&plain, "the primary is not followed")]
+    {
         let said = wait_for(WITHIN, || says(server, why) > 0);
         assert!(said, "{why}: {}", server.process.output());
         let mut conn = server.endpoint.open();

@@ -148,14 +148,17 @@ fn a_history_in_which_nothing_was_written_leaves_nothing_behind() {
 
 #[test]
 fn a_new_name_survives_whatever_fails_and_is_killed() {
-    for fails in 0..12 {
+    for fails in 0..20 {
         let disk = FaultyDisk::new(1);
         let mut files = open(&disk, &options()).unwrap().files;
         files.begin_history(other()).unwrap();
-        disk.set(Faults { full_after: Some(fails), ..Faults::default() });
+        disk.set(Faults { die: Some(disk.steps() + fails), ..Faults::default() });
         let named = files.begin_history(history());
         let opened = open(&disk.crash(), &options()).unwrap();
         let name = opened.files.history();
-        assert!(*name == history() || (named.is_err() && *name == other()), "{fails}: {named:?} and {name:?}");
+        assert!(
+            *name == history() || (named.is_err() && *name == other()),
+            "{fails}: {named:?} and {name:?}"
+        );
     }
 }
