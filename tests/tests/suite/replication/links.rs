@@ -46,15 +46,15 @@ fn one_that_stands_still_costs_the_primary_no_more_than_the_backlog() {
     };
     write(&mut conn, 200);
     in_step(&primary, &replica);
-    let before = primary.process.rss();
+    let (before, full) = (primary.process.rss(), says(&replica, FULL));
     replica.process.signal(Signal::Stop);
     write(&mut conn, 200);
     let grown = primary.process.rss().saturating_sub(before);
     replica.process.signal(Signal::Continue);
     assert!(grown < 12 << 20, "it has grown by {grown} bytes");
     equal(&primary, &replica);
-    assert_eq!(says(&replica, FULL), 2, "{}", replica.process.output());
-    assert!(says(&primary, "further behind than --repl-backlog") == 1, "{}", primary.process.output());
+    assert!(says(&replica, FULL) > full, "{}", replica.process.output());
+    assert!(says(&primary, "further behind than --repl-backlog") > 0, "{}", primary.process.output());
 }
 
 #[test]

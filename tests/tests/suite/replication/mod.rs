@@ -8,7 +8,7 @@ mod restarts;
 mod sync;
 
 use content::contents;
-use ringtail_tests::harness::{Options, Server, wait_for};
+use ringtail_tests::harness::{Options, Server, pause, wait_for};
 use ringtail_tests::resp::{Conn, Endpoint};
 use std::time::Duration;
 
@@ -56,7 +56,14 @@ fn offset(conn: &mut Conn) -> u64 {
 /// Whether it follows, and has all of the other's log.
 fn is_in_step(primary: &Endpoint, replica: &Endpoint) -> bool {
     let (mut own, mut other) = (replica.open(), primary.open());
-    info(&mut own, "master_link_status") == "up" && offset(&mut own) == offset(&mut other)
+    // Until it has loaded its files it follows nobody yet.
+    if info(&mut own, "role") != "slave" || info(&mut own, "master_link_status") != "up" {
+        return false;
+    }
+    let end = offset(&mut other);
+    // What was done a moment ago is in the log a moment later.
+    pause(Duration::from_millis(10));
+    offset(&mut own) == end && offset(&mut other) == end
 }
 
 /// Waits until the replica has all of the primary's log.

@@ -148,7 +148,7 @@ fn a_history_in_which_nothing_was_written_leaves_nothing_behind() {
 
 #[test]
 fn a_new_name_survives_whatever_fails_and_is_killed() {
-    for fails in 0..12 {
+    for fails in 0..20 {
         let disk = FaultyDisk::new(1);
         let mut files = open(&disk, &options()).unwrap().files;
         files.begin_history(other()).unwrap();
