@@ -124,7 +124,8 @@ fn restore(
     if let Some(file) = backup {
         load_backup(server, file, told.recover)?;
     }
-    let files = if told.primary.is_none() { lead(files)? } else { files };
+    // A replica that has lost some is none of that log either: it gets all keys.
+    let files = if told.primary.is_none() || has_lost { lead(files)? } else { files };
     server.log.write_to(files);
     let running = keep(server)?;
     // What was loaded is not in the log: it becomes its base. Damaged files are needed no more once there is one.

@@ -57,14 +57,23 @@ type Others = [AtomicU64; COPIES_MOST - 1];
 #[derive(Debug, Default)]
 pub struct Reached {
     disk: AtomicU64,
-    /// In the memory of others.
+    /// In the memory of others, of those that follow now.
     copies: Others,
+    /// The same, also of those that followed once: what was there is acknowledged, whoever has left since.
+    safe: Others,
     /// On the disks of others.
     on_disks: Others,
 }
 
 fn count(others: &Others, ticket: u64) -> usize {
     others.iter().take_while(|reached| reached.load(SeqCst) > ticket).count()
+}
+
+/// Whether all below the ticket is, or was, at so many servers.
+fn has_been_at(safe: &Others, ticket: u64, copies: u8) -> bool {
+    let others = usize::from(copies).saturating_sub(1);
+    // Before the first one there is nothing that anybody could lack.
+    ticket == 0 || others == 0 || safe.get(others - 1).is_some_and(|reached| reached.load(SeqCst) > ticket)
 }
 
 fn set(others: &Others, mut tickets: impl Iterator<Item = u64>) {
@@ -75,7 +84,7 @@ impl Reached {
     /// Whether all below this ticket is where it has to be.
     #[inline]
     pub fn is_at(&self, ticket: u64, need: Need) -> bool {
-        (!need.disk || self.is_on_disk(ticket)) && self.copies(ticket) + 1 >= usize::from(need.copies)
+        (!need.disk || self.is_on_disk(ticket)) && has_been_at(&self.safe, ticket, need.copies)
     }
 
     /// Whether all below this ticket is on this server's disk.
@@ -102,6 +111,8 @@ impl Reached {
     /// Others have all below these tickets: the furthest of them the first, and so on; and have it on disk.
     pub fn set_copies(&self, copies: impl Iterator<Item = u64>, on_disks: impl Iterator<Item = u64>) {
         set(&self.copies, copies);
+        let pairs = self.safe.iter().zip(&self.copies);
+        pairs.for_each(|(safe, now)| _ = safe.fetch_max(now.load(SeqCst), SeqCst));
         set(&self.on_disks, on_disks);
     }
 }

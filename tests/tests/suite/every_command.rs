@@ -24,7 +24,7 @@ const STALL: Duration = Duration::from_secs(3);
 const LEFT: i64 = 24 << 20;
 
 /// Left out: they end, stop or wait for the server or other clients, or take away the right to speak to it.
-const EXCEPT: [&str; 17] = [
+const EXCEPT: [&str; 20] = [
     "shutdown",
     "debug",
     "debug|sleep",
@@ -42,16 +42,21 @@ const EXCEPT: [&str; 17] = [
     "function|kill",
     "ringtail|lock",
     "ringtail|trylock",
+    "ringtail|ack",
+    "replicaof",
+    "failover",
 ];
 
 /// Sent on a connection of their own: how many replies follow is another question.
-const ALONE: [&str; 11] = [
+const ALONE: [&str; 13] = [
     "auth",
     "client|reply",
     "monitor",
     "psubscribe",
     "punsubscribe",
     "quit",
+    "ringtail|snapshot",
+    "ringtail|sync",
     "reset",
     "ssubscribe",
     "subscribe",

@@ -1,5 +1,6 @@
 //! A server's log followed by others, from outside: what is equal, what is sent again, and what comes of trouble at either end.
 
+mod acks;
 mod content;
 mod hostile;
 mod links;

@@ -1,0 +1,146 @@
+//! When a write is acknowledged, and a replica that takes over.
+
+use super::{WITHIN, equal, in_step, info, replica_of, server};
+use ringtail_tests::harness::{Server, Signal, pause, wait_for};
+use ringtail_tests::resp::{Conn, Endpoint};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// A primary and two replicas in step with it.
+fn three(args: &[&str]) -> (Server, [Server; 2]) {
+    let primary = server(args);
+    let replicas = [(); 2].map(|()| replica_of(&primary.endpoint, &[]));
+    replicas.iter().for_each(|replica| in_step(&primary, replica));
+    (primary, replicas)
+}
+
+/// The error that a request is answered with; empty for none.
+fn error(conn: &mut Conn, line: &str) -> String {
+    conn.run(line).error().unwrap_or_default().to_owned()
+}
+
+fn stop(replicas: &[Server]) {
+    replicas.iter().for_each(|replica| replica.process.signal(Signal::Stop));
+}
+
+fn go_on(replicas: &[Server]) {
+    replicas.iter().for_each(|replica| replica.process.signal(Signal::Continue));
+}
+
+#[test]
+fn a_quorum_has_what_is_acknowledged() {
+    let (primary, replicas) = three(&["--ack", "quorum"]);
+    let (mut conn, mut local) = (primary.endpoint.open(), primary.endpoint.open());
+    assert!(conn.run("SET k 1").is_ok());
+    // One of three that stands still is no majority, two are.
+    stop(&replicas[..1]);
+    assert!(conn.run("SET k 2").is_ok());
+    stop(&replicas[1..]);
+    assert!(local.run("RINGTAIL ACK local").is_ok());
+    let begun = Instant::now();
+    let said = error(&mut conn, "SET k 3");
+    assert!(said.starts_with("NOREPLICAS the write was done here, but has only 1 of 2 copies"), "{said}");
+    assert!(begun.elapsed() > Duration::from_millis(900), "it waited for {:?}", begun.elapsed());
+    // Nobody else waited, and who wants copies does not read what has none.
+    assert_eq!(local.run("GET k").text(), "3");
+    assert!(error(&mut conn, "GET k").starts_with("NOREPLICAS"));
+    go_on(&replicas);
+    replicas.iter().for_each(|replica| equal(&primary, replica));
+    assert_eq!(conn.run("GET k").text(), "3");
+}
+
+#[test]
+fn nothing_is_done_without_enough_replicas() {
+    let (primary, replicas) = three(&[]);
+    let mut conn = primary.endpoint.open();
+    assert!(conn.run("RINGTAIL ACK quorum").is_ok());
+    assert!(conn.run("SET k 1").is_ok());
+    drop(replicas);
+    let is_alone = || info(&mut primary.endpoint.open(), "connected_slaves") == "0";
+    assert!(wait_for(WITHIN, is_alone));
+    let said = error(&mut conn, "SET k 2");
+    assert!(said.starts_with("NOREPLICAS Not enough good replicas to write: 1 of 2 copies"), "{said}");
+    assert_eq!(conn.run("GET k").text(), "1");
+    assert!(conn.run("RINGTAIL ACK default").is_ok() && conn.run("SET k 3").is_ok());
+}
+
+#[test]
+fn wait_counts_those_that_have_it() {
+    let (primary, replicas) = three(&[]);
+    let mut conn = primary.endpoint.open();
+    assert!(conn.run("SET k 1").is_ok());
+    assert_eq!(conn.run("WAIT 2 5000").int(), 2);
+    stop(&replicas[..1]);
+    assert!(conn.run("SET k 2").is_ok());
+    assert_eq!(conn.run("WAIT 1 5000").int(), 1);
+    assert_eq!(conn.run("WAIT 2 100").int(), 1);
+    go_on(&replicas);
+    assert_eq!(conn.run("WAIT 2 5000").int(), 2);
+    assert!(replicas[0].endpoint.open().run("WAIT 0 1").error().is_some());
+}
+
+/// Counts at whoever leads until told to end; the last number that was acknowledged.
+fn count(servers: [&Endpoint; 2], over: &AtomicBool) -> i64 {
+    let (mut at, mut last) = (0, 0);
+    let mut conn: Conn = servers[at].open();
+    while !over.load(Relaxed) {
+        let said = conn.run("INCR n");
+        match said.error() {
+            None => {
+                assert!(said.int() > last, "{} after {last}", said.int());
+                last = said.int();
+            }
+            Some(error) => {
+                assert!(error.starts_with("READONLY"), "{error}");
+                at = 1 - at;
+                conn = servers[at].open();
+            }
+        }
+    }
+    last
+}
+
+#[test]
+fn a_replica_takes_over_without_a_lost_write() {
+    let primary = server(&[]);
+    let replica = replica_of(&primary.endpoint, &[]);
+    in_step(&primary, &replica);
+    let (first, other) = (&primary.endpoint, &replica.endpoint);
+    let over = AtomicBool::new(false);
+    let counted = std::thread::scope(|scope| {
+        let counters: Vec<_> = (0..4).map(|_| scope.spawn(|| count([first, other], &over))).collect();
+        for (old, new) in [(first, other), (other, first), (first, other)] {
+            pause(Duration::from_millis(200));
+            assert!(old.open().run("FAILOVER").is_ok());
+            let leads = |at: &Endpoint, role| info(&mut at.open(), "role") == role;
+            assert!(wait_for(WITHIN, || leads(new, "master") && leads(old, "slave")));
+            let follows = || info(&mut old.open(), "master_link_status") == "up";
+            assert!(wait_for(WITHIN, follows), "the old primary does not follow");
+        }
+        over.store(true, Relaxed);
+        counters.into_iter().map(|counter| counter.join().expect("a counter")).max()
+    });
+    in_step(&replica, &primary);
+    assert_eq!(other.open().run("GET n").text(), counted.expect("four of them").to_string());
+    equal(&replica, &primary);
+}
+
+#[test]
+fn nobody_takes_over_who_can_not() {
+    let primary = server(&[]);
+    let mut conn = primary.endpoint.open();
+    assert_eq!(conn.run("FAILOVER").error(), Some("ERR FAILOVER requires connected replicas."));
+    let replica = replica_of(&primary.endpoint, &[]);
+    in_step(&primary, &replica);
+    let said = error(&mut conn, "FAILOVER TO 127.0.0.1 1");
+    assert!(said.contains("is not a replica"), "{said}");
+    assert!(error(&mut replica.endpoint.open(), "FAILOVER").contains("not valid when server is a replica"));
+    // One that stands still does not catch up: the primary goes on.
+    stop(std::slice::from_ref(&replica));
+    assert!(conn.run("SET k 1").is_ok());
+    assert!(conn.run("FAILOVER TIMEOUT 300").is_ok());
+    assert!(conn.run("SET k 2").is_ok(), "held back, and then done");
+    assert_eq!(info(&mut conn, "role"), "master");
+    go_on(std::slice::from_ref(&replica));
+    equal(&primary, &replica);
+}
