@@ -32,6 +32,8 @@ pub fn hand_over(server: &Arc<Server>, to: Option<&str>, patience: Duration) -> 
     if server.replication.switching.swap(true, Relaxed) {
         return Err(Error::fixed("ERR FAILOVER already in progress."));
     }
+    // From before the answer on: what comes after it waits.
+    server.pause.begin(unix_millis() + patience.as_millis() as u64 + 1000, Paused::Writes);
     let own = Arc::clone(server);
     let spawned = std::thread::Builder::new().name("failover".to_owned()).spawn(move || {
         match catch_up(&own, &replica, patience) {
@@ -47,6 +49,7 @@ pub fn hand_over(server: &Arc<Server>, to: Option<&str>, patience: Duration) -> 
     });
     spawned.map(drop).map_err(|error| {
         server.replication.switching.store(false, Relaxed);
+        server.pause.end();
         Error::new(format!("ERR no thread for it: {error}"))
     })
 }
@@ -68,7 +71,6 @@ fn chosen(server: &Server, to: Option<&str>) -> Result<Arc<Replica>, Error> {
 
 fn catch_up(server: &Arc<Server>, replica: &Arc<Replica>, patience: Duration) -> Result<(), &'static str> {
     let until = Instant::now() + patience;
-    server.pause.begin(unix_millis() + patience.as_millis() as u64 + 1000, Paused::Writes);
     loop {
         // Under all locks nothing is on its way: this is where the log ends.
         let end = {
