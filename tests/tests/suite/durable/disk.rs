@@ -51,7 +51,7 @@ impl Drop for Tmpfs {
 /// Writes values of 32 KiB until one is refused; which were acknowledged, and the refusal.
 fn fill(endpoint: &Endpoint, round: u32) -> (Vec<String>, String) {
     let (mut conn, value, mut written) = (endpoint.open(), "x".repeat(32 << 10), Vec::new());
-    for n in 0..10_000 {
+    for n in 0..20_000 {
         let key = format!("fill:{round}:{n}");
         match conn.call(&["SET", &key, &format!("{key}:{value}")]) {
             reply if reply.is_ok() => written.push(key),
@@ -72,9 +72,9 @@ fn all_there(endpoint: &Endpoint, keys: &[String]) {
 
 fn survives_a_full_disk(policy: &str) {
     // What is in memory before it is known that nothing fits is written again later: that may be much where the log's thread had no turn.
-    let Some(tmpfs) = Tmpfs::mount("256m") else { return };
+    let Some(tmpfs) = Tmpfs::mount("128m") else { return };
     let (dir, filler) = (tmpfs.0.join("data"), tmpfs.0.join("filler"));
-    std::fs::write(&filler, vec![1; 240 << 20]).expect("room for a filler");
+    std::fs::write(&filler, vec![1; 112 << 20]).expect("room for a filler");
     let mut server = start_in(&dir, &["--log", policy, "--log-growth", "0"]);
     let (mut kept, mut refusal) = fill(&server.endpoint, 0);
     if !refusal.starts_with("MISCONF Errors writing to the log") {
@@ -102,7 +102,7 @@ fn survives_a_full_disk(policy: &str) {
     }
     server.process.kill();
     // To begin needs some room too: what the crash left in doubt is written again.
-    tmpfs.remount("size=512m");
+    tmpfs.remount("size=256m");
     restart(&mut server);
     all_there(&server.endpoint, &kept);
     assert_eq!(server.endpoint.open().run("GET after").text(), "room");
