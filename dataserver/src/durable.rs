@@ -60,7 +60,9 @@ pub fn begin(server: &Arc<Server>, told: Durability) -> Result<Durable, Problem>
     } else if let Some(file) = &told.place.file {
         server.loading.expect(bytes_of(file));
     }
-    server.log.stance.set_loading(true);
+    // With nothing to load and nobody to follow it serves from its first moment on.
+    let loads = recovery.is_some() || told.place.file.is_some() || told.primary.is_some();
+    server.log.stance.set_loading(loads);
     let (keeper, failed, stopping) = <(Arc<Mutex<_>>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
     let timer = told.place.interval.and_then(|interval| every(server, interval, &stopping));
     let place = told.place.clone();

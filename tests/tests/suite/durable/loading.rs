@@ -69,3 +69,21 @@ fn nothing_expires_before_all_is_loaded() {
     restart(&mut server);
     assert_eq!(server.endpoint.open().run("DBSIZE").int(), KEYS as i64);
 }
+
+#[test]
+fn a_server_without_files_never_says_loading() {
+    for _ in 0..20 {
+        let port = ringtail_tests::harness::free_port();
+        let mut command = Command::new(ringtail_tests::harness::ours("ringtail-server"));
+        command.args(["--addr", &format!("127.0.0.1:{port}")]);
+        let _process = ringtail_tests::harness::Process::start("ringtail-server", &mut command);
+        let endpoint = ringtail_tests::resp::Endpoint::plain(port);
+        let mut conn = None;
+        let connects = || {
+            conn = endpoint.connect_raw().ok();
+            conn.is_some()
+        };
+        assert!(wait_for(Duration::from_secs(10), connects));
+        assert!(conn.expect("a connection").run("SET k v").is_ok());
+    }
+}
