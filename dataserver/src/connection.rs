@@ -8,7 +8,7 @@ mod waiting;
 use crate::execute::{Executor, OUTPUT_HIGH};
 use crate::log::intake::Intake;
 use crate::log::waiting::Need;
-use crate::replication::feed;
+use crate::replication::{bound, feed};
 use crate::server::{Server, unix_millis};
 use crate::session::{Session, Wait};
 use ringtail_net::Stream;
@@ -140,8 +140,11 @@ impl Connection {
             }
             if let Some(handover) = self.session.handover.take_if(|_| self.sent == self.output.len()) {
                 if let Ok(server) = server.itself() {
+                    let input = std::mem::take(&mut self.input);
+                    let bound = self.session.bound.take();
+                    let not_run = bound.map(|bound| bound.not_run(&bound::leader(&server), &input));
                     let (stream, client) = (&mut self.stream, &self.session.client);
-                    feed::serve(*handover, stream, &server, client).await;
+                    feed::serve(*handover, stream, &server, client, not_run.unwrap_or_default()).await;
                 }
                 return;
             }
@@ -346,6 +349,9 @@ impl Connection {
             let parsed = self.parser.parse(rest, self.session.limits(), &mut scratch.batch);
             let count = scratch.batch.requests().len();
             let ran = scratch.executor.run(&mut self.session, &scratch.batch, rest, &mut scratch.output);
+            if let Some(bound) = &mut self.session.bound {
+                bound.dealt_with(&scratch.batch, ran, rest, self.session.transaction.is_some());
+            }
             if self.session.closing {
                 return input.len();
             }

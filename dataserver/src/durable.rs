@@ -6,9 +6,10 @@ use crate::backup::save::Progress;
 use crate::log::apply::Applier;
 use crate::log::compact;
 use crate::log::files::{Files, History, OpenError, Options as FileOptions, RealDisk, Recovery};
+use crate::log::history;
 use crate::log::keeper::{Keeper, Policy, Running};
-use crate::log::service::new_history;
 use crate::replication::follow;
+use crate::replication::steward::{self, Book, Part, Steward};
 use crate::server::Server;
 use ringtail_net::Problem;
 use std::fs::File;
@@ -42,13 +43,14 @@ pub struct Durable {
     failed: Arc<AtomicBool>,
     stopping: Arc<AtomicBool>,
     timer: Option<JoinHandle<()>>,
+    steward: Arc<Mutex<Option<Steward>>>,
 }
 
 /// Begins to load what there is, and then to write. Until it is loaded the server says LOADING.
 ///
 /// # Errors
 /// What is there can't be opened, or is another server's.
-pub fn begin(server: &Arc<Server>, told: Durability) -> Result<Durable, Problem> {
+pub fn begin(server: &Arc<Server>, told: Durability, book: Option<Book>) -> Result<Durable, Problem> {
     server.backups.set_place(told.place.clone());
     let recovery = match (&told.dir, told.policy) {
         (None, _) | (_, Policy::Off) => None,
@@ -61,22 +63,26 @@ pub fn begin(server: &Arc<Server>, told: Durability) -> Result<Durable, Problem>
         server.loading.expect(bytes_of(file));
     }
     // With nothing to load and nobody to follow it serves from its first moment on.
-    let loads = recovery.is_some() || told.place.file.is_some() || told.primary.is_some();
+    let part = book.as_ref().map(Book::part);
+    let follows = told.primary.is_some() || matches!(part, Some(Part::Replica(..)));
+    let loads = recovery.is_some() || told.place.file.is_some() || follows || part.is_some();
+    server.replication.is_to_follow.store(follows, Relaxed);
     server.log.stance.set_loading(loads);
     let (keeper, failed, stopping) = <(Arc<Mutex<_>>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
+    let steward = Arc::<Mutex<Option<Steward>>>::default();
     let timer = told.place.interval.and_then(|interval| every(server, interval, &stopping));
     let place = told.place.clone();
     let (own, running, lost) = (Arc::clone(server), Arc::clone(&keeper), Arc::clone(&failed));
+    let stewards = Arc::clone(&steward);
     let loader = std::thread::Builder::new().name("load".to_owned()).spawn(move || {
-        match restore(&own, &told, recovery) {
-            Ok(keeper) => {
+        match restore(&own, &told, part.as_ref(), recovery) {
+            Ok(Restored { keeper, primary }) => {
                 *running.lock().unwrap_or_else(PoisonError::into_inner) = keeper;
-                own.log.stance.set_read_only(told.primary.is_some());
-                own.log.stance.set_loading(false);
-                if let Some(primary) = &told.primary
-                    && let Err(error) = follow::follow(&own, primary)
-                {
-                    tracing::error!("can't follow {primary}: {error}");
+                go_on(&own, primary.as_deref());
+                let begun = book.zip(part).map(|(book, part)| Steward::start(&own, book, part));
+                match begun.transpose() {
+                    Ok(begun) => *stewards.lock().unwrap_or_else(PoisonError::into_inner) = begun,
+                    Err(error) => tracing::error!("servers.json is not looked after: {error}"),
                 }
             }
             Err(problem) => {
@@ -89,11 +95,32 @@ pub fn begin(server: &Arc<Server>, told: Durability) -> Result<Durable, Problem>
     let loader = loader.map_err(|error| {
         Problem::new(format!("no thread to load with ({error})"), "see the system's limits on threads")
     })?;
-    Ok(Durable { server: Arc::clone(server), place, keeper, loader, failed, stopping, timer })
+    Ok(Durable { server: Arc::clone(server), place, keeper, loader, failed, stopping, timer, steward })
+}
+
+/// All is loaded: from here on it leads, or follows.
+fn go_on(server: &Arc<Server>, primary: Option<&str>) {
+    server.replication.led.store(primary.is_none(), Relaxed);
+    server.log.stance.set_read_only(primary.is_some());
+    server.log.stance.set_loading(false);
+    if let Some(primary) = primary
+        && let Err(error) = follow::follow(server, primary)
+    {
+        tracing::error!("can't follow {primary}: {error}");
+    }
+    server.replication.is_to_follow.store(false, Relaxed);
+}
+
+/// What is running once all is loaded.
+struct Restored {
+    keeper: Option<Running>,
+    /// Whom it is to follow.
+    primary: Option<String>,
 }
 
 fn open(dir: &Path, recover: bool) -> Result<Recovery<RealDisk>, Problem> {
-    let history = History::new(&new_history()).ok_or_else(|| Problem::new("no history", "report this"))?;
+    let history = History::new(&history::fresh(history::FIRST))
+        .ok_or_else(|| Problem::new("no history", "report this"))?;
     let options = FileOptions { recover, ..FileOptions::new(history) };
     Files::open(RealDisk, dir, &options).map_err(|error| {
         Problem::new(format!("--dir: {}", with_remedy(error)), "name another directory, or mend this one")
@@ -111,13 +138,16 @@ fn with_remedy(error: OpenError) -> String {
 fn restore(
     server: &Arc<Server>,
     told: &Durability,
+    part: Option<&Part>,
     recovery: Option<Recovery<RealDisk>>,
-) -> Result<Option<Running>, String> {
+) -> Result<Restored, String> {
+    // Asked when all is loaded, which may take long.
+    let primary = || told.primary.clone().or_else(|| steward::primary_at_start(server, part?));
     let Some(recovery) = recovery else {
         if let Some(file) = &told.place.file {
             load_backup(server, file, told.recover)?;
         }
-        return keep(server).map(Some);
+        return Ok(Restored { primary: primary(), keeper: Some(keep(server)?) });
     };
     let is_new = recovery.base().is_none();
     let Replayed { files, groups, has_lost } = replay(server, recovery, told.recover)?;
@@ -127,20 +157,22 @@ fn restore(
         load_backup(server, file, told.recover)?;
     }
     // A replica that has lost some is none of that log either: it gets all keys.
-    let files = if told.primary.is_none() || has_lost { lead(files)? } else { files };
+    let primary = primary();
+    let files = if primary.is_none() || has_lost { lead(files)? } else { files };
     server.log.write_to(files);
     let running = keep(server)?;
     // What was loaded is not in the log: it becomes its base. Damaged files are needed no more once there is one.
     if has_lost || (backup.is_some() && !server.store.is_empty()) {
         compact::compact_here(server).map_err(|error| error.to_string())?;
     }
-    Ok(Some(running))
+    Ok(Restored { keeper: Some(running), primary })
 }
 
 /// Has the log go on under another name: replicas may have had more of it than was on disk, and must not take what comes now for what
 /// follows that.
 fn lead(mut files: Files<RealDisk>) -> Result<Files<RealDisk>, String> {
-    let history = History::new(&new_history()).ok_or("no history")?;
+    let epoch = history::epoch_of(files.history().as_str());
+    let history = History::new(&history::fresh(epoch)).ok_or("no history")?;
     files.begin_history(history).map_err(|failure| failure.to_string())?;
     Ok(files)
 }
@@ -280,6 +312,9 @@ impl Durable {
             let _ = timer.join();
         }
         let _ = self.loader.join();
+        if let Some(steward) = self.steward.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            steward.stop();
+        }
         let mut well = !self.failed.load(Relaxed);
         let is_partial = self.server.replication.is_partial();
         if is_partial {

@@ -4,9 +4,13 @@ mod exec;
 mod script;
 mod serve;
 
+pub use serve::NOW_A_REPLICA;
+
 use crate::access;
 use crate::command::{self, Call};
 use crate::counters::Counters;
+use crate::replication::bound;
+use crate::replication::feed::Handover;
 use crate::server::{Server, unix_micros, unix_millis};
 use crate::session::wake::Turn;
 use crate::session::{Gates, ReplyMode, Session, Wait};
@@ -111,6 +115,9 @@ impl Executor {
         self.timer.begin();
         for (i, request) in batch.requests().iter().enumerate() {
             let args = batch.args(request, buf);
+            if session.bound.is_some() && self.is_for_the_primary(session, i) {
+                break;
+            }
             let more = deep && self.is_in_stretch(i, args.len());
             self.more = more;
             self.run_one(session, self.prepared[i], args, now, out);
@@ -129,6 +136,32 @@ impl Executor {
         self.timer.settle(&self.server.stats);
         self.note(session, ran, now);
         ran
+    }
+
+    /// Whether request `i` of a bound session is not run here, since this server leads no more: it is sent back, or kept back until there is
+    /// a primary that it could go to.
+    #[inline]
+    fn is_for_the_primary(&self, session: &mut Session, i: usize) -> bool {
+        self.server.log.stance.is_read_only() && self.gives_back(session, self.prepared[i].found)
+    }
+
+    #[cold]
+    fn gives_back(&self, session: &mut Session, found: Found) -> bool {
+        let anywhere = match found {
+            Found::Command(command) => bound::runs_anywhere(command),
+            _ => true,
+        };
+        if anywhere {
+            return false;
+        }
+        session.client.take_unparked();
+        if self.server.replication.switching.load(Relaxed) {
+            self.server.blocked.fetch_add(1, Relaxed);
+            session.wait = Wait::Parked(None);
+        } else {
+            session.handover = Some(Box::new(Handover::GiveBack));
+        }
+        true
     }
 
     /// Whether request `i` and the one after it may be timed together: the same fast command, on one key, with few arguments.
@@ -329,6 +362,10 @@ impl Executor {
     /// Keeps the request back while clients are paused. Whether it is kept back.
     #[cold]
     fn pauses(&self, session: &mut Session, command: &Command, args: Args<'_>) -> bool {
+        if session.lease.is_some() {
+            // What it has begun at other servers too is not to be left half done.
+            return false;
+        }
         let queued = session.transaction.as_ref().filter(|_| command.executes() == CommandId::Exec);
         let writes = queued.is_some_and(|transaction| {
             transaction.queued.iter().any(|queued| self.may_change(queued.command, queued.request.args()))
@@ -343,7 +380,8 @@ impl Executor {
 
     /// Whether a command may change something, or tell others of something.
     fn may_change(&self, command: &Command, args: Args<'_>) -> bool {
-        command.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE))
+        let locks = matches!(command.id, CommandId::RingtailLock | CommandId::RingtailTrylock);
+        (locks || command.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE)))
             && !command::scripting::declares_no_writes(&self.server, command, args)
     }
 

@@ -20,6 +20,7 @@ const EXAMPLES: &str = "Examples:
   ringtail-server                                      plaintext on 127.0.0.1:3000, for this machine alone
   ringtail-server --maxmemory 2gb --threads 4
   ringtail-server --addr 0.0.0.0:3000 --cert server.crt --key server.key --requirepass-file password
+  ringtail-server --addr 10.0.0.1:3000 --servers servers.json --dir data --ack quorum --insecure
   ringtail-server --config server.toml --check-config";
 
 /// The server's settings, all optional; defaults are applied where they are used.
@@ -83,6 +84,12 @@ pub struct Options {
     /// Follow the server at this address, as REPLICAOF does
     #[arg(long, value_name = "HOST:PORT", env = "RINGTAIL_REPLICAOF")]
     pub replicaof: Option<String>,
+    /// File of the pool's members: this server is the primary or a replica, as the file says, also after it was edited
+    #[arg(long, value_name = "FILE", env = "RINGTAIL_SERVERS", conflicts_with = "replicaof")]
+    pub servers: Option<PathBuf>,
+    /// Where others reach this server, and --servers has it [default: that of --addr]
+    #[arg(long, value_name = "HOST:PORT", env = "RINGTAIL_ANNOUNCE")]
+    pub announce: Option<String>,
     /// Speak TLS to the primary; this CA must have signed its certificate
     #[arg(long, value_name = "FILE", env = "RINGTAIL_PRIMARY_CA")]
     pub primary_ca: Option<PathBuf>,
@@ -102,7 +109,7 @@ pub struct Options {
     /// of --copies) [default: local]
     #[arg(long, value_name = "WHO", env = "RINGTAIL_ACK")]
     pub ack: Option<Ack>,
-    /// How many servers have the same keys, this one among them: 1 to 7 [default: 3]
+    /// How many servers have the same keys, this one among them: 1 to 7 [default: as many as --servers says, else 3]
     #[arg(long, value_name = "N", env = "RINGTAIL_COPIES", value_parser = clap::value_parser!(u16).range(1..=7))]
     pub copies: Option<u16>,
     /// Bytes of the log that are kept in memory for replicas that were away [default: 64mb]

@@ -81,6 +81,7 @@ pub struct Server {
     pub reloads: Arc<ReloadStatus>,
     me: OnceLock<Weak<Self>>,
     primary: OnceLock<follow::Access>,
+    announced: OnceLock<String>,
     life: OnceLock<LifeFlags>,
     config_file: OnceLock<PathBuf>,
     defaults: OnceLock<HashMap<&'static str, String>>,
@@ -118,6 +119,7 @@ impl Server {
             log: Log::new(Arc::clone(&store)),
             replication: Replication::default(),
             primary: OnceLock::new(),
+            announced: OnceLock::new(),
             compaction: Compaction::default(),
             backups: Backups::default(),
             loading: Loading::default(),
@@ -169,6 +171,16 @@ impl Server {
     /// Says so; once, at start.
     pub fn set_primary_access(&self, access: follow::Access) {
         let _ = self.primary.set(access);
+    }
+
+    /// Where others reach this server.
+    pub fn announced(&self) -> String {
+        self.announced.get().cloned().unwrap_or_else(|| self.address.to_string())
+    }
+
+    /// Says so; once, at start.
+    pub fn announce(&self, address: String) {
+        let _ = self.announced.set(address);
     }
 
     /// A replica came, went, or has said how far it is.

@@ -16,6 +16,7 @@ use crate::blocking::Blocked;
 use crate::command::scripting::long::Long;
 use crate::hub::{Hub, Kind};
 use crate::monitor::Monitoring;
+use crate::replication::bound::Bound;
 use crate::replication::feed::Handover;
 use crate::store::Key;
 use crate::store::tracked::Tracker;
@@ -108,6 +109,8 @@ pub struct Session {
     pub monitoring: Option<Monitoring>,
     /// How many copies its writes are to have before they are acknowledged, if it has said so (RINGTAIL ACK).
     pub copies: Option<u8>,
+    /// Its requests run only while the server leads (RINGTAIL PRIMARY).
+    pub bound: Option<Box<Bound>>,
     /// What its connection is to become.
     pub handover: Option<Box<Handover>>,
 }
@@ -131,8 +134,9 @@ impl Session {
             watches: Watches::default(),
             lease: None,
             monitoring: None,
-            handover: None,
             copies: None,
+            bound: None,
+            handover: None,
         };
         session.note_identity();
         session

@@ -7,11 +7,12 @@ use crate::log::keeper::Policy as LogPolicy;
 use crate::log::service::DEFAULT_BACKLOG;
 use crate::options::{DEFAULT_ADDR, Options};
 use crate::replication::follow;
+use crate::replication::steward::{Book, Told};
 use crate::server::Server;
 use crate::settings::DEFAULT_MAX_CLIENTS;
 use crate::store::memory::Policy;
 use crate::worker;
-use ringtail_cluster::Colocation;
+use ringtail_cluster::{Address, Colocation};
 use ringtail_net::{
     Entry, Exposure, Files, Life, Listener, Password, Problem, Reloads, Shutdown, TlsClient, TlsServer,
     WatchOptions, Workers, exit,
@@ -113,7 +114,11 @@ fn serve(
     let Checked { entry, password, users, threads, primary, .. } = checked;
     server.set_primary_access(primary);
     apply(options, &server, users);
-    let durable = match durable::begin(&server, options.durability()) {
+    let book = match book(options, &server) {
+        Ok(book) => book,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let durable = match durable::begin(&server, options.durability(), book) {
         Ok(durable) => durable,
         Err(problem) => return Ok(Err(problem)),
     };
@@ -130,6 +135,33 @@ fn serve(
     let well = durable.stop() && well;
     tracing::info!("stopped");
     Ok(Ok(well))
+}
+
+/// servers.json, and this server's place in it.
+fn book(options: &Options, server: &Server) -> Result<Option<Book>, Problem> {
+    let own = options.announce.as_ref().map(|text| announced(text)).transpose()?;
+    if let Some(own) = &own {
+        server.announce(own.to_string());
+    }
+    let Some(file) = options.servers.clone() else { return Ok(None) };
+    let own = match own {
+        Some(own) => own,
+        None if server.address.ip().is_unspecified() => {
+            return Err(Problem::new(
+                "--servers: this server listens on all addresses, so it can't find itself in the file",
+                "give --announce HOST:PORT, as the file has it",
+            ));
+        }
+        None => announced(&server.address.to_string())?,
+    };
+    server.announce(own.to_string());
+    Book::open(Told { file, own, ack: options.ack.unwrap_or_default() }).map(Some)
+}
+
+fn announced(text: &str) -> Result<Address, Problem> {
+    Address::parse(text).map_err(|why| {
+        Problem::new(format!("--announce: {text} {why}"), "write the address as servers.json has it")
+    })
 }
 
 /// What is read again when its files change.

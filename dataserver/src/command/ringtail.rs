@@ -4,8 +4,11 @@
 use super::arguments::at_least;
 use super::{Call, Done, Mode};
 use crate::log::waiting::Ack;
+use crate::replication::bound::Bound;
 use crate::replication::feed::Handover;
-use crate::replication::status::Link;
+use crate::replication::peer::Peer;
+use crate::replication::status::{Followed, Link};
+use crate::replication::{self, bound, takeover};
 use crate::session::Wait;
 use crate::store::SLOTS_PER_GROUP;
 use crate::store::hold::{Obstacle, bit};
@@ -20,6 +23,9 @@ use std::time::{Duration, Instant};
 
 /// What a proxy answers of its pool.
 pub(super) const OF_A_PROXY: Error = Error::fixed("ERR this is a server: ask a proxy");
+
+const ANOTHER: Error =
+    Error::fixed("ERR this makes something else of the connection: not in a transaction or script");
 
 /// The longest lease, in milliseconds.
 const LONGEST_LEASE: usize = 60_000;
@@ -127,19 +133,59 @@ pub(super) fn sync(c: &mut Call<'_, '_>) -> Done {
     let text = |at: usize| String::from_utf8_lossy(&c.args[at]).into_owned();
     let offset = parse_i64(&c.args[3]).and_then(|offset| u64::try_from(offset).ok());
     let offset = offset.ok_or(errors::NOT_AN_INTEGER)?;
-    if c.server.replication.followed().as_ref().is_some_and(|followed| followed.state.link() != Link::Up) {
+    let address = text(4);
+    let has_no_log = |followed: &Followed| followed.state.link() != Link::Up || followed.address == address;
+    // One that takes over with this server's vote gets what it lacks.
+    let takes_over = c.server.replication.voted_for().as_ref() == Some(&address);
+    if !takes_over && c.server.replication.followed().as_ref().is_some_and(has_no_log) {
         // Else two that follow each other would both call that a primary's log.
         return Err(Error::fixed("NOMASTERLINK Can't SYNC while not connected with my master"));
     }
-    let handover = Handover::Sync { history: text(2), offset, address: text(4) };
+    let handover = Handover::Sync { history: text(2), offset, address };
     hand_over(c, handover)
+}
+
+/// RINGTAIL PRIMARY
+pub(super) fn primary(c: &mut Call<'_, '_>) -> Done {
+    if c.mode != Mode::Direct {
+        return Err(ANOTHER);
+    }
+    if !replication::leads(c.server) {
+        return Err(bound::not_primary(c.server));
+    }
+    c.session.bound.get_or_insert_with(Bound::new);
+    c.session.client.bind();
+    c.reply.ok();
+    Ok(())
+}
+
+/// RINGTAIL PEER history; `-` of one that does not lead
+pub(super) fn peer(c: &mut Call<'_, '_>) -> Done {
+    let history = String::from_utf8_lossy(&c.args[2]);
+    if history != "-" {
+        replication::hear_of(c.server, &history);
+    }
+    c.reply.simple(&Peer::of(c.server).to_string());
+    Ok(())
+}
+
+/// RINGTAIL VOTE epoch address
+pub(super) fn vote(c: &mut Call<'_, '_>) -> Done {
+    if c.mode != Mode::Direct {
+        return Err(ANOTHER);
+    }
+    let epoch =
+        parse_i64(&c.args[2]).and_then(|epoch| u32::try_from(epoch).ok()).ok_or(errors::NOT_AN_INTEGER)?;
+    let address = std::str::from_utf8(&c.args[3]).map_err(|_| errors::SYNTAX)?;
+    let server = c.server.itself()?;
+    takeover::vote(&server, epoch, address)?;
+    c.reply.simple(&Peer::of(&server).to_string());
+    Ok(())
 }
 
 fn hand_over(c: &mut Call<'_, '_>, handover: Handover) -> Done {
     if c.mode != Mode::Direct {
-        return Err(Error::fixed(
-            "ERR this makes something else of the connection: not in a transaction or script",
-        ));
+        return Err(ANOTHER);
     }
     c.session.handover = Some(Box::new(handover));
     Ok(())

@@ -30,7 +30,7 @@ enum Attempt {
 }
 
 /// What comes to a replica comes to its primary too, and is taken there.
-const NOW_A_REPLICA: Error = Error::fixed(
+pub const NOW_A_REPLICA: Error = Error::fixed(
     "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
 );
 

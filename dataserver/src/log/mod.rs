@@ -17,6 +17,7 @@ pub mod backlog;
 pub mod compact;
 pub mod effects;
 pub mod files;
+pub mod history;
 pub mod intake;
 pub mod keeper;
 pub mod merge;

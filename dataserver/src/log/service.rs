@@ -2,6 +2,7 @@
 
 use super::backlog::{Backlog, TooOld};
 use super::files::{Files, History, RealDisk};
+use super::history;
 use super::intake::Intake;
 use super::keeper::Policy;
 use super::merge::Merge;
@@ -85,12 +86,6 @@ pub struct OnDisk {
     pub size: AtomicU64,
 }
 
-/// Forty hexadecimal digits: a log that was never one with another has another.
-pub fn new_history() -> String {
-    let mut random = fastrand::Rng::new();
-    (0..40).map(|_| char::from_digit(random.u32(..16), 16).unwrap_or('0')).collect()
-}
-
 impl Log {
     /// Of a store; nobody reads it yet, so nothing is logged.
     pub fn new(store: Arc<Store>) -> Arc<Self> {
@@ -98,7 +93,7 @@ impl Log {
             merge: Merge::default(),
             readers: Readers::default(),
             chunk: Vec::new(),
-            history: new_history(),
+            history: history::fresh(history::FIRST),
             era: 0,
             previous: None,
             offset: 0,
@@ -387,16 +382,27 @@ impl Log {
         (state.history == history && offset <= state.offset) || state.previous.as_ref().is_some_and(was)
     }
 
+    /// Up to where a log of this name that goes to an offset is the same as this one; nothing if this log never had that name.
+    pub fn common(&self, history: &str, offset: u64) -> Option<u64> {
+        let state = self.state();
+        match &state.previous {
+            _ if state.history == history => Some(offset.min(state.offset)),
+            Some((name, end)) if name == history => Some(offset.min(*end)),
+            _ => None,
+        }
+    }
+
     /// The name that the log had before, and up to where.
     pub fn previous(&self) -> Option<(String, u64)> {
         self.state().previous.clone()
     }
 
-    /// The log is another one from here on: what follows is not what the primary goes on with.
-    pub fn fork(&self) {
+    /// The log is another one from here on, of a later epoch than both its own and `seen`: what follows is not what the primary goes on with.
+    pub fn fork(&self, seen: u32) {
         let history = {
             let state = &mut *self.state();
-            let old = std::mem::replace(&mut state.history, new_history());
+            let epoch = history::epoch_of(&state.history).max(seen).saturating_add(1);
+            let old = std::mem::replace(&mut state.history, history::fresh(epoch));
             state.previous = Some((old, state.offset));
             state.marks.push(self.store.intake.end(), state.offset);
             state.era += 1;

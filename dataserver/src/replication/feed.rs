@@ -1,6 +1,7 @@
 //! The primary's end: what a replica misses, as fast as it takes it. Nothing is kept for one that is slow but the log's backlog, which is
 //! bounded for all of them together.
 
+use super::bound;
 use super::status::Replica;
 use super::wire::{self, Kind};
 use crate::backup::save::{Failed, Progress, Saved, save};
@@ -42,12 +43,29 @@ pub enum Handover {
         /// Where the replica listens.
         address: String,
     },
+    /// What is not run here is sent back.
+    GiveBack,
 }
 
-/// Serves what was asked for until the connection ends.
-pub async fn serve(handover: Handover, stream: &mut Stream, server: &Arc<Server>, client: &Arc<Client>) {
+/// Serves what was asked for until the connection ends. What goes back is what was not run.
+pub async fn serve(
+    handover: Handover,
+    stream: &mut Stream,
+    server: &Arc<Server>,
+    client: &Arc<Client>,
+    not_run: Vec<u8>,
+) {
     let peer = client.peer;
     match handover {
+        Handover::GiveBack => {
+            let given = tokio::select! {
+                given = bound::give_back(stream, not_run) => given,
+                error = given_up(client) => Err(error),
+            };
+            if let Err(error) = given {
+                tracing::debug!(%peer, "a bound connection ended: {error}");
+            }
+        }
         Handover::Snapshot => {
             if let Err(error) = snapshot(stream, server, client).await {
                 tracing::warn!(%peer, "a snapshot was not sent whole: {error}");
@@ -195,7 +213,8 @@ impl Feed<'_> {
             self.send(format!("+CONTINUE {own} {offset}\r\n").as_bytes()).await?;
             self.position = offset;
         } else {
-            self.send(format!("+FULL {own}\r\n").as_bytes()).await?;
+            let common = log.common(history, offset).map_or_else(|| "-".to_owned(), |end| end.to_string());
+            self.send(format!("+FULL {own} {common}\r\n").as_bytes()).await?;
             self.position = self.full().await?;
         }
         self.replica.heard.store(unix_millis(), Relaxed);

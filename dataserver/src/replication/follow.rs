@@ -2,13 +2,14 @@
 
 use super::status::{Followed, Following, Link};
 use super::wire::{self, Kind};
+use super::{aside, bound};
 use crate::backup::load::{self, How};
 use crate::backup::save::Progress;
 use crate::log::apply::{Applier, Refused};
 use crate::log::compact;
 use crate::log::files::History;
+use crate::log::history;
 use crate::log::record::{Damage, next_group};
-use crate::log::service::new_history;
 use crate::rest::rest;
 use crate::server::{Server, unix_millis};
 use ringtail_net::{Password, Stream, TlsClient};
@@ -26,7 +27,7 @@ const DIAL: Duration = Duration::from_secs(5);
 /// A primary that says nothing for so long is given up: it sends heartbeats.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// From one try to the next, at first and at most.
-const FIRST: Duration = Duration::from_millis(50);
+const FIRST: Duration = Duration::from_millis(2);
 const MOST: Duration = Duration::from_secs(1);
 /// Bytes read at once.
 const READ: usize = 256 << 10;
@@ -69,6 +70,10 @@ pub fn follow(server: &Arc<Server>, address: &str) -> io::Result<()> {
         }
     })?;
     *server.replication.followed() = Some(Followed { address: address.to_owned(), state, thread });
+    server.replication.is_to_follow.store(false, Relaxed);
+    if !server.replication.switching.load(Relaxed) {
+        bound::end_waiting(server);
+    }
     Ok(())
 }
 
@@ -79,14 +84,17 @@ pub fn become_primary(server: &Arc<Server>) {
     if !server.log.stance.is_read_only() {
         return;
     }
+    let seen = server.replication.seen_epoch();
     if server.replication.is_partial() {
         tracing::warn!("the sync had not brought all keys: this server begins empty");
         server.empty();
-        begin_log(server, &new_history(), 0);
+        let epoch = history::epoch_of(&server.log.position().0).max(seen);
+        begin_log(server, &history::fresh(epoch.saturating_add(1)), 0);
     } else {
-        server.log.fork();
+        server.log.fork(seen);
     }
     server.store.set_keeps(false);
+    server.replication.led.store(true, Relaxed);
     server.log.stance.set_read_only(false);
     server.log.stance.set_loading(false);
 }
@@ -187,21 +195,14 @@ impl Follower {
     }
 
     async fn once(&mut self) -> io::Result<()> {
-        let access = self.server.primary_access();
-        let mut stream = Stream::connect(&self.address, access.tls.as_ref(), DIAL).await?;
         let mut unread = Vec::new();
-        if let Some(password) = &access.password {
-            let secret = password.current();
-            let user = access.user.as_deref().unwrap_or("default");
-            let auth: [&[u8]; 3] = [b"AUTH", user.as_bytes(), secret.expose()];
-            ask(&mut stream, &auth, &mut unread).await?;
-        }
+        let mut stream = connect(&self.server, &self.address, DIAL, &mut unread).await?;
         let (history, offset) = match self.server.replication.is_partial() {
             // Known to nobody.
             true => ("?".to_owned(), 0),
             false => self.server.log.position(),
         };
-        let (offset, listens) = (offset.to_string(), self.server.address.to_string());
+        let (offset, listens) = (offset.to_string(), self.server.announced());
         let words: [&[u8]; 5] =
             [b"RINGTAIL", b"SYNC", history.as_bytes(), offset.as_bytes(), listens.as_bytes()];
         let answer = ask(&mut stream, &words, &mut unread).await?;
@@ -215,13 +216,29 @@ impl Follower {
                     "the primary is followed from where it was left"
                 );
                 self.server.log.rename(history);
+                self.server.replication.led.store(false, Relaxed);
             }
-            ["FULL", history] if History::new(history).is_some() => self.load(&mut link, history).await?,
+            ["FULL", history, common] if History::new(history).is_some() => {
+                self.set_aside(common.parse().ok())?;
+                self.load(&mut link, history).await?;
+            }
             _ => return Err(io::Error::other(format!("the primary answered {answer}"))),
         }
         self.told.clear();
+        *self.server.replication.voted_for() = None;
         self.state.set_link(Link::Up);
         self.stream(link).await
+    }
+
+    /// What this server has written for clients and the primary does not have is not dropped: it goes to a file first. Both have the same
+    /// up to `common`, if the primary knows.
+    fn set_aside(&self, common: Option<u64>) -> io::Result<()> {
+        if self.server.replication.led.load(Relaxed) {
+            aside::set_aside(&self.server, common).map_err(|error| {
+                io::Error::other(format!("what is here alone can't be set aside: {error}"))
+            })?;
+        }
+        Ok(())
     }
 
     /// Takes all keys, in the place of those that are here. If that fails, those that came are shown to nobody.
@@ -235,6 +252,7 @@ impl Follower {
         }
         let (keys, offset) = (summary.keys, summary.offset);
         begin_log(&self.server, history, offset);
+        self.server.replication.led.store(false, Relaxed);
         self.server.log.stance.set_loading(false);
         tracing::info!(primary = self.address, keys, offset, "all keys of the primary are here");
         Ok(())
@@ -337,7 +355,8 @@ impl Follower {
         self.groups.drain(..applied);
         if matches!(ended, Err(Stopped::Refused(_))) {
             // It may have been done in part, so this is no state of that log any more.
-            begin_log(&self.server, &new_history(), self.server.log.position().1);
+            let (own, offset) = self.server.log.position();
+            begin_log(&self.server, &history::fresh(history::epoch_of(&own)), offset);
         }
         ended.map_err(|stopped| io::Error::other(stopped.to_string()))
     }
@@ -385,8 +404,29 @@ fn odd() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the primary says what it should not")
 }
 
+/// A connection to another server of the member, which knows who this is.
+///
+/// # Errors
+/// It is not there, or refuses.
+pub(super) async fn connect(
+    server: &Server,
+    address: &str,
+    within: Duration,
+    unread: &mut Vec<u8>,
+) -> io::Result<Stream> {
+    let access = server.primary_access();
+    let mut stream = Stream::connect(address, access.tls.as_ref(), within).await?;
+    if let Some(password) = &access.password {
+        let secret = password.current();
+        let user = access.user.as_deref().unwrap_or("default");
+        let auth: [&[u8]; 3] = [b"AUTH", user.as_bytes(), secret.expose()];
+        ask(&mut stream, &auth, unread).await?;
+    }
+    Ok(stream)
+}
+
 /// Asks in Redis's protocol, and takes the answer's line.
-async fn ask(stream: &mut Stream, words: &[&[u8]], unread: &mut Vec<u8>) -> io::Result<String> {
+pub(super) async fn ask(stream: &mut Stream, words: &[&[u8]], unread: &mut Vec<u8>) -> io::Result<String> {
     let mut request = Vec::new();
     write_request(&mut request, words.iter().copied());
     let answered = timeout(DIAL, async {

@@ -4,20 +4,29 @@
 //! RINGTAIL SYNC      feed      the primary's end: all keys as a backup has them, unless the log in memory goes back far enough; then the log
 //! REPLICAOF          follow    the replica's end, on a thread of its own: loads, applies, and appends the same bytes to its own log
 //! FAILOVER           switch    the replica becomes the primary, and the primary its replica
+//! servers.json       steward   the server becomes what the file says; in a planned switch, or by `takeover` when the primary is lost
+//! RINGTAIL PRIMARY   bound     connections whose requests are sent back, not run, once this server leads no more
 //! INFO, ROLE         status    what both know of each other
 //! ```
 //!
 //! Both ends speak in frames (`wire`). Offsets are the same at all servers of one history, so a replica may be followed itself,
 //! and may go on from another server than before.
 
+pub mod aside;
+pub mod bound;
 pub mod feed;
 pub mod follow;
+pub mod peer;
 pub mod status;
+pub mod steward;
 pub mod switch;
+pub mod takeover;
 pub mod wire;
 
+use crate::log::history::epoch_of;
+use crate::server::Server;
 use status::{Followed, Replicas};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a server knows of other servers that have the same keys.
@@ -30,6 +39,13 @@ pub struct Replication {
     pub switching: AtomicBool,
     changing: Mutex<()>,
     partial: AtomicBool,
+    /// The latest epoch that a primary of this member was heard to have.
+    seen: AtomicU32,
+    voted: Mutex<Option<String>>,
+    /// Clients' writes were taken here since this server followed anybody: it may have what nobody else has.
+    pub led: AtomicBool,
+    /// It will follow somebody as soon as it has loaded what is on its disk.
+    pub is_to_follow: AtomicBool,
     /// First syncs that have brought all keys.
     pub syncs: AtomicU64,
 }
@@ -38,6 +54,11 @@ impl Replication {
     /// Whom it follows, if it does.
     pub fn followed(&self) -> MutexGuard<'_, Option<Followed>> {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who takes over with this server's vote, until it does.
+    pub fn voted_for(&self) -> MutexGuard<'_, Option<String>> {
+        self.voted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Held while it is changed who is followed: two who do that at once would leave two threads.
@@ -51,8 +72,35 @@ impl Replication {
         self.partial.load(Ordering::Acquire)
     }
 
+    /// The latest epoch that a primary of this member was heard to have.
+    pub fn seen_epoch(&self) -> u32 {
+        self.seen.load(Ordering::Relaxed)
+    }
+
     /// Says so.
     pub fn set_partial(&self, is_partial: bool) {
         self.partial.store(is_partial, Ordering::Release);
+    }
+}
+
+/// Whether clients' writes are taken here.
+pub fn leads(server: &Server) -> bool {
+    !server.log.stance.is_read_only() && !server.replication.is_to_follow.load(Ordering::Relaxed)
+}
+
+/// Another server leads a log of this name. If that is a later one than is led here, this server was replaced: it writes no more until it
+/// follows.
+pub fn hear_of(server: &Server, history: &str) {
+    let epoch = epoch_of(history);
+    server.replication.seen.fetch_max(epoch, Ordering::Relaxed);
+    let own = epoch_of(&server.log.position().0);
+    if epoch > own && leads(server) {
+        server.log.stance.set_read_only(true);
+        bound::end_waiting(server);
+        tracing::error!(
+            epoch,
+            own,
+            "this server was replaced: it refuses writes until it follows the new primary"
+        );
     }
 }

@@ -1,14 +1,18 @@
-//! FAILOVER: a replica takes over, without a lost write.
+//! A planned switch: a replica takes over, without a lost write. FAILOVER asks for one, and an edit of servers.json.
 //!
-//! Writes are kept back, the replica catches up to the last offset and is told to lead, and this server follows it. Who was kept back is
-//! told then that this is a replica.
+//! Writes are kept back, the replica catches up to the last offset, then all slots are held, so that nothing at all runs here. It is told to
+//! lead, and this server follows it. Only then do those go on who were kept back: to be told that this is a replica, or to be sent to it.
 
-use super::follow;
-use super::status::Replica;
+use super::status::{Link, Replica};
+use super::{bound, follow};
+use crate::log::history::epoch_of;
 use crate::pause::Paused;
 use crate::rest::rest;
 use crate::server::{Server, unix_millis};
+use crate::store::GROUPS;
+use crate::store::hold::Owner;
 use crate::store::view::View;
+use crate::transaction::Lease;
 use ringtail_protocol::errors::Error;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -20,11 +24,36 @@ const LOOK: Duration = Duration::from_millis(1);
 /// How long the replica may take unless told otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Who holds all slots meanwhile; no client has this number.
+const HOLDER: Owner = Owner::MAX;
+
 /// Begins to hand over, on a thread of its own.
 ///
 /// # Errors
 /// There is nobody to hand over to, or it is being done already.
 pub fn hand_over(server: &Arc<Server>, to: Option<&str>, patience: Duration) -> Result<(), Error> {
+    let (replica, switching) = begin(server, to, patience)?;
+    let spawned = std::thread::Builder::new()
+        .name("failover".to_owned())
+        .spawn(move || switching.run(&replica, patience));
+    spawned.map(drop).map_err(|error| Error::new(format!("ERR no thread for it: {error}")))
+}
+
+/// The same at once; whether the replica leads now.
+///
+/// # Errors
+/// As above.
+pub fn hand_over_here(server: &Arc<Server>, to: &str, patience: Duration) -> Result<bool, Error> {
+    let (replica, switching) = begin(server, Some(to), patience)?;
+    Ok(switching.run(&replica, patience))
+}
+
+/// Keeps writes back from now on: what comes after the answer to FAILOVER waits.
+fn begin(
+    server: &Arc<Server>,
+    to: Option<&str>,
+    patience: Duration,
+) -> Result<(Arc<Replica>, Switching), Error> {
     if server.replication.followed().is_some() {
         return Err(Error::fixed("ERR FAILOVER is not valid when server is a replica."));
     }
@@ -32,72 +61,135 @@ pub fn hand_over(server: &Arc<Server>, to: Option<&str>, patience: Duration) -> 
     if server.replication.switching.swap(true, Relaxed) {
         return Err(Error::fixed("ERR FAILOVER already in progress."));
     }
-    // From before the answer on: what comes after it waits.
-    server.pause.begin(unix_millis() + patience.as_millis() as u64 + 1000, Paused::Writes);
-    let own = Arc::clone(server);
-    let spawned = std::thread::Builder::new().name("failover".to_owned()).spawn(move || {
-        match catch_up(&own, &replica, patience) {
-            Ok(()) => tracing::info!(primary = replica.address, "it leads from here on"),
-            Err(why) => tracing::error!(
-                replica = replica.address,
-                "FAILOVER was given up, this server leads on: {why}"
-            ),
-        }
-        own.replication.switching.store(false, Relaxed);
-        own.pause.end();
-        own.clients.list().iter().for_each(|client| client.unpark());
-    });
-    spawned.map(drop).map_err(|error| {
-        server.replication.switching.store(false, Relaxed);
-        server.pause.end();
-        Error::new(format!("ERR no thread for it: {error}"))
-    })
+    let until = unix_millis() + patience.as_millis() as u64 + 1000;
+    server.pause.begin(until, Paused::Writes);
+    Ok((replica, Switching { server: Arc::clone(server), held: None }))
 }
 
 /// The replica of this address, or the one that is furthest.
 fn chosen(server: &Server, to: Option<&str>) -> Result<Arc<Replica>, Error> {
-    let online =
+    let mut online =
         server.replication.replicas.list().into_iter().filter(|replica| replica.online.load(Relaxed));
     match to {
         None => online
             .max_by_key(|replica| replica.acked.load(Relaxed))
             .ok_or(Error::fixed("ERR FAILOVER requires connected replicas.")),
         Some(to) => online
-            .into_iter()
             .find(|replica| replica.address == to)
             .ok_or(Error::fixed("ERR FAILOVER target HOST and PORT is not a replica.")),
     }
 }
 
-fn catch_up(server: &Arc<Server>, replica: &Arc<Replica>, patience: Duration) -> Result<(), &'static str> {
-    let until = Instant::now() + patience;
-    loop {
-        // Under all locks nothing is on its way: this is where the log ends.
-        let end = {
-            let mut view = View::lock(&server.store, &server.counters[0], unix_millis(), 0, false, &[]);
-            view.lock_all();
-            let end = server.log.cut().1;
-            let script = server.scripts.running.any_wrote();
-            if !script && replica.acked.load(Relaxed) == end {
-                server.log.stance.set_read_only(true);
-                break;
+/// A switch on its way. However it ends, those who were kept back go on.
+struct Switching {
+    server: Arc<Server>,
+    held: Option<Lease>,
+}
+
+impl Drop for Switching {
+    fn drop(&mut self) {
+        let server = &self.server;
+        server.replication.switching.store(false, Relaxed);
+        server.pause.end();
+        if let Some(held) = self.held.take() {
+            held.release(&server.store);
+            bound::end_waiting(server);
+        }
+        server.clients.list().iter().for_each(|client| client.unpark());
+    }
+}
+
+impl Switching {
+    /// Whether the replica leads now.
+    fn run(mut self, replica: &Replica, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        let done = self.stop(replica, until).and_then(|()| self.let_lead(replica, until));
+        match done {
+            Ok(()) => tracing::info!(primary = replica.address, "it leads from here on"),
+            Err(why) if self.held.is_none() => {
+                tracing::error!(
+                    replica = replica.address,
+                    "the switch was given up, this server leads on: {why}"
+                );
             }
-            end
-        };
-        while replica.acked.load(Relaxed) < end {
+            Err(why) => {
+                tracing::error!(replica = replica.address, "it was told to lead, and does not: {why}")
+            }
+        }
+        done.is_ok()
+    }
+
+    /// Ends all writes here, once the replica has them all.
+    fn stop(&mut self, replica: &Replica, until: Instant) -> Result<(), &'static str> {
+        loop {
+            let end = match self.try_stop(replica, until) {
+                Ok(held) => {
+                    self.held = Some(held);
+                    return Ok(());
+                }
+                Err(end) => end,
+            };
+            while replica.acked.load(Relaxed) < end {
+                if Instant::now() >= until {
+                    return Err("the replica did not catch up in time");
+                }
+                rest(LOOK);
+            }
             if Instant::now() >= until {
-                return Err("the replica did not catch up in time");
+                return Err("a script or a transaction did not end in time");
             }
             rest(LOOK);
         }
-        if Instant::now() >= until {
-            return Err("a script did not end in time");
+    }
+
+    /// Holds all slots if the log's end has been reached, under all locks: nothing is on its way then. Else says where the end is.
+    fn try_stop(&self, replica: &Replica, until: Instant) -> Result<Lease, u64> {
+        let server = &*self.server;
+        let mut view = View::lock(&server.store, &server.counters[0], unix_millis(), 0, false, &[]);
+        view.lock_all();
+        let end = server.log.cut().1;
+        let now = Instant::now();
+        let busy = view.find_hold(&[], |holds, slots| holds.obstacle(HOLDER, slots, now)).is_some()
+            || server.scripts.running.any_wrote();
+        if busy || replica.acked.load(Relaxed) != end || !has_copies(server, end) {
+            return Err(end);
         }
-        rest(LOOK);
+        // Longer than the rest can take: it is released at the end.
+        let until = until + PATIENCE;
+        view.each_group(|_, group| group.holds(|holds| holds.add(HOLDER, u16::MAX, until, None)));
+        server.store.set_keeps(true);
+        server.log.stance.set_read_only(true);
+        Ok(Lease { owner: HOLDER, groups: (0..GROUPS).collect(), until })
     }
-    replica.lead.notify_one();
-    while replica.online.load(Relaxed) && Instant::now() < until {
-        rest(LOOK);
+
+    /// Tells the replica to lead, and follows it until it does.
+    fn let_lead(&self, replica: &Replica, until: Instant) -> Result<(), &'static str> {
+        let server = &self.server;
+        let before = epoch_of(&server.log.position().0);
+        replica.lead.notify_one();
+        while replica.online.load(Relaxed) && Instant::now() < until {
+            rest(LOOK);
+        }
+        follow::follow(server, &replica.address).map_err(|_| "no thread to follow with")?;
+        let leads = || {
+            let followed = server.replication.followed();
+            let up = followed.as_ref().is_some_and(|followed| followed.state.link() == Link::Up);
+            drop(followed);
+            up && epoch_of(&server.log.position().0) > before
+        };
+        while !leads() {
+            if Instant::now() >= until {
+                return Err("it does not answer");
+            }
+            rest(LOOK);
+        }
+        Ok(())
     }
-    follow::follow(server, &replica.address).map_err(|_| "no thread to follow with")
+}
+
+/// Whether as many replicas have the log up to here as acknowledgements wait for.
+fn has_copies(server: &Server, end: u64) -> bool {
+    let (acked, _) = server.replication.replicas.acked();
+    let wanted = usize::from(server.log.copies()).saturating_sub(1).min(acked.len());
+    acked.iter().filter(|offset| **offset >= end).count() >= wanted
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! +CONTINUE history offset     the log goes on from there
-//! +FULL history                all keys come first
+//! +FULL history common         all keys come first; up to `common` both logs are the same, `-` if nobody knows
 //!
 //! frame: kind u8 | length u32, little endian | so many bytes
 //! ```

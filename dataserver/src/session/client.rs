@@ -79,6 +79,7 @@ pub struct Client {
     names: Mutex<Names>,
     killed: AtomicBool,
     leaving: AtomicBool,
+    bound: AtomicBool,
     unparked: AtomicBool,
     waiter: Mutex<Option<Arc<Waiter>>>,
     task: Mutex<Option<Task>>,
@@ -118,6 +119,7 @@ impl Client {
             names: Mutex::default(),
             killed: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
+            bound: AtomicBool::new(false),
             unparked: AtomicBool::new(false),
             waiter: Mutex::default(),
             task: Mutex::default(),
@@ -195,6 +197,16 @@ impl Client {
     #[inline]
     pub fn is_killed(&self) -> bool {
         self.killed.load(Relaxed)
+    }
+
+    /// Its requests run only while the server leads.
+    pub fn bind(&self) {
+        self.bound.store(true, Relaxed);
+    }
+
+    /// Whether they do.
+    pub fn is_bound(&self) -> bool {
+        self.bound.load(Relaxed)
     }
 
     /// Has its connection end between two requests, from any thread.

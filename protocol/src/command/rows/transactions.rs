@@ -55,6 +55,18 @@ RingtailLock = row("ringtail|lock", -4, flags!(NOSCRIPT))
 RingtailMembers = row("ringtail|members", 2, flags!(ADMIN NOSCRIPT LOADING STALE))
     .about("7.2.0", "O(N), N members", "Returns what a proxy knows of each member of its pool.");
 
+RingtailPeer = row("ringtail|peer", 3, flags!(ADMIN NOSCRIPT NO_MULTI LOADING STALE))
+    .about("7.2.0", "O(1)",
+        "Tells a server of the same member which log the asking one leads, and returns what it is itself: primary or replica, its log, \
+         how far that is, and whom it follows.")
+    .args(&[string("history")])
+    .pool(PoolRule::Refused);
+
+RingtailPrimary = row("ringtail|primary", 2, flags!(NOSCRIPT NO_MULTI LOADING STALE FAST))
+    .about("7.2.0", "O(1)",
+        "Has this connection's commands run only while the server is a primary; those that it does not run any more it sends back.")
+    .pool(PoolRule::Refused);
+
 RingtailRelease = row("ringtail|release", 2, flags!(NOSCRIPT))
     .about("7.2.0", "O(N), N slots", "Lets the slots of this connection go, and gives up its transaction.")
     .pool(PoolRule::Refused);
@@ -83,6 +95,12 @@ RingtailTrylock = row("ringtail|trylock", -4, flags!(NOSCRIPT))
 
 RingtailUnlock = row("ringtail|unlock", 2, flags!(NOSCRIPT))
     .about("7.2.0", "O(N), N slots", "Lets the slots of this connection go, and keeps its transaction.")
+    .pool(PoolRule::Refused);
+
+RingtailVote = row("ringtail|vote", 4, flags!(ADMIN NOSCRIPT NO_MULTI LOADING STALE))
+    .about("7.2.0", "O(1)",
+        "Has a replica leave its primary for the server at an address, which is to take over, and returns the same as RINGTAIL PEER.")
+    .args(&[int("epoch"), string("address")])
     .pool(PoolRule::Refused);
 
 Unwatch = row("unwatch", 1, flags!(NOSCRIPT LOADING STALE FAST ALLOW_BUSY))

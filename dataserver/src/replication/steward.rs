@@ -1,0 +1,365 @@
+//! Has this server be what servers.json says: its member's primary, or a replica of it.
+//!
+//! The file is obeyed once, when it changes: a later FAILOVER or REPLICAOF stands until the next edit. Whatever it says, two primaries of a
+//! member that meet agree: the one with the earlier log was replaced, and follows.
+
+use super::peer::{self, Peer};
+use super::status::{Following, Link};
+use super::{follow, hear_of, leads, switch, takeover};
+use crate::log::history::epoch_of;
+use crate::log::waiting::Ack;
+use crate::server::{Server, unix_millis};
+use ringtail_cluster::{Address, Topology, Watcher};
+use ringtail_net::{Problem, WatchOptions};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// From one look to the next.
+const LOOK: Duration = Duration::from_millis(100);
+/// From one question to the other servers to the next.
+const ASK: Duration = Duration::from_millis(500);
+/// A replica may take over once it could not reach its primary for so long.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+/// Heartbeats come more often than this.
+const SILENCE: Duration = Duration::from_secs(2);
+/// A replica may miss so many bytes when writes begin to be kept back for it.
+const NEAR: u64 = 256 << 10;
+
+/// What was told at start.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// servers.json
+    pub file: PathBuf,
+    /// Where this server is in it.
+    pub own: Address,
+    /// How many copies of a write are wanted.
+    pub ack: Ack,
+}
+
+/// What the file says that this server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A member's primary, whose replicas are there.
+    Primary(Vec<String>),
+    /// A replica of this primary; the member's other replicas are there.
+    Replica(String, Vec<String>),
+    /// It is not in the file.
+    Nothing,
+}
+
+impl Part {
+    /// Of the server at this address.
+    pub fn of(topology: &Topology, own: &Address) -> Self {
+        let Some(member) = topology.member_at(own).map(|at| &topology.members()[at]) else {
+            return Self::Nothing;
+        };
+        let others: Vec<String> =
+            member.replicas.iter().filter(|it| *it != own).map(ToString::to_string).collect();
+        match member.addr == *own {
+            true => Self::Primary(others),
+            false => Self::Replica(member.addr.to_string(), others),
+        }
+    }
+
+    /// All other servers of the member.
+    pub fn others(&self) -> Vec<String> {
+        match self {
+            Self::Primary(others) => others.clone(),
+            Self::Replica(primary, others) => std::iter::once(primary).chain(others).cloned().collect(),
+            Self::Nothing => Vec::new(),
+        }
+    }
+}
+
+/// The watched file.
+pub struct Book {
+    told: Told,
+    watcher: Watcher,
+}
+
+impl Book {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub fn open(told: Told) -> Result<Self, Problem> {
+        let watcher = Watcher::start(&told.file, WatchOptions::default()).map_err(|refusal| {
+            Problem::new(format!("--servers: {refusal}"), "mend the file, or start without --servers")
+        })?;
+        Ok(Self { told, watcher })
+    }
+
+    /// What it says now.
+    pub fn part(&self) -> Part {
+        Part::of(&self.watcher.topologies().current(), &self.told.own)
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.told.file
+    }
+}
+
+/// Whom a server follows as it starts: who leads already, whatever the file says, else whom the file says.
+pub fn primary_at_start(server: &Arc<Server>, part: &Part) -> Option<String> {
+    let asked = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let answers = asked.map(|runtime| runtime.block_on(ask_all(server, part.others()))).unwrap_or_default();
+    let leader = answers.into_iter().find(|(_, peer)| peer.leads).map(|(address, _)| address);
+    leader.or_else(|| match part {
+        Part::Replica(primary, _) => Some(primary.clone()),
+        Part::Primary(_) | Part::Nothing => None,
+    })
+}
+
+/// Those that answer.
+pub async fn ask_all(server: &Arc<Server>, addresses: Vec<String>) -> Vec<(String, Peer)> {
+    let mut asked = JoinSet::new();
+    for address in addresses {
+        let server = Arc::clone(server);
+        asked.spawn(async move { (peer::ask(&server, &address).await, address) });
+    }
+    let mut answers = Vec::new();
+    while let Some(answer) = asked.join_next().await {
+        if let Ok((Ok(peer), address)) = answer {
+            answers.push((address, peer));
+        }
+    }
+    answers
+}
+
+/// The thread that looks after it.
+pub struct Steward {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Steward {
+    /// Begins, once the server has begun as what it is.
+    ///
+    /// # Errors
+    /// The system has no more threads.
+    pub fn start(server: &Arc<Server>, book: Book, first: Part) -> std::io::Result<Self> {
+        let over = Arc::<AtomicBool>::default();
+        let (server, ends) = (Arc::clone(server), Arc::clone(&over));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name("steward".to_owned()).spawn(move || {
+            let now = Instant::now();
+            let mut work = Work {
+                server,
+                book,
+                part: first,
+                is_due: true,
+                in_touch: now,
+                asked: None,
+                said: String::new(),
+            };
+            work.take();
+            runtime.block_on(work.run(&ends));
+        })?;
+        Ok(Self { over, thread })
+    }
+
+    /// Ends it.
+    pub fn stop(self) {
+        self.over.store(true, Relaxed);
+        if self.thread.join().is_err() {
+            tracing::error!("the thread that looks after servers.json has panicked");
+        }
+    }
+}
+
+/// Whether the primary has said something of late. While all keys come it may be silent for as long as a script runs.
+fn is_in_touch(following: &Following) -> bool {
+    match following.link() {
+        Link::Down => false,
+        Link::Syncing => true,
+        Link::Up => unix_millis().saturating_sub(following.heard.load(Relaxed)) < SILENCE.as_millis() as u64,
+    }
+}
+
+struct Work {
+    server: Arc<Server>,
+    book: Book,
+    part: Part,
+    /// The file has changed this server's part, and that is not so yet.
+    is_due: bool,
+    /// When its primary was last heard, or the file changed.
+    in_touch: Instant,
+    /// When the others were asked.
+    asked: Option<Instant>,
+    /// What was told last.
+    said: String,
+}
+
+impl Work {
+    async fn run(&mut self, over: &AtomicBool) {
+        let mut changes = self.book.watcher.topologies().changes();
+        while !over.load(Relaxed) {
+            let part = self.book.part();
+            if part != self.part {
+                self.part = part;
+                self.take();
+            }
+            self.step().await;
+            let _ = timeout(LOOK, changes.changed()).await;
+        }
+    }
+
+    /// The file says something new.
+    fn take(&mut self) {
+        (self.is_due, self.in_touch, self.asked) = (true, Instant::now(), None);
+        let count = self.part.others().len() + 1;
+        if self.part == Part::Nothing {
+            let (file, own) = (self.book.file().display(), &self.book.told.own);
+            tracing::warn!("{file} has no member with a server at {own}: this server stays what it is");
+            return;
+        }
+        self.server.settings.members.store(count, Relaxed);
+        self.server.log.set_copies(self.book.told.ack.copies(count));
+        match &self.part {
+            Part::Replica(primary, _) => {
+                tracing::info!(primary, servers = count, "servers.json: this is a replica")
+            }
+            _ => tracing::info!(servers = count, "servers.json: this is the primary"),
+        }
+    }
+
+    async fn step(&mut self) {
+        let followed = {
+            let followed = self.server.replication.followed();
+            followed.as_ref().map(|followed| (followed.address.clone(), is_in_touch(&followed.state)))
+        };
+        match (self.part.clone(), followed) {
+            (Part::Nothing, _) => {}
+            (part, None) if leads(&self.server) => self.lead(part).await,
+            // It was replaced, and knows of nobody to follow.
+            (_, None) => self.find_leader().await,
+            (Part::Primary(_), Some((_, in_touch))) => self.wait_to_lead(in_touch).await,
+            (Part::Replica(primary, _), Some((address, _))) => self.move_to(&primary, &address).await,
+        }
+    }
+
+    /// Whether it is time to ask again.
+    fn may_ask(&mut self) -> bool {
+        let due = self.asked.is_none_or(|asked| asked.elapsed() >= ASK);
+        if due {
+            self.asked = Some(Instant::now());
+        }
+        due
+    }
+
+    /// Says what hinders, once.
+    fn say(&mut self, text: String) {
+        if text != self.said {
+            tracing::warn!("{text}");
+            self.said = text;
+        }
+    }
+
+    async fn lead(&mut self, part: Part) {
+        if let Part::Replica(primary, _) = &part
+            && self.is_due
+            && self.hand_over(primary)
+        {
+            return;
+        }
+        if part == Part::Primary(part.others()) {
+            self.is_due = false;
+        }
+        if self.may_ask() {
+            self.meet_others(&part).await;
+        }
+    }
+
+    /// To the replica that the file calls the primary, once it has nearly all. Whether that was tried.
+    fn hand_over(&mut self, primary: &str) -> bool {
+        let replicas = self.server.replication.replicas.list();
+        let there = replicas.iter().find(|it| it.address == primary && it.online.load(Relaxed));
+        let Some(replica) = there else {
+            self.say(format!("{primary} is to be the primary, and does not follow this server yet"));
+            return false;
+        };
+        let end = self.server.log.position().1;
+        if replica.acked.load(Relaxed) + NEAR < end {
+            return false;
+        }
+        match switch::hand_over_here(&self.server, primary, switch::PATIENCE) {
+            Ok(done) => self.is_due = !done,
+            Err(error) => self.say(format!("{primary} is to be the primary: {}", error.text())),
+        }
+        true
+    }
+
+    /// Tells the others which log is led here, and hears whether one of them leads a later one.
+    async fn meet_others(&mut self, part: &Part) {
+        let following: Vec<String> =
+            self.server.replication.replicas.list().iter().map(|it| it.address.clone()).collect();
+        let others = part.others().into_iter().filter(|address| !following.contains(address)).collect();
+        let own = epoch_of(&self.server.log.position().0);
+        for (address, peer) in ask_all(&self.server, others).await.iter().filter(|(_, peer)| peer.leads) {
+            let same = epoch_of(&peer.history) == own;
+            hear_of(&self.server, &peer.history);
+            // The file decides between those of one epoch.
+            if !leads(&self.server)
+                || (same && matches!(part, Part::Replica(primary, _) if primary == address))
+            {
+                self.follow(address);
+                return;
+            }
+        }
+    }
+
+    async fn find_leader(&mut self) {
+        if !self.may_ask() {
+            return;
+        }
+        let answers = ask_all(&self.server, self.part.others()).await;
+        match answers.iter().find(|(_, peer)| peer.leads) {
+            Some((address, _)) => self.follow(address),
+            None => self
+                .say("this server was replaced, and nobody else of its member says that it leads".to_owned()),
+        }
+    }
+
+    fn follow(&mut self, address: &str) {
+        match follow::follow(&self.server, address) {
+            Ok(()) => tracing::info!(primary = address, "this server follows from now on"),
+            Err(error) => self.say(format!("no thread to follow {address} with: {error}")),
+        }
+    }
+
+    /// The primary hands over by itself; one that can't be reached is done without.
+    async fn wait_to_lead(&mut self, in_touch: bool) {
+        if in_touch {
+            self.in_touch = Instant::now();
+        }
+        if !self.is_due || self.in_touch.elapsed() < PATIENCE {
+            return;
+        }
+        self.in_touch = Instant::now();
+        match takeover::take_over(&self.server, self.part.others()).await {
+            Ok(()) => self.is_due = false,
+            Err(why) => self.say(format!("this server is to be the primary, and can't be yet: {why}")),
+        }
+    }
+
+    /// Follows the file's primary, once that leads.
+    async fn move_to(&mut self, primary: &str, followed: &str) {
+        if primary == followed {
+            self.is_due = false;
+        }
+        if !self.is_due || !self.may_ask() {
+            return;
+        }
+        if peer::ask(&self.server, primary).await.is_ok_and(|peer| peer.leads) {
+            self.follow(primary);
+        } else {
+            sleep(LOOK).await;
+        }
+    }
+}
