@@ -57,6 +57,15 @@ fn too_few(there: usize, copies: u8) -> Error {
     ))
 }
 
+#[cold]
+fn unheard() -> Error {
+    Error::new(format!(
+        "NOREPLICAS too few replicas say that they hear this server, for {} ms: another one may lead; what was written was done here, what was \
+         read may be old",
+        ACK_TIMEOUT.as_millis()
+    ))
+}
+
 /// What a connection waits for.
 enum Turn {
     /// It was killed, or its stream failed.
@@ -213,7 +222,11 @@ impl Connection {
         // Looked at after it is known who waits: those are woken when the log fails.
         let mut failure = server.log.failure(ticket, need);
         if waits && failure.is_none() && need.copies > 1 && Instant::now() >= until {
-            failure = Some(too_few(server.log.reached.copies(ticket) + 1, need.copies));
+            let reached = &server.log.reached;
+            failure = Some(match reached.is_at(ticket, Need { heard: 0, ..need }) {
+                true => unheard(),
+                false => too_few(reached.copies(ticket) + 1, need.copies),
+            });
         }
         if waits && failure.is_none() {
             if need.copies > 1 {
@@ -250,17 +263,18 @@ impl Connection {
     fn guard(&mut self, server: &Server, before: u64, output: &mut Vec<u8>) {
         let ticket = Intake::last_of_thread();
         // Where writes need copies, a read may have seen one that has not got them yet.
-        let counts = self.session.copies.is_some() || server.log.stance.counts_copies();
-        if counts && !output.is_empty() {
-            self.keep_back(server, server.store.intake.end(), output);
+        if std::mem::take(&mut self.session.saw_keys) && !output.is_empty() {
+            self.keep_back(server, server.store.intake.end(), true, output);
         } else if ticket != before && !output.is_empty() {
-            self.keep_back(server, ticket, output);
+            self.keep_back(server, ticket, true, output);
         }
     }
 
+    /// `led`: this server led when the commands ran; else what they read may be old anyway.
     #[cold]
-    fn keep_back(&mut self, server: &Server, ticket: u64, output: &mut Vec<u8>) {
+    fn keep_back(&mut self, server: &Server, ticket: u64, led: bool, output: &mut Vec<u8>) {
         let need = server.log.need(self.session.copies);
+        let need = need.map(|need| if led { need } else { Need { heard: 0, ..need } });
         let Some(need) = need.filter(|need| !server.log.reached.is_at(ticket, *need)) else { return };
         self.gate = Some(Gate { ticket, need, until: Instant::now() + ACK_TIMEOUT });
         self.output.append(output);

@@ -9,7 +9,7 @@ use crate::log::files::{Files, History, OpenError, Options as FileOptions, RealD
 use crate::log::history;
 use crate::log::keeper::{Keeper, Policy, Running};
 use crate::replication::follow;
-use crate::replication::steward::{self, Book, Part, Steward};
+use crate::replication::steward::{Book, Part, Steward};
 use crate::server::Server;
 use ringtail_net::Problem;
 use std::fs::File;
@@ -66,7 +66,8 @@ pub fn begin(server: &Arc<Server>, told: Durability, book: Option<Book>) -> Resu
     let part = book.as_ref().map(Book::part);
     let follows = told.primary.is_some() || matches!(part, Some(Part::Replica(..)));
     let loads = recovery.is_some() || told.place.file.is_some() || follows || part.is_some();
-    server.replication.is_to_follow.store(follows, Relaxed);
+    let asks = matches!(part, Some(Part::Primary(_)));
+    server.replication.is_undecided.store(follows || asks, Relaxed);
     server.log.stance.set_loading(loads);
     let (keeper, failed, stopping) = <(Arc<Mutex<_>>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
     let steward = Arc::<Mutex<Option<Steward>>>::default();
@@ -76,9 +77,9 @@ pub fn begin(server: &Arc<Server>, told: Durability, book: Option<Book>) -> Resu
     let stewards = Arc::clone(&steward);
     let loader = std::thread::Builder::new().name("load".to_owned()).spawn(move || {
         match restore(&own, &told, part.as_ref(), recovery) {
-            Ok(Restored { keeper, primary }) => {
+            Ok(keeper) => {
                 *running.lock().unwrap_or_else(PoisonError::into_inner) = keeper;
-                go_on(&own, primary.as_deref());
+                go_on(&own, &told, part.as_ref());
                 let begun = book.zip(part).map(|(book, part)| Steward::start(&own, book, part));
                 match begun.transpose() {
                     Ok(begun) => *stewards.lock().unwrap_or_else(PoisonError::into_inner) = begun,
@@ -99,23 +100,22 @@ pub fn begin(server: &Arc<Server>, told: Durability, book: Option<Book>) -> Resu
 }
 
 /// All is loaded: from here on it leads, or follows.
-fn go_on(server: &Arc<Server>, primary: Option<&str>) {
-    server.replication.led.store(primary.is_none(), Relaxed);
-    server.log.stance.set_read_only(primary.is_some());
-    server.log.stance.set_loading(false);
+fn go_on(server: &Arc<Server>, told: &Durability, part: Option<&Part>) {
+    let primary = told.primary.as_ref().or(match part {
+        Some(Part::Replica(primary, _)) => Some(primary),
+        _ => None,
+    });
+    // Others may lead already, or have more: the steward asks them first.
+    let asks = matches!(part, Some(Part::Primary(_)));
+    server.replication.led.store(primary.is_none() && !asks, Relaxed);
+    server.log.stance.set_read_only(primary.is_some() || asks);
+    server.log.stance.set_loading(asks);
     if let Some(primary) = primary
         && let Err(error) = follow::follow(server, primary)
     {
         tracing::error!("can't follow {primary}: {error}");
     }
-    server.replication.is_to_follow.store(false, Relaxed);
-}
-
-/// What is running once all is loaded.
-struct Restored {
-    keeper: Option<Running>,
-    /// Whom it is to follow.
-    primary: Option<String>,
+    server.replication.is_undecided.store(false, Relaxed);
 }
 
 fn open(dir: &Path, recover: bool) -> Result<Recovery<RealDisk>, Problem> {
@@ -140,14 +140,12 @@ fn restore(
     told: &Durability,
     part: Option<&Part>,
     recovery: Option<Recovery<RealDisk>>,
-) -> Result<Restored, String> {
-    // Asked when all is loaded, which may take long.
-    let primary = || told.primary.clone().or_else(|| steward::primary_at_start(server, part?));
+) -> Result<Option<Running>, String> {
     let Some(recovery) = recovery else {
         if let Some(file) = &told.place.file {
             load_backup(server, file, told.recover)?;
         }
-        return Ok(Restored { primary: primary(), keeper: Some(keep(server)?) });
+        return keep(server).map(Some);
     };
     let is_new = recovery.base().is_none();
     let Replayed { files, groups, has_lost } = replay(server, recovery, told.recover)?;
@@ -157,15 +155,15 @@ fn restore(
         load_backup(server, file, told.recover)?;
     }
     // A replica that has lost some is none of that log either: it gets all keys.
-    let primary = primary();
-    let files = if primary.is_none() || has_lost { lead(files)? } else { files };
+    let leads = told.primary.is_none() && matches!(part, None | Some(Part::Nothing));
+    let files = if leads || has_lost { lead(files)? } else { files };
     server.log.write_to(files);
     let running = keep(server)?;
     // What was loaded is not in the log: it becomes its base. Damaged files are needed no more once there is one.
     if has_lost || (backup.is_some() && !server.store.is_empty()) {
         compact::compact_here(server).map_err(|error| error.to_string())?;
     }
-    Ok(Restored { keeper: Some(running), primary })
+    Ok(Some(running))
 }
 
 /// Has the log go on under another name: replicas may have had more of it than was on disk, and must not take what comes now for what

@@ -256,8 +256,10 @@ impl Executor {
             self.server.log.stance.check(command)?;
         }
         if session.copies.is_some() || self.server.log.stance.counts_copies() {
+            let stance = &self.server.log.stance;
             let copies = session.copies.unwrap_or_else(|| self.server.log.copies());
-            self.server.log.stance.check_copies(command, copies)?;
+            stance.check_copies(command, copies)?;
+            session.saw_keys |= !stance.is_read_only() && !bound::runs_anywhere(command);
         }
         if command.flags.contains(Flags::DENYOOM) {
             self.make_room(now)?;

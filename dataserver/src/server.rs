@@ -185,9 +185,9 @@ impl Server {
 
     /// A replica came, went, or has said how far it is.
     pub fn replicas_changed(&self) {
-        let (applied, on_disk) = self.replication.replicas.acked();
-        self.log.stance.set_replicas(applied.len());
-        self.log.replicas_acked(&applied, &on_disk);
+        let acked = self.replication.replicas.acked();
+        self.log.stance.set_replicas(acked.applied.len());
+        self.log.replicas_acked(&acked);
     }
 
     /// Drops all keys and libraries, without a word to the log: others come in their place.

@@ -109,6 +109,8 @@ pub struct Session {
     pub monitoring: Option<Monitoring>,
     /// How many copies its writes are to have before they are acknowledged, if it has said so (RINGTAIL ACK).
     pub copies: Option<u8>,
+    /// A command of this turn was about keys, where writes need copies and this server leads.
+    pub saw_keys: bool,
     /// Its requests run only while the server leads (RINGTAIL PRIMARY).
     pub bound: Option<Box<Bound>>,
     /// What its connection is to become.
@@ -135,6 +137,7 @@ impl Session {
             lease: None,
             monitoring: None,
             copies: None,
+            saw_keys: false,
             bound: None,
             handover: None,
         };

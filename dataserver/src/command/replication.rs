@@ -3,7 +3,7 @@
 use super::arguments::is;
 use super::{Call, Done, Mode};
 use crate::replication::status::Link;
-use crate::replication::{follow, switch};
+use crate::replication::{follow, leads, switch};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::number::parse_i64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -38,14 +38,17 @@ pub(super) fn replica_of(c: &mut Call<'_, '_>) -> Done {
 /// ROLE
 pub(super) fn role(c: &mut Call<'_, '_>) -> Done {
     let (_, offset) = c.server.log.position();
-    let followed = c.server.replication.followed();
-    if let Some(followed) = &*followed {
-        let (host, port) = followed.address.rsplit_once(':').unwrap_or((&followed.address, "0"));
+    if !leads(c.server) {
+        let followed = c.server.replication.followed();
+        let of = followed.as_ref().map(|followed| (&*followed.address, followed.state.link()));
+        // One that was replaced, or has just been started, may not know whom to follow yet.
+        let (address, link) = of.unwrap_or(("?:0", Link::Down));
+        let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
         c.reply.array(5);
         c.reply.bulk(b"slave");
         c.reply.bulk(host.as_bytes());
         c.reply.int(port.parse().unwrap_or(0));
-        c.reply.bulk(match followed.state.link() {
+        c.reply.bulk(match link {
             Link::Down => b"connect",
             Link::Syncing => b"sync",
             Link::Up => b"connected",

@@ -4,6 +4,7 @@ use super::blocking::{Timeout, Waits};
 use super::pause::timeout;
 use super::{Call, Done};
 use crate::log::waiting::Awaited;
+use crate::replication::leads;
 use crate::session::Wait;
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::number::parse_i64;
@@ -20,12 +21,12 @@ pub(super) fn wait(c: &mut Call<'_, '_>) -> Done {
 }
 
 fn refuse_on_replica(c: &Call<'_, '_>) -> Done {
-    match c.server.replication.followed().is_some() {
-        true => Err(Error::new(format!(
+    match leads(c.server) {
+        false => Err(Error::new(format!(
             "ERR {} cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.",
             c.command.full_name.to_uppercase()
         ))),
-        false => Ok(()),
+        true => Ok(()),
     }
 }
 

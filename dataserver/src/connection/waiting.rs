@@ -108,7 +108,8 @@ impl Connection {
         self.timer = None;
         // Another thread has committed what the reply is about.
         if !scratch.output.is_empty() {
-            self.keep_back(server, server.store.intake.end(), &mut scratch.output);
+            let leads = !server.log.stance.is_read_only();
+            self.keep_back(server, server.store.intake.end(), leads, &mut scratch.output);
         }
         self.send(server, worker, &mut scratch.output)
     }

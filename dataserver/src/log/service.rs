@@ -6,7 +6,8 @@ use super::history;
 use super::intake::Intake;
 use super::keeper::Policy;
 use super::merge::Merge;
-use super::waiting::{Awaited, Marks, Need, Reached, Waiters};
+use super::waiting::{Awaited, LEASE, Marks, Need, Reached, Waiters, stamp};
+use crate::replication::status::Acked;
 use crate::rest::rest;
 use crate::session::Client;
 use crate::session::wake::Turn;
@@ -284,7 +285,10 @@ impl Log {
     #[inline]
     pub fn need(&self, own: Option<u8>) -> Option<Need> {
         let (disk, copies) = (self.always.load(Relaxed), own.unwrap_or_else(|| self.copies.load(Relaxed)));
-        (disk || copies > 1).then_some(Need { disk, copies })
+        (disk || copies > 1).then(|| {
+            let heard = if copies > 1 { stamp().saturating_sub(LEASE.as_millis() as u64) } else { 0 };
+            Need { disk, copies, heard }
+        })
     }
 
     /// Asks for so many copies of each write, unless its client asks for others.
@@ -502,11 +506,12 @@ impl Log {
         (state.offset, on_disk.min(state.offset))
     }
 
-    /// Those that follow have applied the log up to these offsets, the furthest first, and have it on disk up to those.
-    pub fn replicas_acked(&self, applied: &[u64], on_disk: &[u64]) {
+    /// How far those that follow are.
+    pub fn replicas_acked(&self, acked: &Acked) {
         let state = self.state();
         let ticket = |offset: &u64| state.marks.ticket_at(*offset);
-        self.reached.set_copies(applied.iter().map(ticket), on_disk.iter().map(ticket));
+        self.reached.set_copies(acked.applied.iter().map(ticket), acked.on_disk.iter().map(ticket));
+        self.reached.set_heard(&acked.heard);
         drop(state);
         self.serve_waiters();
     }

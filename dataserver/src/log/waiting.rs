@@ -2,10 +2,12 @@
 
 use crate::blocking::Waiter;
 use crate::session::Client;
+use nix::time::{ClockId, clock_gettime};
 use ringtail_protocol::reply::{Reply, Resp};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Copies of a write that can be asked for, this server's own among them.
 pub const COPIES_MOST: usize = 7;
@@ -48,6 +50,17 @@ pub struct Need {
     pub disk: bool,
     /// At so many servers, this one among them; 0 and 1 are the same.
     pub copies: u8,
+    /// And these were heard of since this [`stamp`]: else others may have gone on without this server; 0 = no matter.
+    pub heard: u64,
+}
+
+/// How long nobody else can have taken over from a server after it last told others that it leads. Who takes over waits for longer.
+pub const LEASE: Duration = Duration::from_millis(1500);
+
+/// Milliseconds of a clock that goes on while the machine sleeps, and is never set.
+pub fn stamp() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
+    now.as_millis() as u64 + 1
 }
 
 /// One more than the tickets at one other server, at two, and so on; 0 where there are not so many: they have not even nothing.
@@ -63,6 +76,8 @@ pub struct Reached {
     safe: Others,
     /// On the disks of others.
     on_disks: Others,
+    /// When others were told that this server leads, and have said that they heard it: the latest of them, the second, and so on.
+    heard: Others,
 }
 
 fn count(others: &Others, ticket: u64) -> usize {
@@ -84,7 +99,15 @@ impl Reached {
     /// Whether all below this ticket is where it has to be.
     #[inline]
     pub fn is_at(&self, ticket: u64, need: Need) -> bool {
-        (!need.disk || self.is_on_disk(ticket)) && has_been_at(&self.safe, ticket, need.copies)
+        (!need.disk || self.is_on_disk(ticket))
+            && has_been_at(&self.safe, ticket, need.copies)
+            && self.was_heard(need)
+    }
+
+    fn was_heard(&self, need: Need) -> bool {
+        let others = usize::from(need.copies).saturating_sub(1);
+        let last = || self.heard.get(others - 1).map_or(0, |stamp| stamp.load(SeqCst));
+        need.heard == 0 || others == 0 || last() >= need.heard
     }
 
     /// Whether all below this ticket is on this server's disk.
@@ -114,6 +137,12 @@ impl Reached {
         let pairs = self.safe.iter().zip(&self.copies);
         pairs.for_each(|(safe, now)| _ = safe.fetch_max(now.load(SeqCst), SeqCst));
         set(&self.on_disks, on_disks);
+    }
+
+    /// When others were told that this server leads, the latest first.
+    pub fn set_heard(&self, stamps: &[u64]) {
+        let stamps = stamps.iter().copied().chain(std::iter::repeat(0));
+        self.heard.iter().zip(stamps).for_each(|(heard, stamp)| heard.store(stamp, SeqCst));
     }
 }
 
@@ -280,6 +309,19 @@ mod tests {
         reached.set_copies([7, 0].into_iter(), [0].into_iter());
         assert_eq!([0, 7, 8].map(|ticket| reached.copies(ticket)), [2, 1, 0]);
         assert_eq!([0, 1].map(|ticket| reached.on_disks(ticket)), [1, 0]);
+    }
+
+    #[test]
+    fn a_server_that_hears_of_too_few_others_may_have_been_replaced() {
+        let reached = Reached::default();
+        reached.set_copies([7, 7].into_iter(), [0].into_iter());
+        reached.set_heard(&[500, 300]);
+        let is_at = |copies, heard| reached.is_at(7, Need { disk: false, copies, heard });
+        assert!(is_at(1, 900) && is_at(2, 500) && is_at(3, 300) && is_at(3, 0));
+        assert!(!is_at(2, 501) && !is_at(3, 301));
+        reached.set_heard(&[500]);
+        assert!(is_at(2, 500) && !is_at(3, 1));
+        assert!(stamp() > LEASE.as_millis() as u64 && stamp() <= stamp());
     }
 
     #[test]

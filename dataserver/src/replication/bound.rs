@@ -85,7 +85,15 @@ fn is_binding(args: &Args<'_>) -> bool {
 pub fn runs_anywhere(command: &Command) -> bool {
     match command.group {
         Group::Connection => true,
-        Group::Transactions => matches!(command.id, CommandId::RingtailPrimary | CommandId::RingtailAck),
+        Group::Transactions => matches!(
+            command.id,
+            CommandId::RingtailAck
+                | CommandId::RingtailPeer
+                | CommandId::RingtailPrimary
+                | CommandId::RingtailSnapshot
+                | CommandId::RingtailSync
+                | CommandId::RingtailVote
+        ),
         _ => {
             command.flags.contains(Flags::LOADING)
                 && command.key_specs.is_empty()

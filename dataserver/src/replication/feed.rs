@@ -5,6 +5,7 @@ use super::bound;
 use super::status::Replica;
 use super::wire::{self, Kind};
 use crate::backup::save::{Failed, Progress, Saved, save};
+use crate::log::waiting::stamp;
 use crate::server::{Server, unix_millis};
 use crate::session::Client;
 use ringtail_net::Stream;
@@ -23,7 +24,7 @@ const PIECE: usize = 256 << 10;
 const CHUNK: usize = 512 << 10;
 const CHUNKS: usize = 4;
 /// From one heartbeat to the next.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+const HEARTBEAT: Duration = Duration::from_millis(400);
 /// While the server ends, how long a replica may take for what it misses.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// A replica that takes nothing, or says nothing, for so long is given up.
@@ -319,7 +320,8 @@ impl Feed<'_> {
 
     async fn beat(&mut self) -> io::Result<()> {
         let mut out = Vec::new();
-        wire::push(&mut out, Kind::Heartbeat, &self.server.log.position().1.to_le_bytes());
+        let numbers = [self.server.log.position().1, stamp()];
+        wire::push(&mut out, Kind::Heartbeat, &numbers.map(u64::to_le_bytes).concat());
         self.send(&out).await
     }
 
@@ -335,16 +337,17 @@ impl Feed<'_> {
             if kind != Kind::Ack {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "a replica only acknowledges"));
             }
-            let [applied, on_disk] = wire::numbers(bytes)?;
+            let [applied, on_disk, told] = wire::numbers(bytes)?;
             unread.drain(..length);
-            if applied > self.position || on_disk > applied {
+            if applied > self.position || on_disk > applied || told > stamp() {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "it has what it was never sent"));
             }
             self.replica.acked.store(applied, Relaxed);
             self.replica.on_disk.store(on_disk, Relaxed);
+            self.replica.told.store(told, Relaxed);
             self.replica.heard.store(unix_millis(), Relaxed);
             self.server.replicas_changed();
         }
-        if unread.len() > wire::HEAD + 16 { Err(io::Error::other("it says too much")) } else { Ok(()) }
+        if unread.len() > wire::HEAD + 24 { Err(io::Error::other("it says too much")) } else { Ok(()) }
     }
 }

@@ -70,7 +70,7 @@ pub fn follow(server: &Arc<Server>, address: &str) -> io::Result<()> {
         }
     })?;
     *server.replication.followed() = Some(Followed { address: address.to_owned(), state, thread });
-    server.replication.is_to_follow.store(false, Relaxed);
+    server.replication.is_undecided.store(false, Relaxed);
     if !server.replication.switching.load(Relaxed) {
         bound::end_waiting(server);
     }
@@ -99,13 +99,20 @@ pub fn become_primary(server: &Arc<Server>) {
     server.log.stance.set_loading(false);
 }
 
+/// Follows nobody any more, and stays what it is: nothing is written here. Whom it followed.
+pub fn end(server: &Server) -> Option<String> {
+    let _one = server.replication.changing();
+    leave(server)
+}
+
 /// Ends following, with all that it had begun.
-fn leave(server: &Server) {
-    let Some(followed) = server.replication.followed().take() else { return };
+fn leave(server: &Server) -> Option<String> {
+    let followed = server.replication.followed().take()?;
     followed.state.end();
     if followed.thread.join().is_err() {
         tracing::error!("the thread that followed {} has panicked", followed.address);
     }
+    Some(followed.address)
 }
 
 /// Has the log begin again with what is here now, and the files with it.
@@ -225,6 +232,7 @@ impl Follower {
             _ => return Err(io::Error::other(format!("the primary answered {answer}"))),
         }
         self.told.clear();
+        self.server.replication.replaced.store(false, Relaxed);
         *self.server.replication.voted_for() = None;
         self.state.set_link(Link::Up);
         self.stream(link).await
@@ -333,8 +341,9 @@ impl Follower {
             match kind {
                 Kind::Log => self.groups.extend_from_slice(bytes),
                 Kind::Heartbeat => {
-                    let [end] = wire::numbers(bytes)?;
+                    let [end, stamp] = wire::numbers(bytes)?;
                     self.state.primary_end.store(end, Relaxed);
+                    self.state.stamp.store(stamp, Relaxed);
                 }
                 Kind::Lead => leads = true,
                 Kind::Snapshot | Kind::Ack => return Err(odd()),
@@ -363,7 +372,8 @@ impl Follower {
     async fn ack(&self, link: &mut Connected) -> io::Result<()> {
         let (applied, on_disk) = self.server.log.applied();
         let mut out = Vec::new();
-        wire::push(&mut out, Kind::Ack, &[applied.to_le_bytes(), on_disk.to_le_bytes()].concat());
+        let numbers = [applied, on_disk, self.state.stamp.load(Relaxed)];
+        wire::push(&mut out, Kind::Ack, &numbers.map(u64::to_le_bytes).concat());
         timeout(PATIENCE, link.stream.write_all(&out)).await.unwrap_or_else(|_| Err(odd()))
     }
 }

@@ -44,8 +44,10 @@ pub struct Replication {
     voted: Mutex<Option<String>>,
     /// Clients' writes were taken here since this server followed anybody: it may have what nobody else has.
     pub led: AtomicBool,
-    /// It will follow somebody as soon as it has loaded what is on its disk.
-    pub is_to_follow: AtomicBool,
+    /// Another one leads a later log than was led here: whatever happens, this server leads only if it is told so again.
+    pub replaced: AtomicBool,
+    /// It is loading what is on its disk, and may have to follow somebody afterwards.
+    pub is_undecided: AtomicBool,
     /// First syncs that have brought all keys.
     pub syncs: AtomicU64,
 }
@@ -85,7 +87,7 @@ impl Replication {
 
 /// Whether clients' writes are taken here.
 pub fn leads(server: &Server) -> bool {
-    !server.log.stance.is_read_only() && !server.replication.is_to_follow.load(Ordering::Relaxed)
+    !server.log.stance.is_read_only() && !server.replication.is_undecided.load(Ordering::Relaxed)
 }
 
 /// Another server leads a log of this name. If that is a later one than is led here, this server was replaced: it writes no more until it
@@ -96,6 +98,7 @@ pub fn hear_of(server: &Server, history: &str) {
     let own = epoch_of(&server.log.position().0);
     if epoch > own && leads(server) {
         server.log.stance.set_read_only(true);
+        server.replication.replaced.store(true, Ordering::Relaxed);
         bound::end_waiting(server);
         tracing::error!(
             epoch,

@@ -20,6 +20,8 @@ pub struct Replica {
     pub on_disk: AtomicU64,
     /// When it said so last, in milliseconds since 1970.
     pub heard: AtomicU64,
+    /// The stamp of the last heartbeat that it has heard.
+    pub told: AtomicU64,
     /// It is to be told to lead.
     pub lead: tokio::sync::Notify,
 }
@@ -43,6 +45,7 @@ impl Replicas {
             acked: AtomicU64::new(0),
             on_disk: AtomicU64::new(0),
             heard: AtomicU64::new(unix_millis()),
+            told: AtomicU64::new(0),
             lead: tokio::sync::Notify::new(),
         });
         self.all().insert(client, Arc::clone(&replica));
@@ -59,17 +62,32 @@ impl Replicas {
         self.all().values().cloned().collect()
     }
 
-    /// Up to which offsets those that follow have applied the log, the furthest first, and have it on disk.
-    pub fn acked(&self) -> (Vec<u64>, Vec<u64>) {
+    /// How far those that follow are.
+    pub fn acked(&self) -> Acked {
         let all = self.all();
-        let online = || all.values().filter(|replica| replica.online.load(Relaxed));
-        let sorted = |offsets: &mut Vec<u64>| offsets.sort_unstable_by(|a, b| b.cmp(a));
-        let mut applied: Vec<u64> = online().map(|replica| replica.acked.load(Relaxed)).collect();
-        let mut on_disk: Vec<u64> = online().map(|replica| replica.on_disk.load(Relaxed)).collect();
-        sorted(&mut applied);
-        sorted(&mut on_disk);
-        (applied, on_disk)
+        let sorted = |of: fn(&Replica) -> &AtomicU64| {
+            let online = all.values().filter(|replica| replica.online.load(Relaxed));
+            let mut values: Vec<u64> = online.map(|replica| of(replica).load(Relaxed)).collect();
+            values.sort_unstable_by(|a, b| b.cmp(a));
+            values
+        };
+        Acked {
+            applied: sorted(|it| &it.acked),
+            on_disk: sorted(|it| &it.on_disk),
+            heard: sorted(|it| &it.told),
+        }
     }
+}
+
+/// How far those that follow are, the furthest first.
+#[derive(Debug, Default)]
+pub struct Acked {
+    /// Up to which offsets they have applied the log.
+    pub applied: Vec<u64>,
+    /// Up to which they have it on disk.
+    pub on_disk: Vec<u64>,
+    /// When they were told that this server leads, as far as they have said that they heard it.
+    pub heard: Vec<u64>,
 }
 
 /// How far following has come.
@@ -103,6 +121,8 @@ pub struct Following {
     pub heard: AtomicU64,
     /// The end of the primary's log, as it said last.
     pub primary_end: AtomicU64,
+    /// The stamp of its last heartbeat.
+    pub stamp: AtomicU64,
     /// It is to end.
     pub over: AtomicBool,
     /// Woken when it is.

@@ -105,17 +105,6 @@ impl Book {
     }
 }
 
-/// Whom a server follows as it starts: who leads already, whatever the file says, else whom the file says.
-pub fn primary_at_start(server: &Arc<Server>, part: &Part) -> Option<String> {
-    let asked = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let answers = asked.map(|runtime| runtime.block_on(ask_all(server, part.others()))).unwrap_or_default();
-    let leader = answers.into_iter().find(|(_, peer)| peer.leads).map(|(address, _)| address);
-    leader.or_else(|| match part {
-        Part::Replica(primary, _) => Some(primary.clone()),
-        Part::Primary(_) | Part::Nothing => None,
-    })
-}
-
 /// Those that answer.
 pub async fn ask_all(server: &Arc<Server>, addresses: Vec<String>) -> Vec<(String, Peer)> {
     let mut asked = JoinSet::new();
@@ -148,13 +137,12 @@ impl Steward {
         let (server, ends) = (Arc::clone(server), Arc::clone(&over));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("steward".to_owned()).spawn(move || {
-            let now = Instant::now();
             let mut work = Work {
                 server,
                 book,
                 part: first,
                 is_due: true,
-                in_touch: now,
+                in_touch: Instant::now(),
                 asked: None,
                 said: String::new(),
             };
@@ -213,6 +201,7 @@ impl Work {
     /// The file says something new.
     fn take(&mut self) {
         (self.is_due, self.in_touch, self.asked) = (true, Instant::now(), None);
+        self.server.replication.replaced.store(false, Relaxed);
         let count = self.part.others().len() + 1;
         if self.part == Part::Nothing {
             let (file, own) = (self.book.file().display(), &self.book.told.own);
@@ -237,8 +226,7 @@ impl Work {
         match (self.part.clone(), followed) {
             (Part::Nothing, _) => {}
             (part, None) if leads(&self.server) => self.lead(part).await,
-            // It was replaced, and knows of nobody to follow.
-            (_, None) => self.find_leader().await,
+            (_, None) => self.begin().await,
             (Part::Primary(_), Some((_, in_touch))) => self.wait_to_lead(in_touch).await,
             (Part::Replica(primary, _), Some((address, _))) => self.move_to(&primary, &address).await,
         }
@@ -314,15 +302,22 @@ impl Work {
         }
     }
 
-    async fn find_leader(&mut self) {
+    /// It neither leads nor follows: it has been started, or was replaced.
+    async fn begin(&mut self) {
         if !self.may_ask() {
             return;
         }
         let answers = ask_all(&self.server, self.part.others()).await;
-        match answers.iter().find(|(_, peer)| peer.leads) {
-            Some((address, _)) => self.follow(address),
-            None => self
-                .say("this server was replaced, and nobody else of its member says that it leads".to_owned()),
+        if let Some((address, _)) = answers.iter().find(|(_, peer)| peer.leads) {
+            self.follow(address);
+            return;
+        }
+        match &self.part {
+            Part::Primary(_) if !self.server.replication.replaced.load(Relaxed) => self.try_to_lead().await,
+            Part::Replica(primary, _) => self.follow(&primary.clone()),
+            _ => {
+                self.say("this server was replaced, and no other of its member says that it leads".to_owned())
+            }
         }
     }
 
@@ -342,6 +337,10 @@ impl Work {
             return;
         }
         self.in_touch = Instant::now();
+        self.try_to_lead().await;
+    }
+
+    async fn try_to_lead(&mut self) {
         match takeover::take_over(&self.server, self.part.others()).await {
             Ok(()) => self.is_due = false,
             Err(why) => self.say(format!("this server is to be the primary, and can't be yet: {why}")),

@@ -1,4 +1,4 @@
-//! A replica takes over from a primary that can't be reached, because servers.json says so.
+//! A server begins to lead because servers.json says so, and no primary hands over to it: that can't be reached, or this is where all begins.
 //!
 //! The other replicas are asked to leave that primary first (RINGTAIL VOTE), so that it gets no more acknowledgements from them. One of so many
 //! that nothing acknowledged can be missing among them has the longest log; what this server lacks of that it gets before it leads.
@@ -7,6 +7,7 @@ use super::peer::Peer;
 use super::status::Link;
 use super::{follow, leads};
 use crate::log::history::epoch_of;
+use crate::log::waiting::LEASE;
 use crate::server::Server;
 use ringtail_protocol::errors::Error;
 use std::io;
@@ -20,35 +21,70 @@ use tokio::time::{sleep, timeout};
 const VOTE: Duration = Duration::from_secs(2);
 /// How long what is missing may take.
 const CATCH_UP: Duration = Duration::from_secs(60);
+/// Clocks of two machines differ by less than this in the time of a lease.
+const MARGIN: Duration = Duration::from_millis(250);
 /// From one look to the next.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Leads from now on.
+/// Leads from now on. If that would not be safe, it goes on as what it was.
 ///
 /// # Errors
-/// Why that would not be safe, or can't be.
+/// Why it would not, or can't be.
 pub async fn take_over(server: &Arc<Server>, others: Vec<String>) -> Result<(), String> {
     if server.replication.is_partial() {
         return Err("it has only a part of the keys".to_owned());
     }
-    let own = server.log.position();
-    let epoch = epoch_of(&own.0).max(server.replication.seen_epoch()).saturating_add(1);
+    let epoch = position(&Peer::of(server)).0.max(server.replication.seen_epoch()).saturating_add(1);
+    // This server's own vote: the old primary hears nothing of it any more.
+    let old = follow::end(server);
+    let prepared = prepare(server, others, epoch).await;
+    match (&prepared, old) {
+        (Ok(voters), _) => {
+            tracing::warn!(epoch, voters, "no other server of its member leads: this one does from here on");
+            follow::become_primary(server);
+        }
+        (Err(_), Some(old)) => follow::follow(server, &old).map_err(|error| error.to_string())?,
+        (Err(_), None) => {}
+    }
+    prepared.map(drop)
+}
+
+/// How late a server's log is, and how far: of servers of one member, the greatest has all that was acknowledged by enough of them.
+fn position(peer: &Peer) -> (u32, u64) {
+    (epoch_of(&peer.history), peer.offset)
+}
+
+/// Whether another server has what this one lacks. A log of the same epoch and another name went another way.
+fn has_more(other: &Peer, own: &Peer) -> bool {
+    let ((epoch, offset), (own_epoch, own_offset)) = (position(other), position(own));
+    epoch > own_epoch || (offset > own_offset && (other.history == own.history || own_offset == 0))
+}
+
+/// Gets enough votes, and all that those who gave them have; how many others gave theirs.
+async fn prepare(server: &Arc<Server>, others: Vec<String>, epoch: u32) -> Result<usize, String> {
     let (servers, copies) = (others.len() + 1, usize::from(server.log.copies()));
-    let votes = ask_for_votes(server, others, epoch).await;
-    let needed = if copies > 1 { (servers + 1).saturating_sub(copies) } else { 1 };
-    if votes.len() + 1 < needed {
-        let there = votes.len() + 1;
+    let mut votes = ask_for_votes(server, others, epoch).await;
+    let voted = Instant::now();
+    // One that has only a part of the keys may have had, and acknowledged, what it has no more.
+    votes.retain(|(_, peer)| epoch_of(&peer.history) > 0);
+    let (there, needed) =
+        (votes.len() + 1, if copies > 1 { (servers + 1).saturating_sub(copies) } else { 1 });
+    if there < needed {
         return Err(format!(
-            "only {there} of its member's {servers} servers can be reached, {needed} are needed"
+            "only {there} of its member's {servers} servers can be asked, {needed} are needed"
         ));
     }
-    let furthest = votes.iter().filter(|(_, peer)| peer.history == own.0).max_by_key(|(_, peer)| peer.offset);
-    if let Some((address, peer)) = furthest.filter(|(_, peer)| peer.offset > own.1) {
-        catch_up(server, address, peer.offset).await?;
+    let own = Peer::of(server);
+    let furthest =
+        votes.iter().filter(|(_, peer)| has_more(peer, &own)).max_by_key(|(_, peer)| position(peer));
+    if let Some((address, peer)) = furthest {
+        catch_up(server, address, position(peer)).await?;
     }
-    tracing::warn!(epoch, voters = votes.len(), "the primary can't be reached: this server takes over");
-    follow::become_primary(server);
-    Ok(())
+    if copies > 1 {
+        // Until now the old primary may think that it leads, and answer what it reads.
+        sleep((LEASE + MARGIN).saturating_sub(voted.elapsed())).await;
+    }
+    Ok(votes.len())
 }
 
 async fn ask_for_votes(server: &Arc<Server>, others: Vec<String>, epoch: u32) -> Vec<(String, Peer)> {
@@ -80,13 +116,14 @@ async fn ask_for_vote(server: &Server, address: &str, epoch: u32) -> io::Result<
 }
 
 /// Gets what another replica has more.
-async fn catch_up(server: &Arc<Server>, address: &str, offset: u64) -> Result<(), String> {
-    tracing::info!(from = address, offset, "another replica has more of the log");
+async fn catch_up(server: &Arc<Server>, address: &str, to: (u32, u64)) -> Result<(), String> {
+    tracing::info!(from = address, offset = to.1, "another replica has more of the log");
     follow::follow(server, address).map_err(|error| error.to_string())?;
     let begun = Instant::now();
     loop {
         let up = server.replication.followed().as_ref().is_some_and(|it| it.state.link() == Link::Up);
-        if up && server.log.position().1 >= offset && !server.replication.is_partial() {
+        if up && position(&Peer::of(server)) >= to {
+            follow::end(server);
             return Ok(());
         }
         if begun.elapsed() > CATCH_UP {
@@ -104,7 +141,7 @@ pub fn vote(server: &Arc<Server>, epoch: u32, address: &str) -> Result<(), Error
     if leads(server) {
         return Err(Error::fixed("NOVOTE this server leads"));
     }
-    if server.replication.is_to_follow.load(Relaxed) {
+    if server.replication.is_undecided.load(Relaxed) {
         return Err(Error::fixed("NOVOTE this server is loading what it has on disk"));
     }
     if server.replication.seen.fetch_max(epoch, Relaxed) >= epoch {

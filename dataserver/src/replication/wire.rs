@@ -22,9 +22,10 @@ pub enum Kind {
     Snapshot = 0,
     /// Bytes of the log.
     Log = 1,
-    /// The primary lives: its log's end, u64.
+    /// The primary lives: its log's end and the stamp of its clock, two u64.
     Heartbeat = 2,
-    /// The replica has applied the log up to an offset, and has it on disk up to another: two u64.
+    /// The replica has applied the log up to an offset, has it on disk up to another, and has heard the heartbeat of that stamp: three
+    /// u64.
     Ack = 3,
     /// The replica is the primary from here on.
     Lead = 4,

@@ -1,6 +1,8 @@
 //! INFO's sections about the program and its surroundings.
 
 use super::{About, Text};
+use crate::log::history::epoch_of;
+use crate::replication::leads;
 use crate::replication::status::Link;
 use crate::server::{REDIS_VERSION, unix_millis};
 use crate::session::Client;
@@ -98,7 +100,7 @@ pub(super) fn replication(text: &mut Text, about: &mut About<'_, '_>) {
     let now = unix_millis();
     let seconds = |since: u64| now.saturating_sub(since) / 1000;
     let followed = server.replication.followed();
-    text.put("role", if followed.is_some() { "slave" } else { "master" });
+    text.put("role", if leads(server) { "master" } else { "slave" });
     if let Some(followed) = &*followed {
         let (host, port) = followed.address.rsplit_once(':').unwrap_or((&followed.address, "0"));
         let link = followed.state.link();
@@ -139,6 +141,7 @@ pub(super) fn replication(text: &mut Text, about: &mut About<'_, '_>) {
     let (first, end) = server.log.backlog();
     let switching = server.replication.switching.load(Relaxed);
     text.put("master_failover_state", if switching { "waiting-for-sync" } else { "no-failover" });
+    text.put("master_epoch", epoch_of(&history));
     text.put("master_replid", history);
     text.put("master_replid2", previous);
     text.put("master_repl_offset", offset);

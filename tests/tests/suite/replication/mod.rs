@@ -6,6 +6,7 @@ mod hostile;
 mod links;
 mod load;
 mod restarts;
+mod switching;
 mod sync;
 
 use content::contents;

@@ -1,0 +1,263 @@
+//! servers.json says which server of a member is its primary: planned switches, lost primaries, and those that come back.
+
+use super::{WITHIN, equal, in_step, info};
+use ringtail_tests::harness::{Options, Server, Signal, pause, scratch, wait_for};
+use ringtail_tests::resp::{Conn, Endpoint};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// A member of three servers, the first of them the primary.
+struct Member {
+    file: PathBuf,
+    servers: Vec<Server>,
+}
+
+impl Member {
+    fn start(args: &[&str]) -> Self {
+        let file = scratch("member").join("servers.json");
+        // They are in it once it is known where they are.
+        let nobody = r#"[{ "addr": "127.0.0.1:1" }]"#;
+        std::fs::write(&file, nobody).expect("a file below target");
+        let servers = (0..3).map(|_| {
+            let (file, dir) = (text(&file), scratch("member"));
+            let own = ["--threads", "2", "--servers", file, "--dir", text(&dir)];
+            Server::start(&Options::args(&[&own, args].concat()))
+        });
+        let member = Self { servers: servers.collect(), file };
+        member.lead_by(0);
+        member
+    }
+
+    /// Edits the file, and waits until all is as it says.
+    fn lead_by(&self, primary: usize) {
+        self.edit(primary);
+        self.is_led_by(primary, &[0, 1, 2]);
+    }
+
+    fn edit(&self, primary: usize) {
+        let addr = |server: &Server| format!("127.0.0.1:{}", server.endpoint.port);
+        let others = self.servers.iter().enumerate().filter(|(at, _)| *at != primary);
+        let replicas: Vec<String> = others.map(|(_, server)| addr(server)).collect();
+        let entry =
+            serde_json::json!([{ "name": "m", "addr": addr(&self.servers[primary]), "replicas": replicas }]);
+        let new = self.file.with_extension("new");
+        std::fs::write(&new, entry.to_string())
+            .and_then(|()| std::fs::rename(&new, &self.file))
+            .expect("a file");
+    }
+
+    /// Waits until `primary` leads, and the others of these follow it.
+    fn is_led_by(&self, primary: usize, which: &[usize]) {
+        let port = self.servers[primary].endpoint.port.to_string();
+        let is_so = |at: &usize| {
+            let Ok(mut conn) = self.servers[*at].endpoint.connect() else { return false };
+            match *at == primary {
+                true => info(&mut conn, "role") == "master",
+                false => {
+                    info(&mut conn, "role") == "slave"
+                        && info(&mut conn, "master_link_status") == "up"
+                        && info(&mut conn, "master_port") == port
+                }
+            }
+        };
+        let done = wait_for(WITHIN, || which.iter().all(is_so));
+        assert!(done, "{primary} does not lead\n{}", self.tell());
+    }
+
+    fn tell(&self) -> String {
+        self.servers
+            .iter()
+            .map(|server| format!("--- {}\n{}", server.endpoint.port, server.process.output()))
+            .collect()
+    }
+
+    fn endpoint(&self, at: usize) -> &Endpoint {
+        &self.servers[at].endpoint
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
+}
+
+/// Counts on a bound connection, in pipelines, at whoever leads: requests that come back are sent to the new primary. All that was answered.
+fn count(member: &Member, key: &str, over: &AtomicBool) -> (i64, Duration) {
+    let (mut conn, mut last, mut longest) = (bound(member), 0, Duration::ZERO);
+    let request = format!("*2\r\n$4\r\nINCR\r\n${}\r\n{key}\r\n", key.len());
+    const MANY: usize = 8;
+    while !over.load(Relaxed) {
+        let begun = Instant::now();
+        conn.send(request.repeat(MANY).as_bytes()).expect("a primary");
+        let mut left = MANY;
+        while left > 0 {
+            let said = conn.read().expect("an answer");
+            match said.error() {
+                None => {
+                    assert_eq!(said.int(), last + 1, "{key}");
+                    (last, left) = (last + 1, left - 1);
+                }
+                Some(error) => {
+                    assert!(error.starts_with("NOTPRIMARY "), "{error}");
+                    // What comes back is what was not answered.
+                    for _ in 0..left {
+                        let back = conn.read().expect("what was not run");
+                        assert_eq!(
+                            back.items().iter().map(|word| word.text()).collect::<Vec<_>>(),
+                            ["INCR", key]
+                        );
+                    }
+                    conn = bound(member);
+                    conn.send(request.repeat(left).as_bytes()).expect("a primary");
+                }
+            }
+        }
+        longest = longest.max(begun.elapsed());
+    }
+    (last, longest)
+}
+
+/// A connection to whoever leads.
+fn bound(member: &Member) -> Conn {
+    let begun = Instant::now();
+    loop {
+        for server in &member.servers {
+            let mut conn = server.endpoint.open();
+            if conn.run("RINGTAIL PRIMARY").is_ok() {
+                return conn;
+            }
+        }
+        assert!(begun.elapsed() < WITHIN, "nobody leads\n{}", member.tell());
+    }
+}
+
+/// Switches to and fro by edits under load, with these arguments of the servers.
+fn switches_lose_nothing(args: &[&str]) {
+    let member = Member::start(args);
+    let over = AtomicBool::new(false);
+    let counted = std::thread::scope(|scope| {
+        let (member, over) = (&member, &over);
+        let keys: Vec<String> = (0..4).map(|n| format!("n{n}")).collect();
+        let counters: Vec<_> = keys
+            .into_iter()
+            .map(|key| scope.spawn(move || (key.clone(), count(member, &key, over))))
+            .collect();
+        for primary in [1, 2, 0, 1] {
+            pause(Duration::from_millis(200));
+            member.lead_by(primary);
+        }
+        over.store(true, Relaxed);
+        counters.into_iter().map(|counter| counter.join().expect("a counter")).collect::<Vec<_>>()
+    });
+    let mut conn = member.endpoint(1).open();
+    for (key, (count, longest)) in counted {
+        assert_eq!(conn.run(&format!("GET {key}")).text(), count.to_string());
+        assert!(longest < Duration::from_secs(5), "{key} waited for {longest:?}");
+    }
+    equal(&member.servers[1], &member.servers[0]);
+    equal(&member.servers[1], &member.servers[2]);
+}
+
+#[test]
+fn an_edit_switches_the_primary_without_an_error_or_a_lost_write() {
+    switches_lose_nothing(&[]);
+}
+
+#[test]
+fn an_edit_switches_the_primary_where_writes_need_a_quorum() {
+    switches_lose_nothing(&["--ack", "quorum"]);
+}
+
+#[test]
+fn a_replica_takes_over_from_a_primary_that_was_killed() {
+    let mut member = Member::start(&["--ack", "quorum"]);
+    assert!(member.endpoint(0).open().run("SET k 1").is_ok());
+    member.servers[0].process.kill();
+    member.edit(2);
+    member.is_led_by(2, &[1, 2]);
+    let mut conn = member.endpoint(2).open();
+    assert_eq!(conn.run("GET k").text(), "1");
+    assert!(conn.run("SET k 2").is_ok());
+    // It comes back as what the file says, and has what it missed.
+    member.servers[0].restart();
+    member.is_led_by(2, &[0, 1, 2]);
+    equal(&member.servers[2], &member.servers[0]);
+}
+
+#[test]
+fn who_takes_over_first_gets_what_others_have_more() {
+    let member = Member::start(&["--ack", "quorum"]);
+    let mut conn = member.endpoint(0).open();
+    assert!(conn.run("SET k 1").is_ok());
+    in_step(&member.servers[0], &member.servers[1]);
+    member.servers[1].process.signal(Signal::Stop);
+    // Of three, the primary and the second replica have it.
+    assert!(conn.run("SET k 2").is_ok());
+    member.servers[0].process.signal(Signal::Stop);
+    member.servers[1].process.signal(Signal::Continue);
+    member.edit(1);
+    member.is_led_by(1, &[1, 2]);
+    assert_eq!(member.endpoint(1).open().run("GET k").text(), "2");
+    member.servers[0].process.signal(Signal::Continue);
+    member.is_led_by(1, &[0, 1, 2]);
+}
+
+#[test]
+fn a_primary_that_was_replaced_sets_aside_what_it_has_alone() {
+    let member = Member::start(&[]);
+    let mut conn = member.endpoint(0).open();
+    assert!(conn.run("SET k shared").is_ok());
+    in_step(&member.servers[0], &member.servers[1]);
+    let stop = |signal| member.servers[1..].iter().for_each(|server| server.process.signal(signal));
+    stop(Signal::Stop);
+    // What is written now is not even on its way to them.
+    for line in conn.run("CLIENT LIST").text().lines().filter(|line| line.contains("cmd=ringtail|sync")) {
+        let id = line.strip_prefix("id=").and_then(|rest| rest.split(' ').next()).expect("a number");
+        assert_eq!(conn.run(&format!("CLIENT KILL ID {id}")).int(), 1);
+    }
+    assert!(conn.run("SET k alone").is_ok());
+    member.servers[0].process.signal(Signal::Stop);
+    stop(Signal::Continue);
+    member.edit(1);
+    member.is_led_by(1, &[1, 2]);
+    assert_eq!(member.endpoint(1).open().run("GET k").text(), "shared");
+    member.servers[0].process.signal(Signal::Continue);
+    member.is_led_by(1, &[0, 1, 2]);
+    let refused = conn.run("SET k more");
+    assert!(refused.error().is_some_and(|error| error.starts_with("READONLY")), "{refused}");
+    equal(&member.servers[1], &member.servers[0]);
+    let says = member.servers[0].process.output();
+    let line =
+        says.lines().find(|line| line.contains("what this server has alone is set aside")).expect(&says);
+    let path = line.split("path=").nth(1).and_then(|rest| rest.split(' ').next()).expect("a path");
+    let aside = std::fs::read(path).expect("the file");
+    let set = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nalone\r\n";
+    assert!(aside.windows(set.len()).any(|part| part == set), "{}", aside.escape_ascii());
+}
+
+/// An empty primary must not have its replicas drop all that there is.
+#[test]
+fn a_primary_that_comes_back_with_nothing_gets_all_from_its_replicas() {
+    let mut member = Member::start(&["--log", "off"]);
+    assert!(member.endpoint(0).open().run("SET k 1").is_ok());
+    in_step(&member.servers[0], &member.servers[1]);
+    in_step(&member.servers[0], &member.servers[2]);
+    member.servers[0].process.kill();
+    member.servers[0].restart();
+    member.is_led_by(0, &[0, 1, 2]);
+    for server in &member.servers {
+        assert_eq!(server.endpoint.open().run("GET k").text(), "1", "{}", member.tell());
+    }
+}
+
+#[test]
+fn a_failover_stands_until_the_file_changes() {
+    let member = Member::start(&[]);
+    let to = member.endpoint(1).port.to_string();
+    assert!(member.endpoint(0).open().call(&["FAILOVER", "TO", "127.0.0.1", &to]).is_ok());
+    member.is_led_by(1, &[0, 1]);
+    pause(Duration::from_millis(1500));
+    member.is_led_by(1, &[0, 1]);
+    member.lead_by(2);
+    member.lead_by(0);
+}
