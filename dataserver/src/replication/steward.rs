@@ -362,3 +362,23 @@ impl Work {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringtail_cluster::Servers;
+
+    #[test]
+    fn the_file_says_what_a_server_is() {
+        let json = br#"[{"addr": "h:1"}, {"name": "a", "addr": "h:2", "replicas": ["h:3", "h:4"]}]"#;
+        let servers = Servers::parse(json, Path::new("servers.json")).unwrap();
+        let topology = Topology::new(servers, 1);
+        let part = |own: &str| Part::of(&topology, &Address::parse(own).unwrap());
+        let all = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(part("h:1"), Part::Primary(vec![]));
+        assert_eq!(part("h:2"), Part::Primary(all(&["h:3", "h:4"])));
+        assert_eq!(part("h:4"), Part::Replica("h:2".to_owned(), all(&["h:3"])));
+        assert_eq!(part("h:5"), Part::Nothing);
+        assert_eq!((part("h:4").others(), part("h:5").others()), (all(&["h:2", "h:3"]), vec![]));
+    }
+}

@@ -152,3 +152,34 @@ pub fn vote(server: &Arc<Server>, epoch: u32, address: &str) -> Result<(), Error
     tracing::warn!(address, epoch, "this server leaves its primary for one that takes over");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::history::fresh;
+
+    fn peer(history: &str, offset: u64) -> Peer {
+        Peer { leads: false, history: history.to_owned(), offset, follows: None, is_up: false }
+    }
+
+    #[test]
+    fn who_has_more_is_who_was_told_later_or_more() {
+        let (early, other, late) = (fresh(3), fresh(3), fresh(4));
+        let own = peer(&early, 100);
+        for (history, offset, more) in [
+            (&early, 101, true),
+            (&early, 100, false),
+            (&early, 99, false),
+            (&late, 5, true),
+            (&other, 500, false),
+            (&fresh(2), 500, false),
+        ] {
+            assert_eq!(has_more(&peer(history, offset), &own), more, "{history} {offset}");
+        }
+        // One that has nothing takes what there is, whatever it is called.
+        assert!(
+            has_more(&peer(&other, 1), &peer(&early, 0)) && !has_more(&peer(&other, 0), &peer(&early, 0))
+        );
+        assert!(!has_more(&peer("?", 0), &peer(&early, 0)));
+    }
+}
