@@ -69,6 +69,9 @@ pub fn begin(server: &Arc<Server>, told: Durability, book: Option<Book>) -> Resu
     let asks = matches!(part, Some(Part::Primary(_)));
     server.replication.is_undecided.store(follows || asks, Relaxed);
     server.log.stance.set_loading(loads);
+    if follows || asks {
+        server.log.begin_backlog();
+    }
     let (keeper, failed, stopping) = <(Arc<Mutex<_>>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
     let steward = Arc::<Mutex<Option<Steward>>>::default();
     let timer = told.place.interval.and_then(|interval| every(server, interval, &stopping));
@@ -254,6 +257,7 @@ fn replay(server: &Arc<Server>, mut recovery: Recovery<RealDisk>, recover: bool)
     let (mut applier, mut groups) = (Applier::new(Arc::clone(server), 0), 0_u64);
     while let Some(chunk) = recovery.next_chunk().map_err(with_remedy)? {
         server.loading.add(chunk.bytes.len() as u64);
+        server.log.loaded(chunk.offset, &chunk.bytes);
         for group in chunk.groups() {
             groups += 1;
             if let Err(refused) = applier.apply(&group) {

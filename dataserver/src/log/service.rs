@@ -206,13 +206,24 @@ impl Log {
         state.history = files.history().as_str().to_owned();
         state.previous = files.earlier().last().map(|old| (old.history.as_str().to_owned(), old.until));
         state.offset = files.end_offset();
-        state.backlog.restart(state.offset);
+        if state.backlog.range().1 != state.offset {
+            state.backlog.restart(state.offset);
+        }
         state.readers.files = true;
         self.offset.send_replace(state.offset);
         *self.files() = Some(files);
         self.on_disk.written.store(true, Relaxed);
         self.set_policy(self.policy());
         self.store.set_logged(true);
+    }
+
+    /// What is loaded of the log at the start is kept too, for those who followed this server before.
+    pub fn loaded(&self, offset: u64, bytes: &[u8]) {
+        let backlog = &mut self.state().backlog;
+        if backlog.range().1 != offset {
+            backlog.restart(offset);
+        }
+        backlog.push(bytes);
     }
 
     /// When what was written is brought to disk, if it is written.

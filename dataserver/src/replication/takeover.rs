@@ -23,6 +23,10 @@ const VOTE: Duration = Duration::from_secs(2);
 const CATCH_UP: Duration = Duration::from_secs(60);
 /// Clocks of two machines differ by less than this in the time of a lease.
 const MARGIN: Duration = Duration::from_millis(250);
+/// The refusal of one that leads.
+const LEADS: &str = "NOVOTE this server leads";
+/// The refusal of one that has voted for, or heard of, this epoch.
+const LATER: &str = "NOVOTE this server knows of epoch ";
 /// From one look to the next.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -63,7 +67,7 @@ fn has_more(other: &Peer, own: &Peer) -> bool {
 /// Gets enough votes, and all that those who gave them have; how many others gave theirs.
 async fn prepare(server: &Arc<Server>, others: Vec<String>, epoch: u32) -> Result<usize, String> {
     let (servers, copies) = (others.len() + 1, usize::from(server.log.copies()));
-    let mut votes = ask_for_votes(server, others, epoch).await;
+    let mut votes = ask_for_votes(server, others, epoch).await?;
     let voted = Instant::now();
     // One that has only a part of the keys may have had, and acknowledged, what it has no more.
     votes.retain(|(_, peer)| epoch_of(&peer.history) > 0);
@@ -87,7 +91,13 @@ async fn prepare(server: &Arc<Server>, others: Vec<String>, epoch: u32) -> Resul
     Ok(votes.len())
 }
 
-async fn ask_for_votes(server: &Arc<Server>, others: Vec<String>, epoch: u32) -> Vec<(String, Peer)> {
+/// # Errors
+/// One of them leads: it is there, and hands over by itself when the file tells it so, or is followed.
+async fn ask_for_votes(
+    server: &Arc<Server>,
+    others: Vec<String>,
+    epoch: u32,
+) -> Result<Vec<(String, Peer)>, String> {
     let mut asked = JoinSet::new();
     for address in others {
         let server = Arc::clone(server);
@@ -96,15 +106,25 @@ async fn ask_for_votes(server: &Arc<Server>, others: Vec<String>, epoch: u32) ->
             (vote.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())), address)
         });
     }
+    server.replication.seen.fetch_max(epoch, Relaxed);
     let mut votes = Vec::new();
     while let Some(answer) = asked.join_next().await {
         match answer {
             Ok((Ok(peer), address)) => votes.push((address, peer)),
-            Ok((Err(error), address)) => tracing::warn!(address, "no vote: {error}"),
+            Ok((Err(error), address)) => {
+                let text = error.to_string();
+                if text.contains(LEADS) {
+                    return Err(format!("{address} leads"));
+                }
+                tracing::warn!(address, "no vote: {text}");
+                // The next try is to be later than that.
+                let later = text.split_once(LATER).and_then(|(_, epoch)| epoch.parse().ok());
+                server.replication.seen.fetch_max(later.unwrap_or(0), Relaxed);
+            }
             Err(_) => {}
         }
     }
-    votes
+    Ok(votes)
 }
 
 async fn ask_for_vote(server: &Server, address: &str, epoch: u32) -> io::Result<Peer> {
@@ -139,13 +159,14 @@ async fn catch_up(server: &Arc<Server>, address: &str, to: (u32, u64)) -> Result
 /// It does not.
 pub fn vote(server: &Arc<Server>, epoch: u32, address: &str) -> Result<(), Error> {
     if leads(server) {
-        return Err(Error::fixed("NOVOTE this server leads"));
+        return Err(Error::fixed(LEADS));
     }
     if server.replication.is_undecided.load(Relaxed) {
         return Err(Error::fixed("NOVOTE this server is loading what it has on disk"));
     }
-    if server.replication.seen.fetch_max(epoch, Relaxed) >= epoch {
-        return Err(Error::fixed("NOVOTE this server knows of a later epoch"));
+    let seen = server.replication.seen.fetch_max(epoch, Relaxed);
+    if seen >= epoch {
+        return Err(Error::new(format!("{LATER}{seen}")));
     }
     *server.replication.voted_for() = Some(address.to_owned());
     follow::follow(server, address).map_err(|error| Error::new(format!("ERR {error}")))?;

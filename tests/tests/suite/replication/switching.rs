@@ -1,6 +1,6 @@
 //! servers.json says which server of a member is its primary: planned switches, lost primaries, and those that come back.
 
-use super::{WITHIN, equal, in_step, info};
+use super::{FULL, WITHIN, equal, in_step, info, says};
 use ringtail_tests::harness::{Options, Server, Signal, pause, scratch, wait_for};
 use ringtail_tests::resp::{Conn, Endpoint};
 use std::path::{Path, PathBuf};
@@ -248,6 +248,27 @@ fn a_primary_that_comes_back_with_nothing_gets_all_from_its_replicas() {
     for server in &member.servers {
         assert_eq!(server.endpoint.open().run("GET k").text(), "1", "{}", member.tell());
     }
+}
+
+/// Its log on disk has what its replicas miss.
+#[test]
+fn a_primary_that_was_restarted_does_not_send_all_keys_again() {
+    let mut member = Member::start(&[]);
+    let mut conn = member.endpoint(0).open();
+    for n in 0..100 {
+        assert!(conn.run(&format!("SET k{n} {n}")).is_ok());
+    }
+    in_step(&member.servers[0], &member.servers[1]);
+    let before = says(&member.servers[1], FULL);
+    member.servers[1].process.signal(Signal::Stop);
+    assert!(conn.run("SET k later").is_ok());
+    assert_eq!(conn.run("WAITAOF 1 0 5000").items()[0].int(), 1);
+    member.servers[0].process.kill();
+    member.servers[1].process.signal(Signal::Continue);
+    member.servers[0].restart();
+    member.is_led_by(0, &[0, 1, 2]);
+    equal(&member.servers[0], &member.servers[1]);
+    assert_eq!(says(&member.servers[1], FULL), before, "{}", member.tell());
 }
 
 #[test]
