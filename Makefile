@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run certs build test chaos kills lint bench bench-store fuzz fuzz-build models tsan miri docs clean
+.PHONY: help run certs build test chaos kills histories lint bench bench-store fuzz fuzz-build models tsan miri docs clean
 
 CARGO ?= cargo
 # How long `make fuzz` runs each target, in seconds.
@@ -12,6 +12,9 @@ CHAOS_SECONDS ?= 300
 
 # How often `make kills` kills it.
 KILLS ?= 300
+
+# How many histories of each kind `make histories` makes.
+HISTORIES ?= 50
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +46,11 @@ chaos: ## Put one member into all kinds of network trouble for CHAOS_SECONDS, as
 kills: ## Kill the data server KILLS times under load, with each mode of its log
 	$(CARGO) build --workspace --bins
 	RINGTAIL_KILLS=$(KILLS) $(CARGO) test --package ringtail-tests --test suite -- --nocapture durable::kills
+
+histories: ## Kill, depose and cut off replicated servers in HISTORIES histories, and check that each is linearizable
+	@scripts/setup-tests.sh
+	$(CARGO) build --workspace --bins
+	RINGTAIL_HISTORIES=$(HISTORIES) $(CARGO) test --package ringtail-tests --test suite -- --nocapture replication::histories
 
 lint: ## Check formatting, lints, licences and dependencies
 	$(CARGO) fmt --all --check

@@ -11,7 +11,7 @@ case "${1:-}" in
 build) build && echo "fuzz targets build" ;;
 run)
     build
-    for name in requests replies payloads commands logs backups rdb_files; do
+    for name in requests replies payloads commands logs backups rdb_files replication; do
         mkdir -p "corpus/$name"
         "target/$target/release/$name" -max_total_time="${2:-60}" -max_len=4096 -timeout=5 -rss_limit_mb=1024 "corpus/$name"
     done

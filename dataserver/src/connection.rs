@@ -7,7 +7,7 @@ mod waiting;
 
 use crate::execute::{Executor, OUTPUT_HIGH};
 use crate::log::intake::Intake;
-use crate::log::waiting::Need;
+use crate::log::waiting::{Need, leads};
 use crate::replication::{bound, feed};
 use crate::server::{Server, unix_millis};
 use crate::session::{Session, Wait};
@@ -106,6 +106,8 @@ pub struct Connection {
     timer: Option<Pin<Box<Sleep>>>,
     /// The output is kept back until what it acknowledges is safe.
     gate: Option<Gate>,
+    /// The term in which its last requests began to run.
+    term: u64,
 }
 
 /// What replies wait for.
@@ -133,6 +135,7 @@ impl Connection {
             waker: None,
             timer: None,
             gate: None,
+            term: 0,
         }
     }
 
@@ -263,18 +266,19 @@ impl Connection {
     fn guard(&mut self, server: &Server, before: u64, output: &mut Vec<u8>) {
         let ticket = Intake::last_of_thread();
         // Where writes need copies, a read may have seen one that has not got them yet.
-        if std::mem::take(&mut self.session.saw_keys) && !output.is_empty() {
-            self.keep_back(server, server.store.intake.end(), true, output);
+        if !output.is_empty() && std::mem::take(&mut self.session.saw_keys) {
+            self.keep_back(server, server.store.intake.end(), output);
         } else if ticket != before && !output.is_empty() {
-            self.keep_back(server, ticket, true, output);
+            self.keep_back(server, ticket, output);
         }
     }
 
-    /// `led`: this server led when the commands ran; else what they read may be old anyway.
     #[cold]
-    fn keep_back(&mut self, server: &Server, ticket: u64, led: bool, output: &mut Vec<u8>) {
+    fn keep_back(&mut self, server: &Server, ticket: u64, output: &mut Vec<u8>) {
+        // What a replica has may be old anyway.
+        let heard = |need: Need| if leads(self.term) { need.heard } else { 0 };
         let need = server.log.need(self.session.copies);
-        let need = need.map(|need| if led { need } else { Need { heard: 0, ..need } });
+        let need = need.map(|need| Need { heard: heard(need), term: self.term, ..need });
         let Some(need) = need.filter(|need| !server.log.reached.is_at(ticket, *need)) else { return };
         self.gate = Some(Gate { ticket, need, until: Instant::now() + ACK_TIMEOUT });
         self.output.append(output);
@@ -318,6 +322,7 @@ impl Connection {
     /// One read, all its requests, one write.
     fn run(&mut self, server: &Server, worker: usize, scratch: &mut Scratch) -> io::Result<()> {
         let before = Intake::last_of_thread();
+        self.term = server.log.reached.term();
         let own = !self.input.is_empty();
         let mut input = std::mem::take(if own { &mut self.input } else { &mut scratch.input });
         let read = if self.backlog { Ok(0) } else { self.read(&mut input) };

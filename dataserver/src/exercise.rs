@@ -1,5 +1,5 @@
-//! The bodies of the fuzz targets: any bytes to RESTORE and as a log, and any commands to a server, in process. Built for fuzzing and for
-//! the tests that run the same bodies.
+//! The bodies of the fuzz targets: any bytes to RESTORE, as a log and as the other end of replication, and any commands to a server, in
+//! process. Built for fuzzing and for the tests that run the same bodies.
 
 #[cfg(test)]
 pub(crate) mod commands;
@@ -7,10 +7,12 @@ pub(crate) mod commands;
 mod commands;
 mod logs;
 mod payloads;
+mod replication;
 
 pub use commands::commands;
 pub use logs::logs;
 pub use payloads::payloads;
+pub use replication::replication;
 
 /// Bytes that choices are made by; when they are used up it is always the first.
 pub(crate) struct Source<'d>(pub(crate) &'d [u8]);
@@ -69,6 +71,11 @@ mod tests {
         #[test]
         fn no_log_does_harm(data in bytes()) {
             super::logs(&data);
+        }
+
+        #[test]
+        fn no_other_end_does_harm(data in bytes(), end in 0_u8..4) {
+            super::replication(&[&[end], &data[..]].concat());
         }
 
         #[test]

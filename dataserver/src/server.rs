@@ -185,9 +185,10 @@ impl Server {
 
     /// A replica came, went, or has said how far it is.
     pub fn replicas_changed(&self) {
-        let acked = self.replication.replicas.acked();
+        let era = self.log.era();
+        let acked = self.replication.replicas.acked(era);
         self.log.stance.set_replicas(acked.applied.len());
-        self.log.replicas_acked(&acked);
+        self.log.replicas_acked(era, &acked);
     }
 
     /// Drops all keys and libraries, without a word to the log: others come in their place.

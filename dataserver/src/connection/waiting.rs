@@ -108,8 +108,7 @@ impl Connection {
         self.timer = None;
         // Another thread has committed what the reply is about.
         if !scratch.output.is_empty() {
-            let leads = !server.log.stance.is_read_only();
-            self.keep_back(server, server.store.intake.end(), leads, &mut scratch.output);
+            self.keep_back(server, server.store.intake.end(), &mut scratch.output);
         }
         self.send(server, worker, &mut scratch.output)
     }
@@ -126,6 +125,8 @@ impl Connection {
         let mut turn = scratch.borrow_mut();
         let turn = &mut *turn;
         let before = Intake::last_of_thread();
+        // What was answered before it has taken the word of it.
+        self.session.saw_keys |= self.session.copies.is_some() || server.log.stance.counts_copies();
         turn.executor.go_on(&mut self.session, &mut turn.output);
         self.guard(server, before, &mut turn.output);
         self.send(server, worker, &mut turn.output)

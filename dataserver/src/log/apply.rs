@@ -6,9 +6,9 @@ use crate::command::{self, Call};
 use crate::execute::Executor;
 use crate::server::Server;
 use crate::session::Session;
-use crate::store::Key;
 use crate::store::view::View;
-use ringtail_protocol::command::{Command, Found, find, keys};
+use crate::store::{DATABASES, Key};
+use ringtail_protocol::command::{Command, Flags, Found, find, keys};
 use ringtail_protocol::number::parse_i64;
 use ringtail_protocol::reply::{Reply, Resp};
 use ringtail_protocol::request::OwnedRequest;
@@ -49,9 +49,17 @@ struct Known {
 
 impl Known {
     fn of(db: u8, args: &[&[u8]]) -> Result<Self, Refused> {
+        if db >= DATABASES {
+            return Err(Refused::Effect(format!("database {db}: {}", shown(args))));
+        }
         let request = OwnedRequest::new(args.iter().copied());
         let command = match find(&request.args()) {
-            Found::Command(command) if command.arity_ok(args.len()) => Some(command),
+            // Whoever writes a log must not end this server, or change whom it trusts.
+            Found::Command(command)
+                if command.arity_ok(args.len()) && command.flags.contains(Flags::WRITE) =>
+            {
+                Some(command)
+            }
             _ if args.len() == 3 && args[0] == EXPIRE_FIELDS => None,
             _ => return Err(Refused::Effect(shown(args))),
         };
@@ -133,6 +141,61 @@ impl Applier {
                 let words: Vec<&[u8]> = args.iter().collect();
                 Err(Refused::Effect(format!("{}: {}", shown(&words), error.text())))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::{Harness, START};
+    use crate::log::record::{add, begin, finish, next_group};
+
+    fn apply(server: &Arc<Server>, words: &str) -> Result<(), Refused> {
+        apply_in(server, 0, words)
+    }
+
+    fn apply_in(server: &Arc<Server>, db: u8, words: &str) -> Result<(), Refused> {
+        let (mut log, words) = (Vec::new(), words.split(' ').map(str::as_bytes).collect::<Vec<_>>());
+        begin(&mut log, START);
+        add(&mut log, db, words.into_iter());
+        finish(&mut log, 0).unwrap();
+        let (group, _) = next_group(&log).unwrap().unwrap();
+        Applier::new(Arc::clone(server), 0).apply(&group)
+    }
+
+    #[test]
+    fn what_writes_no_key_is_no_effect() {
+        let mut harness = Harness::new();
+        let server = Arc::clone(&harness.server);
+        assert_eq!(apply(&server, "SET k v"), Ok(()));
+        for words in [
+            "SHUTDOWN NOSAVE",
+            "CONFIG SET maxmemory 1",
+            "ACL SETUSER default off",
+            "REPLICAOF 127.0.0.1 1",
+            "EVAL return{} 0",
+            "SUBSCRIBE c",
+            "PUBLISH c m",
+            "MULTI",
+            "SELECT 1",
+            "GET k",
+            "NOTHING k",
+            "SET k",
+            "EXPIREFIELDS k now",
+        ] {
+            assert!(apply(&server, words).is_err(), "{words}");
+        }
+        assert!(!server.shutdown.is_triggered());
+        assert_eq!(harness.run("GET k") + &harness.run("CONFIG GET maxmemory"), "'v'['maxmemory', '0']");
+    }
+
+    #[test]
+    fn there_is_no_database_beyond_the_last() {
+        let server = Harness::new().server;
+        assert_eq!(apply_in(&server, DATABASES - 1, "SET k v"), Ok(()));
+        for db in [DATABASES, u8::MAX] {
+            assert!(apply_in(&server, db, "SET k v").is_err() && apply_in(&server, db, "FLUSHDB").is_err());
         }
     }
 }

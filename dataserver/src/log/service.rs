@@ -298,7 +298,7 @@ impl Log {
         let (disk, copies) = (self.always.load(Relaxed), own.unwrap_or_else(|| self.copies.load(Relaxed)));
         (disk || copies > 1).then(|| {
             let heard = if copies > 1 { stamp().saturating_sub(LEASE.as_millis() as u64) } else { 0 };
-            Need { disk, copies, heard }
+            Need { disk, copies, heard, term: self.reached.term() }
         })
     }
 
@@ -445,6 +445,7 @@ impl Log {
 
     /// The log that is followed has this name now, and is the same up to here.
     pub fn rename(&self, history: &str) {
+        self.reached.set_in_step();
         {
             let state = &mut *self.state();
             if state.history == history {
@@ -458,6 +459,13 @@ impl Log {
         self.name_files(history);
     }
 
+    /// Another server leads from now on: what was committed here and has not reached enough replicas by now is never acknowledged.
+    pub fn end_term(&self) {
+        // Meanwhile no acknowledgement is taken.
+        let _state = self.state();
+        self.reached.end_term();
+    }
+
     /// Begins again as a log of this name at an offset, which is the state that is here now.
     pub fn restart(&self, history: &str, offset: u64) {
         let state = &mut *self.state();
@@ -468,6 +476,7 @@ impl Log {
         state.marks = Marks::default();
         // What was committed in an earlier life is nobody's to wait for.
         state.marks.push(self.store.intake.end(), offset);
+        self.reached.set_in_step();
         self.offset.send_replace(offset);
     }
 
@@ -517,9 +526,13 @@ impl Log {
         (state.offset, on_disk.min(state.offset))
     }
 
-    /// How far those that follow are.
-    pub fn replicas_acked(&self, acked: &Acked) {
+    /// How far those are that follow the log of this era.
+    pub fn replicas_acked(&self, era: u64, acked: &Acked) {
         let state = self.state();
+        if state.era != era {
+            // It was another log.
+            return;
+        }
         let ticket = |offset: &u64| state.marks.ticket_at(*offset);
         self.reached.set_copies(acked.applied.iter().map(ticket), acked.on_disk.iter().map(ticket));
         self.reached.set_heard(&acked.heard);

@@ -52,6 +52,8 @@ pub struct Need {
     pub copies: u8,
     /// And these were heard of since this [`stamp`]: else others may have gone on without this server; 0 = no matter.
     pub heard: u64,
+    /// In which [term](Reached::term) it was asked for.
+    pub term: u64,
 }
 
 /// How long nobody else can have taken over from a server after it last told others that it leads. Who takes over waits for longer.
@@ -74,10 +76,20 @@ pub struct Reached {
     copies: Others,
     /// The same, also of those that followed once: what was there is acknowledged, whoever has left since.
     safe: Others,
+    /// `safe` as it was when this server ceased to lead. What replicas acknowledge later may be another log.
+    kept: Others,
     /// On the disks of others.
     on_disks: Others,
     /// When others were told that this server leads, and have said that they heard it: the latest of them, the second, and so on.
     heard: Others,
+    term: AtomicU64,
+    /// What is here is the log of who is followed.
+    in_step: AtomicBool,
+}
+
+/// Whether a server leads in a term.
+pub fn leads(term: u64) -> bool {
+    term.is_multiple_of(2)
 }
 
 fn count(others: &Others, ticket: u64) -> usize {
@@ -100,8 +112,51 @@ impl Reached {
     #[inline]
     pub fn is_at(&self, ticket: u64, need: Need) -> bool {
         (!need.disk || self.is_on_disk(ticket))
-            && has_been_at(&self.safe, ticket, need.copies)
-            && self.was_heard(need)
+            && (need.copies <= 1 || (self.has_copies(ticket, need) && self.was_heard(need)))
+    }
+
+    fn has_copies(&self, ticket: u64, need: Need) -> bool {
+        let now = self.term();
+        let reached = if need.term == now && leads(now) {
+            has_been_at(&self.safe, ticket, need.copies)
+        } else if need.term == now && self.in_step.load(SeqCst) {
+            // Who reads at a replica takes what it has.
+            true
+        } else {
+            // Of a term before the last one nothing is known any more.
+            let is_last = if leads(need.term) { now <= need.term + 2 } else { now == need.term };
+            is_last && has_been_at(&self.kept, ticket, need.copies)
+        };
+        // If a term has ended meanwhile, it is asked again.
+        reached && self.term() == now
+    }
+
+    /// How often this server has begun or ceased to lead: it [leads] in even terms. A write is acknowledged by what replicas have said in
+    /// its own term: later ones may follow a log without it.
+    #[inline]
+    pub fn term(&self) -> u64 {
+        self.term.load(SeqCst)
+    }
+
+    /// It leads no more. To be called while no replica is heard.
+    pub fn end_term(&self) {
+        if leads(self.term()) {
+            self.in_step.store(false, SeqCst);
+            self.kept.iter().zip(&self.safe).for_each(|(kept, safe)| kept.store(safe.load(SeqCst), SeqCst));
+            self.term.fetch_add(1, SeqCst);
+        }
+    }
+
+    /// It leads.
+    pub fn begin_term(&self) {
+        if !leads(self.term()) {
+            self.term.fetch_add(1, SeqCst);
+        }
+    }
+
+    /// What is here is the log of who is followed from now on.
+    pub fn set_in_step(&self) {
+        self.in_step.store(true, SeqCst);
     }
 
     fn was_heard(&self, need: Need) -> bool {
@@ -117,12 +172,12 @@ impl Reached {
 
     /// How many other servers have all below this ticket.
     pub fn copies(&self, ticket: u64) -> usize {
-        count(&self.copies, ticket)
+        if leads(self.term()) { count(&self.copies, ticket) } else { 0 }
     }
 
     /// How many of them have it on disk.
     pub fn on_disks(&self, ticket: u64) -> usize {
-        count(&self.on_disks, ticket)
+        if leads(self.term()) { count(&self.on_disks, ticket) } else { 0 }
     }
 
     /// All below this ticket is on disk.
@@ -316,12 +371,34 @@ mod tests {
         let reached = Reached::default();
         reached.set_copies([7, 7].into_iter(), [0].into_iter());
         reached.set_heard(&[500, 300]);
-        let is_at = |copies, heard| reached.is_at(7, Need { disk: false, copies, heard });
+        let is_at = |copies, heard| reached.is_at(7, Need { disk: false, copies, heard, term: 0 });
         assert!(is_at(1, 900) && is_at(2, 500) && is_at(3, 300) && is_at(3, 0));
         assert!(!is_at(2, 501) && !is_at(3, 301));
         reached.set_heard(&[500]);
         assert!(is_at(2, 500) && !is_at(3, 1));
         assert!(stamp() > LEASE.as_millis() as u64 && stamp() <= stamp());
+    }
+
+    #[test]
+    fn a_write_is_acknowledged_by_what_was_said_in_its_own_term() {
+        let reached = Reached::default();
+        let is_at = |ticket, term| reached.is_at(ticket, Need { disk: false, copies: 2, heard: 0, term });
+        let acked = |ticket: u64| reached.set_copies([ticket].into_iter(), [0].into_iter());
+        acked(7);
+        reached.end_term();
+        // Those who follow this server now may have another log.
+        acked(9);
+        assert_eq!([7, 8].map(|ticket| is_at(ticket, 0)), [true, false]);
+        assert_eq!((reached.copies(7), reached.on_disks(0)), (0, 0));
+        // Nor may anybody see what may be gone soon, until all is as it is at the new primary.
+        assert_eq!([7, 8].map(|ticket| is_at(ticket, 1)), [true, false]);
+        reached.set_in_step();
+        assert_eq!([0, 1].map(|term| is_at(8, term)), [false, true]);
+        reached.begin_term();
+        acked(9);
+        assert_eq!([0, 1, 2].map(|term| is_at(8, term)), [false, false, true]);
+        reached.end_term();
+        assert_eq!([0, 2, 3].map(|term| is_at(7, term)), [false, true, true]);
     }
 
     #[test]

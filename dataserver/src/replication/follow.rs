@@ -57,6 +57,7 @@ pub fn follow(server: &Arc<Server>, address: &str) -> io::Result<()> {
     let _one = server.replication.changing();
     leave(server);
     server.log.stance.set_read_only(true);
+    server.log.end_term();
     server.store.set_keeps(true);
     // Others may go on from here once this one leads.
     server.log.begin_backlog();
@@ -95,6 +96,7 @@ pub fn become_primary(server: &Arc<Server>) {
     }
     server.store.set_keeps(false);
     server.replication.led.store(true, Relaxed);
+    server.log.reached.begin_term();
     server.log.stance.set_read_only(false);
     server.log.stance.set_loading(false);
 }
@@ -336,22 +338,12 @@ impl Follower {
 
     /// Takes the frames that are whole; whether this server is to lead.
     fn take_log(&mut self, unread: &mut Vec<u8>) -> io::Result<bool> {
-        let (mut at, mut leads) = (0, false);
-        while let Some((kind, bytes, length)) = wire::frame(&unread[at..])? {
-            match kind {
-                Kind::Log => self.groups.extend_from_slice(bytes),
-                Kind::Heartbeat => {
-                    let [end, stamp] = wire::numbers(bytes)?;
-                    self.state.primary_end.store(end, Relaxed);
-                    self.state.stamp.store(stamp, Relaxed);
-                }
-                Kind::Lead => leads = true,
-                Kind::Snapshot | Kind::Ack => return Err(odd()),
-            }
-            at += length;
+        let told = wire::take_log(unread, &mut self.groups)?;
+        if let Some([end, stamp]) = told.heartbeat {
+            self.state.primary_end.store(end, Relaxed);
+            self.state.stamp.store(stamp, Relaxed);
         }
-        unread.drain(..at);
-        Ok(leads)
+        Ok(told.leads)
     }
 
     /// Applies the groups that are whole.
@@ -379,8 +371,11 @@ impl Follower {
 }
 
 /// Why no more groups were applied.
-enum Stopped {
+#[derive(Debug)]
+pub enum Stopped {
+    /// They are none.
     Damaged(Damage),
+    /// One can't be done.
     Refused(Refused),
 }
 
@@ -394,7 +389,7 @@ impl fmt::Display for Stopped {
 }
 
 /// Applies the groups that are whole; how many bytes they have, and whether the next is bad.
-fn apply_some(applier: &mut Applier, groups: &[u8]) -> (usize, Result<(), Stopped>) {
+pub fn apply_some(applier: &mut Applier, groups: &[u8]) -> (usize, Result<(), Stopped>) {
     let mut at = 0;
     loop {
         match next_group(&groups[at..]) {

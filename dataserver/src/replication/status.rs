@@ -12,6 +12,8 @@ use std::thread::JoinHandle;
 pub struct Replica {
     /// Where it listens, as it says; else where it came from.
     pub address: String,
+    /// Of which of this server's logs its offsets are.
+    pub era: u64,
     /// It has had all keys, and follows the log.
     pub online: AtomicBool,
     /// It has applied the log up to this offset.
@@ -38,9 +40,10 @@ impl Replicas {
     }
 
     /// One more follows.
-    pub fn add(&self, client: u64, address: &str, peer: SocketAddr) -> Arc<Replica> {
+    pub fn add(&self, client: u64, address: &str, peer: SocketAddr, era: u64) -> Arc<Replica> {
         let replica = Arc::new(Replica {
             address: if address.is_empty() { peer.to_string() } else { address.to_owned() },
+            era,
             online: AtomicBool::new(false),
             acked: AtomicU64::new(0),
             on_disk: AtomicU64::new(0),
@@ -62,11 +65,11 @@ impl Replicas {
         self.all().values().cloned().collect()
     }
 
-    /// How far those that follow are.
-    pub fn acked(&self) -> Acked {
+    /// How far those are that follow the log of this era.
+    pub fn acked(&self, era: u64) -> Acked {
         let all = self.all();
         let sorted = |of: fn(&Replica) -> &AtomicU64| {
-            let online = all.values().filter(|replica| replica.online.load(Relaxed));
+            let online = all.values().filter(|replica| replica.online.load(Relaxed) && replica.era == era);
             let mut values: Vec<u64> = online.map(|replica| of(replica).load(Relaxed)).collect();
             values.sort_unstable_by(|a, b| b.cmp(a));
             values
@@ -144,5 +147,25 @@ impl Following {
     pub fn end(&self) {
         self.over.store(true, Relaxed);
         self.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_of_another_log_are_not_counted() {
+        let (replicas, peer) = (Replicas::default(), SocketAddr::from(([127, 0, 0, 1], 1)));
+        for (client, era, offset) in [(1, 0, 900), (2, 1, 100), (3, 1, 200)] {
+            let replica = replicas.add(client, "", peer, era);
+            replica.acked.store(offset, Relaxed);
+            replica.on_disk.store(offset / 2, Relaxed);
+            replica.online.store(true, Relaxed);
+        }
+        let acked = |era| (replicas.acked(era).applied, replicas.acked(era).on_disk);
+        assert_eq!(acked(1), (vec![200, 100], vec![100, 50]));
+        assert_eq!(acked(0), (vec![900], vec![450]));
+        assert_eq!(acked(2), (vec![], vec![]));
     }
 }

@@ -189,7 +189,7 @@ impl Switching {
 
 /// Whether as many replicas have the log up to here as acknowledgements wait for.
 fn has_copies(server: &Server, end: u64) -> bool {
-    let acked = server.replication.replicas.acked().applied;
+    let acked = server.replication.replicas.acked(server.log.era()).applied;
     let wanted = usize::from(server.log.copies()).saturating_sub(1).min(acked.len());
     acked.iter().filter(|offset| **offset >= end).count() >= wanted
 }

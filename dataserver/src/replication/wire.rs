@@ -78,6 +78,61 @@ pub fn numbers<const N: usize>(bytes: &[u8]) -> io::Result<[u64; N]> {
     Ok(numbers)
 }
 
+/// What a primary has said besides its log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Its last heartbeat: where its log ends, and its stamp.
+    pub heartbeat: Option<[u64; 2]>,
+    /// The replica is to lead.
+    pub leads: bool,
+}
+
+/// Takes the frames that are whole off the bytes, and adds what they have of the log to `groups`. What comes behind an order to lead is
+/// nobody's any more.
+///
+/// # Errors
+/// They are none, or not those of a primary whose log is followed.
+pub fn take_log(unread: &mut Vec<u8>, groups: &mut Vec<u8>) -> io::Result<Told> {
+    let (mut at, mut told) = (0, Told::default());
+    while let Some((kind, bytes, length)) = frame(&unread[at..])?.filter(|_| !told.leads) {
+        match kind {
+            Kind::Log => groups.extend_from_slice(bytes),
+            Kind::Heartbeat => told.heartbeat = Some(numbers(bytes)?),
+            Kind::Lead => told.leads = true,
+            Kind::Snapshot | Kind::Ack => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the primary says what it should not",
+                ));
+            }
+        }
+        at += length;
+    }
+    unread.drain(..at);
+    Ok(told)
+}
+
+/// Takes an acknowledgement off the bytes, if one is there: up to where a replica has applied the log, has it on disk, and the stamp of the
+/// heartbeat that it has heard. It was sent the log up to `sent`, and the clock stands at `now`.
+///
+/// # Errors
+/// What is there is none, or can't be true.
+pub fn take_ack(unread: &mut Vec<u8>, sent: u64, now: u64) -> io::Result<Option<[u64; 3]>> {
+    let odd = |why| io::Error::new(io::ErrorKind::InvalidData, why);
+    let Some((kind, bytes, length)) = frame(unread)? else {
+        return if unread.len() > HEAD + 24 { Err(odd("it says too much")) } else { Ok(None) };
+    };
+    if kind != Kind::Ack {
+        return Err(odd("a replica only acknowledges"));
+    }
+    let [applied, on_disk, heard] = numbers(bytes)?;
+    if applied > sent || on_disk > applied || heard > now {
+        return Err(odd("it has what it was never sent"));
+    }
+    unread.drain(..length);
+    Ok(Some([applied, on_disk, heard]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +151,51 @@ mod tests {
         assert_eq!((kind, numbers(bytes).unwrap()), (Kind::Ack, [7, 9]));
         assert!(numbers::<1>(bytes).is_err());
         assert!(frame(b"\x09\0\0\0\0").is_err() && frame(b"\x01\xff\xff\xff\xff").is_err());
+    }
+    fn frames(all: &[(Kind, &[u8])]) -> Vec<u8> {
+        let mut out = Vec::new();
+        all.iter().for_each(|(kind, bytes)| push(&mut out, *kind, bytes));
+        out
+    }
+
+    #[test]
+    fn the_log_is_taken_in_whole_frames_up_to_the_order_to_lead() {
+        let beat = [77_u64.to_le_bytes(), 5_u64.to_le_bytes()].concat();
+        let all =
+            frames(&[(Kind::Log, b"ab"), (Kind::Heartbeat, &beat), (Kind::Log, b"c"), (Kind::Lead, b"")]);
+        let (mut groups, mut unread, mut told) = (Vec::new(), Vec::new(), Vec::new());
+        for byte in &all {
+            unread.push(*byte);
+            let one = take_log(&mut unread, &mut groups).unwrap();
+            told.extend((one != Told::default()).then_some(one));
+        }
+        assert_eq!((&groups[..], unread.len()), (&b"abc"[..], 0));
+        let heartbeat = Told { heartbeat: Some([77, 5]), leads: false };
+        assert_eq!(told, [heartbeat, Told { heartbeat: None, leads: true }]);
+        let mut more = [all, frames(&[(Kind::Log, b"no more")])].concat();
+        groups.clear();
+        assert!(take_log(&mut more, &mut groups).unwrap().leads);
+        assert_eq!(groups, b"abc");
+        for wrong in [(Kind::Snapshot, &b"x"[..]), (Kind::Ack, b""), (Kind::Heartbeat, b"short")] {
+            assert!(take_log(&mut frames(&[wrong]), &mut groups).is_err());
+        }
+    }
+
+    #[test]
+    fn acknowledgements_are_of_what_was_sent() {
+        let ack = |numbers: [u64; 3]| numbers.map(u64::to_le_bytes).concat();
+        let mut unread = frames(&[(Kind::Ack, &ack([7, 5, 3])), (Kind::Ack, &ack([9, 9, 4]))]);
+        unread.push(Kind::Ack as u8);
+        assert_eq!(take_ack(&mut unread, 9, 4).unwrap(), Some([7, 5, 3]));
+        assert_eq!(take_ack(&mut unread, 9, 4).unwrap(), Some([9, 9, 4]));
+        assert_eq!((take_ack(&mut unread, 9, 4).unwrap(), unread.len()), (None, 1));
+        for wrong in [ack([10, 0, 0]), ack([5, 6, 0]), ack([5, 5, 5]), b"short".to_vec(), vec![0; 32]] {
+            assert!(take_ack(&mut frames(&[(Kind::Ack, &wrong)]), 9, 4).is_err());
+        }
+        assert!(take_ack(&mut frames(&[(Kind::Log, &ack([1, 1, 1]))]), 9, 4).is_err());
+        // It claims more than an acknowledgement has.
+        let mut large = frames(&[(Kind::Ack, &[0; 1000])]);
+        large.truncate(500);
+        assert!(take_ack(&mut large, 9, 4).is_err());
     }
 }

@@ -2,6 +2,7 @@
 //! awaited until they answer, ended by their process id when dropped.
 
 mod certs;
+mod link;
 mod parts;
 mod pool;
 mod process;
@@ -10,6 +11,7 @@ mod stock;
 mod wait;
 
 pub use certs::{Certs, scratch};
+pub use link::{Link, Way};
 pub use parts::{missing, ours, real_part, repo_file, say, target_dir};
 pub use pool::{Members, Pool, start_proxy, write_members, write_servers};
 pub use process::{Process, Signal};

@@ -73,6 +73,12 @@ impl Server {
         let (mut command, endpoint) = command(&self.options, self.endpoint.port);
         self.process = start_again("ringtail-server", &mut command, &endpoint);
     }
+
+    /// The same with other arguments.
+    pub fn restart_with(&mut self, args: &[&str]) {
+        self.options.args = Options::args(args).args;
+        self.restart();
+    }
 }
 
 fn command(options: &Options, port: u16) -> (Command, Endpoint) {

@@ -19,7 +19,7 @@ const LIST: &str = "list";
 /// The numbers under [`KEYS`], 0 when missing, and the list.
 type State = ([i64; 3], Vec<i64>);
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 enum Operation {
     Set(usize, i64),
     Get(usize, i64),

@@ -92,6 +92,12 @@ impl Manifest {
         Self { version: VERSION, history, base, first, earlier: Vec::new(), replaced: false }
     }
 
+    /// What the log was called that begins at an offset: not by a name under which nothing was written.
+    pub(super) fn name_at(&self, start: u64) -> &History {
+        let earlier = self.earlier.iter().find(|earlier| earlier.until > start);
+        earlier.map_or(&self.history, |earlier| &earlier.history)
+    }
+
     /// Whether a segment that begins there can be of that history.
     pub(super) fn has(&self, history: &History, start: u64) -> bool {
         let one = |earlier: &Earlier| earlier.history == *history && start <= earlier.until;

@@ -156,12 +156,12 @@ fn finish_replacing<D: Disk>(
     for &start in starts {
         let path = dir.join(names::segment(start));
         match Header::read(&disk.open(&path)?)? {
-            Some(header) if header.history != manifest.history => disk.remove(&path)?,
+            Some(header) if !manifest.has(&header.history, start) => disk.remove(&path)?,
             _ => counting.push(start),
         }
     }
     if counting.is_empty() {
-        Draft::new(disk, dir, &manifest.history, manifest.first)?.install()?;
+        Draft::new(disk, dir, manifest.name_at(manifest.first), manifest.first)?.install()?;
         counting.push(manifest.first);
     }
     Ok(counting)
@@ -279,7 +279,7 @@ fn segment<D: Disk>(
     if durable == found.end && file.size()? == HEADER + found.end.saturating_sub(start) {
         return Ok(Segment::reopened(file, start, found.end));
     }
-    let mut draft = Draft::new(disk, dir, &manifest.history, durable)?;
+    let mut draft = Draft::new(disk, dir, manifest.name_at(durable), durable)?;
     let mut reader = Reader::new(file, start, durable, found.end)?;
     while let Next::Chunk(chunk) = reader.next()? {
         draft.append(&chunk.bytes)?;

@@ -50,6 +50,28 @@ fn a_quorum_has_what_is_acknowledged() {
 }
 
 #[test]
+fn what_operators_ask_waits_for_no_copies() {
+    let (primary, replicas) = three(&["--ack", "quorum"]);
+    let mut conn = primary.endpoint.open();
+    stop(&replicas);
+    assert!(error(&mut conn, "SET k 1").starts_with("NOREPLICAS the write was done here"));
+    let begun = Instant::now();
+    for line in ["PING", "INFO", "CONFIG GET maxmemory", "CLIENT LIST", "ROLE", "REPLICAOF NO ONE"] {
+        assert_eq!(error(&mut conn, line), "", "{line}");
+    }
+    assert!(begun.elapsed() < Duration::from_millis(900), "it waited for {:?}", begun.elapsed());
+    for lines in
+        [&["GET k"][..], &["EXISTS k"], &["MULTI", "GET k", "EXEC"], &["EVAL return{} 0"], &["KEYS *"]]
+    {
+        let said = lines.iter().map(|line| error(&mut conn, line)).collect::<Vec<_>>();
+        assert!(said.iter().any(|said| said.starts_with("NOREPLICAS the write")), "{lines:?}: {said:?}");
+        // It was told that it failed.
+        let _ = conn.run("DISCARD");
+    }
+    go_on(&replicas);
+}
+
+#[test]
 fn nothing_is_done_without_enough_replicas() {
     let (primary, replicas) = three(&[]);
     let mut conn = primary.endpoint.open();

@@ -147,6 +147,43 @@ fn a_history_in_which_nothing_was_written_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_name_under_which_nothing_was_written_is_on_no_segment() {
+    let disk = FaultyDisk::new(1);
+    let mut log = Vec::new();
+    for round in 0..5_u64 {
+        // What is not marked as being on disk is written again, into another segment.
+        let mut files = open(&disk, &options()).unwrap().files;
+        for (number, name) in [(1, "a"), (2, "b"), (3, "c")] {
+            let digits = format!("{name}{round:039x}");
+            files.begin_history(History::new(&digits).unwrap()).unwrap();
+            if number == 2 && round % 2 == 0 {
+                log.extend(group(round, 300));
+                files.append(&group(round, 300)).unwrap();
+                files.sync().unwrap();
+            }
+        }
+        drop(files);
+        assert_eq!(open(&disk.crash(), &options()).unwrap().log(), log, "round {round}");
+    }
+}
+
+#[test]
+fn what_has_replaced_another_history_goes_on_under_another_name() {
+    let disk = FaultyDisk::new(1);
+    let (mut files, _) = old_log(&disk).unwrap();
+    replace(&mut files, &disk, 1000).unwrap();
+    let mut log = Vec::new();
+    for (number, name) in [(1, "a"), (2, "b"), (3, "c")] {
+        log.extend(group(number, 300));
+        files.append(&group(number, 300)).unwrap();
+        files.begin_history(History::new(&name.repeat(40)).unwrap()).unwrap();
+    }
+    assert_eq!(open(&disk.crash(), &options()).unwrap().log(), log);
+    drop(files);
+    assert_eq!(open(&disk, &options()).unwrap().log(), log);
+}
+
+#[test]
 fn a_new_name_survives_whatever_fails_and_is_killed() {
     for fails in 0..20 {
         let disk = FaultyDisk::new(1);
