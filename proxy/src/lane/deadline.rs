@@ -60,6 +60,11 @@ impl Deadlines {
         self.answered += 1;
     }
 
+    /// The last `count` requests that were answered are to be answered again.
+    pub(super) fn again(&mut self, count: usize) {
+        self.answered -= count as u64;
+    }
+
     /// When the oldest request that waits was pushed.
     fn oldest(&mut self) -> Option<Instant> {
         self.forget_answered();
