@@ -202,7 +202,10 @@ impl Member {
     /// The worker's subscriptions at this member.
     pub(crate) fn feed(self: &Rc<Self>, worker: &Rc<Worker>) -> Rc<Feed> {
         let mut feed = self.feed.borrow_mut();
-        Rc::clone(feed.get_or_insert_with(|| Feed::start(worker, self)))
+        Rc::clone(feed.get_or_insert_with(|| {
+            self.leader.look();
+            Feed::start(worker, self)
+        }))
     }
 
     /// The feed has ended.

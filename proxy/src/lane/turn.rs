@@ -97,10 +97,9 @@ impl Core {
         }
         out.extend_from_slice(&self.out[self.sent..]);
         let again = count(&mut out).and_then(|count| count.checked_sub(self.pending.len()));
-        let again = again.ok_or_else(|| garbage(NotAReply))?;
+        let again = again.filter(|again| self.deadlines.again(*again)).ok_or_else(|| garbage(NotAReply))?;
         // A transaction that was not run: its MULTI and some of its commands had been answered.
         (0..again).for_each(|_| self.pending.push_front(Target::Skip));
-        self.deadlines.again(again);
         self.ledger.again(again);
         (self.out, self.sent, self.stuck) = (out, 0, false);
         (self.stream, self.failed, self.owed_since) = (None, None, None);

@@ -24,7 +24,7 @@ impl Member {
             tokio::select! {
                 () = self.leader.changed() => {}
                 // Who only listens is not told: what subscribes is answered by replicas, too.
-                () = sleep(limits::LEADER_LOOK) => if self.present_feed().is_some() { self.look_who_leads().await },
+                () = sleep(limits::LEADER_LOOK), if self.present_feed().is_some() => self.look_who_leads().await,
             }
             let now = self.leader.now();
             if now != before && !self.retired.get() {

@@ -187,7 +187,7 @@ impl Ledger {
     /// What was sent will be sent again, and the last `count` requests that were answered are to be answered again.
     #[cold]
     pub(crate) fn again(&mut self, count: usize) {
-        self.answered -= count as u64;
+        self.answered = self.answered.saturating_sub(count as u64);
         self.counted = self.answered;
         self.sent.clear(self.answered);
     }

@@ -301,7 +301,10 @@ fn what_was_given_back_is_counted_once_and_told_with_its_arguments() {
             assert_eq!(client.answer().await, ":1\r\n");
         }
         let stats = client.ask("INFO commandstats").await;
-        assert!(stats.contains("cmdstat_incr:calls=11,") && stats.contains("cmdstat_exec:calls=1,"), "{stats}");
+        assert!(
+            stats.contains("cmdstat_incr:calls=11,") && stats.contains("cmdstat_exec:calls=1,"),
+            "{stats}"
+        );
         let log = client.ask("SLOWLOG GET -1").await;
         for line in [&lines[0], &lines[9]] {
             let key = line.strip_prefix("INCR ").unwrap();
