@@ -14,8 +14,10 @@ use ringtail_cluster::Address;
 use ringtail_protocol::number::parse_u64;
 use ringtail_protocol::reply::Resp;
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
-use crate::link::Link;
+use crate::limits;
+use crate::link::{Link, NotPrimary};
 use crate::pass_through::Login;
 use crate::shared::Shared;
 
@@ -131,12 +133,32 @@ impl Leader {
         }
     }
 
-    /// Connects to who leads: tries each server once at most, first who is thought to. The caller bounds the time.
+    /// Connects to who leads. While servers name each other, one is handing over to the other: it is waited for. The caller
+    /// bounds the time.
     pub(crate) async fn open(
         self: &Arc<Self>,
         shared: &Shared,
         login: Option<&Login>,
         resp: Resp,
+    ) -> io::Result<Link> {
+        loop {
+            let mut word = Vec::new();
+            let opened = self.try_each(shared, login, resp, &mut word).await;
+            let refused = |addr: &str| word.iter().any(|(from, _)| **from == *addr);
+            if opened.is_ok() || !word.iter().any(|(_, leads)| refused(leads)) {
+                return opened;
+            }
+            sleep(limits::TURN_LOOK).await;
+        }
+    }
+
+    /// Tries each server once at most, first who is thought to lead. `word` is who said that which one leads.
+    async fn try_each(
+        self: &Arc<Self>,
+        shared: &Shared,
+        login: Option<&Login>,
+        resp: Resp,
+        word: &mut Vec<(Arc<str>, String)>,
     ) -> io::Result<Link> {
         let (mut tried, mut failure) = (Vec::new(), None);
         while let Some(addr) = self.untried(&tried) {
@@ -150,6 +172,9 @@ impl Leader {
                 Err(error) => error,
             };
             drop(attempt);
+            if let Some(refused) = error.get_ref().and_then(|inner| inner.downcast_ref::<NotPrimary>()) {
+                word.push((Arc::clone(&addr), refused.leads.clone()));
+            }
             // Of who led until now, what is wrong says most.
             if failure.is_none() || addr == self.now() {
                 failure = Some(error);

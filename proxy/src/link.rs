@@ -119,7 +119,10 @@ impl Link {
         accepted(answer(2), "it refuses SELECT 0")?;
         if let Some(leads) = leader::named(answer(3)) {
             self.leader.heard(&self.addr, leads);
-            return Err(io::Error::other(format!("{} does not lead, and says that {leads} does", self.addr)));
+            return Err(io::Error::other(NotPrimary {
+                addr: Arc::clone(&self.addr),
+                leads: leads.to_owned(),
+            }));
         }
         self.is_bound = answer(3) == b"+OK\r\n";
         Ok(())
@@ -383,6 +386,22 @@ impl std::error::Error for Turned {}
 impl fmt::Display for Turned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("it leads no more")
+    }
+}
+
+/// The server does not lead.
+#[derive(Debug)]
+pub(crate) struct NotPrimary {
+    addr: Arc<str>,
+    /// Who does, as it says.
+    pub(crate) leads: String,
+}
+
+impl std::error::Error for NotPrimary {}
+
+impl fmt::Display for NotPrimary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} does not lead, and says that {} does", self.addr, self.leads)
     }
 }
 

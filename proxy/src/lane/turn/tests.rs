@@ -313,3 +313,19 @@ fn what_was_given_back_is_counted_once_and_told_with_its_arguments() {
         assert_eq!(proxy.worker.members()[0].sight.in_flight.load(Relaxed), 0);
     });
 }
+
+/// One hands over to the other: for a moment each says that the other one leads.
+#[test]
+fn who_connects_while_servers_name_each_other_waits() {
+    on_a_worker(async {
+        let pair = Pair::start(2).await;
+        *pair.named.borrow_mut() = Some(pair.addrs.borrow()[1].clone());
+        pair.leads.set(usize::MAX);
+        let proxy = proxy(&pair, TIMEOUT).await;
+        let mut client = proxy.client().await;
+        client.send(&["INCR k", "DBSIZE"]).await;
+        sleep(Duration::from_millis(100)).await;
+        pair.leads.set(1);
+        assert_eq!((client.answer().await, client.answer().await), (":1\r\n".into(), ":1\r\n".into()));
+    });
+}
