@@ -1,12 +1,17 @@
 //! What went wrong on the way to a member: whose fault it is, whether a retry is safe, and the one place where it becomes an error reply.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ringtail_net::units::Time;
 
+use crate::link::Turned;
+
 /// What is said where the request did not leave the proxy.
 const UNSENT: &str = "nothing was sent, a retry is safe";
+/// What is said where it was refused as a whole.
+const NOT_RUN: &str = "nothing was run, a retry is safe";
 /// What is said where it may have arrived.
 const SENT: &str = "a retry is safe for what may run twice, such as a read";
 
@@ -21,6 +26,8 @@ pub(crate) enum Fault {
     Late(Duration),
     /// The connection broke between the request and the answer.
     Lost(String),
+    /// The server leads the member no more, and has run nothing of the request.
+    Turned,
     /// All dedicated connections to it are in use: the request was not sent.
     Busy(Duration),
     /// Its part of a transaction could not be prepared: no member has run anything.
@@ -30,6 +37,14 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// What became of a request whose connection ended so.
+    pub(crate) fn broken(error: &io::Error) -> Self {
+        match error.get_ref().is_some_and(|inner| inner.is::<Turned>()) {
+            true => Self::Turned,
+            false => Self::Lost(error.to_string()),
+        }
+    }
+
     /// The error reply's line without `-` and CR LF, for the member of this name at this address: which member, what
     /// happened, and whether a retry is safe.
     pub(crate) fn text(&self, name: &str, addr: &str) -> String {
@@ -44,7 +59,7 @@ impl Fault {
 
     const fn code(&self) -> &'static str {
         match self {
-            Self::Down(_) | Self::Open(_) => "MEMBERDOWN",
+            Self::Down(_) | Self::Open(_) | Self::Turned => "MEMBERDOWN",
             Self::Late(_) => "TIMEOUT",
             Self::Lost(_) => "MEMBERLOST",
             Self::Busy(_) => "MEMBERBUSY",
@@ -61,10 +76,11 @@ impl Fault {
             Self::Lost(why) => {
                 format!("broke off before it answered{at}: {why}; it may have run the command or not; {SENT}")
             }
+            Self::Turned => format!("has no primary yet that takes the request{at}; {NOT_RUN}"),
             Self::Busy(time) => format!("had no free connection within {}{at}; {UNSENT}", Time(*time)),
             Self::NoDatabase(db) => format!("has no database {db}{at}"),
             Self::NotRun(why) => {
-                format!("did not take its part{at}: {why}; nothing was run, a retry is safe")
+                format!("did not take its part{at}: {why}; {NOT_RUN}")
             }
         }
     }

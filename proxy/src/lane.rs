@@ -7,6 +7,7 @@ mod deadline;
 mod flow;
 mod open;
 mod serve;
+mod turn;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ pub(crate) use deadline::Deadlines;
 use flow::Flow;
 pub(crate) use open::open;
 pub(crate) use serve::backoff;
+use turn::{Left, Turning};
 
 /// Why a lane does not take a request now.
 #[derive(Debug)]
@@ -69,6 +71,8 @@ pub(crate) struct Lane {
     tracked: Option<Rc<Tracked>>,
     /// It was not there for a while, since something was read on it or could have been heard.
     missed: Cell<bool>,
+    /// The server that it is connected to, or was.
+    addr: RefCell<Arc<str>>,
     /// What else belongs to its connection.
     receiver: RefCell<JoinSet<()>>,
     /// A pause before it is opened again is over now.
@@ -89,8 +93,18 @@ struct Core {
     sent: usize,
     /// The socket takes no more for now; the lane's task waits until it does.
     stuck: bool,
+    /// Bytes that were written since the server said that it leads.
+    written: u64,
+    /// It has said so, and gives back what it does not run.
+    is_bound: bool,
+    /// It leads no more.
+    turning: Option<Turning>,
+    /// Since when requests that were given back wait to be sent again.
+    turned: Option<Instant>,
     /// The database that the last request in the stream left selected.
     db: u8,
+    /// What the answered ones left.
+    left: Left,
     pending: VecDeque<Target>,
     /// How many of them INFO knows of.
     told: u64,
@@ -126,6 +140,7 @@ impl Lane {
             core: RefCell::new(Core::new(worker, member, tracked.cloned())),
             tracked: tracked.cloned(),
             missed: Cell::new(false),
+            addr: RefCell::default(),
             receiver: RefCell::default(),
             touched: Cell::new(false),
             hurry: Cell::new(false),
@@ -254,6 +269,12 @@ impl Lane {
         })
     }
 
+    /// Has a pause before it is opened end.
+    pub(crate) fn hurry(&self) {
+        self.hurry.set(true);
+        self.look();
+    }
+
     /// Has its task give the connection up.
     pub(crate) fn fail(&self, error: io::Error) {
         self.core.borrow_mut().failed.get_or_insert(error);
@@ -276,7 +297,12 @@ impl Core {
             out: Vec::new(),
             sent: 0,
             stuck: false,
+            written: 0,
+            is_bound: false,
+            turning: None,
+            turned: None,
             db: 0,
+            left: Left::default(),
             pending: VecDeque::new(),
             told: 0,
             share: Share::new(&worker.held),
@@ -295,7 +321,7 @@ impl Core {
     fn select(&mut self, db: u8) {
         let digits = db.to_string();
         write_request(&mut self.out, [&b"SELECT"[..], digits.as_bytes()].into_iter());
-        self.pending.push_back(Target::Select);
+        self.pending.push_back(Target::Select(db));
         self.db = db;
     }
 
@@ -305,7 +331,11 @@ impl Core {
         if self.stuck || self.failed.is_some() {
             return;
         }
-        match write_some(stream, &self.out, &mut self.sent) {
+        // Who gives requests back gets no more of them.
+        let (before, upto) = (self.sent, if self.turning.is_none() { self.out.len() } else { self.sent });
+        let done = write_some(stream, &self.out[..upto], &mut self.sent);
+        self.written += (self.sent - before) as u64;
+        match done {
             Ok(()) => self.stuck = false,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stuck = true,
             Err(error) => self.failed = Some(error),
@@ -332,7 +362,8 @@ impl Core {
         let (now, before) = (self.pending.len() as u64, self.told);
         self.told = now;
         Counters::add(&sight.in_flight, now.wrapping_sub(before));
-        self.share.set(self.out.len() - self.sent + self.partial.len());
+        let back = self.turning.as_ref().map_or(0, Turning::held);
+        self.share.set(self.out.len() - self.sent + self.partial.len() + back);
     }
 
     fn has_room(&self) -> bool {

@@ -45,6 +45,7 @@ mod gather;
 mod held;
 mod lane;
 mod large;
+mod leader;
 pub mod limits;
 mod link;
 mod local;

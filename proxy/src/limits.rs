@@ -177,6 +177,12 @@ pub const REPLICA_LOOK: Duration = Duration::from_secs(1);
 /// How often a read that is to be sent again looks whether its lane is up.
 pub const RETRY_LOOK: Duration = Duration::from_millis(10);
 
+/// How often a server is asked whether it still leads, of which nothing but messages is wanted.
+pub const LEADER_LOOK: Duration = Duration::from_secs(1);
+
+/// How often it is looked for who leads, while a request waits for that.
+pub const TURN_LOOK: Duration = Duration::from_millis(5);
+
 /// A client that has begun a request and sends nothing more for this long is closed.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -1,6 +1,7 @@
 //! A connection to a member that one task has for itself: asks, and waits for the answer. Lanes begin as one; those of
 //! the dedicated pool stay one.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use ringtail_protocol::number::parse_i64;
 use ringtail_protocol::reply::{Resp, write_request};
 use ringtail_protocol::value::Value;
 
+use crate::leader::{self, Leader, Refusal};
 use crate::limits;
 use crate::pass_through::Login;
 use crate::shared::Shared;
@@ -23,6 +25,12 @@ use crate::shared::Shared;
 #[derive(Debug)]
 pub(crate) struct Link {
     stream: Stream,
+    leader: Arc<Leader>,
+    addr: Arc<str>,
+    /// The server runs what comes only while it leads, and gives the rest back.
+    is_bound: bool,
+    /// Bytes that were written since it said so.
+    written: u64,
     unread: Vec<u8>,
     /// The database that is selected.
     db: u8,
@@ -37,9 +45,11 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Connects, authenticates, sets the protocol's version and finds out about databases. The caller bounds the time.
+    /// Connects, authenticates, sets the protocol's version, finds out about databases and whether the server leads. The caller
+    /// bounds the time.
     pub(crate) async fn open(
-        addr: &str,
+        leader: &Arc<Leader>,
+        addr: &Arc<str>,
         shared: &Shared,
         login: Option<&Login>,
         resp: Resp,
@@ -53,6 +63,10 @@ impl Link {
         }
         let mut link = Self {
             stream,
+            leader: Arc::clone(leader),
+            addr: Arc::clone(addr),
+            is_bound: false,
+            written: 0,
             unread: Vec::new(),
             db: 0,
             only_db_0: false,
@@ -64,6 +78,7 @@ impl Link {
         let own = password.as_ref().map(|secret| (DEFAULT_USER, secret.expose()));
         link.greet(login.map(|login| (&*login.user, login.password.expose())).or(own), resp).await?;
         link.look_around().await?;
+        link.written = 0;
         Ok(link)
     }
 
@@ -85,20 +100,57 @@ impl Link {
     /// the server answers.
     async fn look_around(&mut self) -> io::Result<()> {
         let last = (limits::DATABASES - 1).to_string();
-        let mut requests = Vec::new();
-        for words in
-            [&[b"SELECT", last.as_bytes()][..], &[b"CONFIG", b"GET", b"colocate"], &[b"SELECT", b"0"]]
-        {
-            write_request(&mut requests, words.iter().copied());
-        }
-        let answers = self.exchange(&requests, 3).await?;
+        let (mut requests, asks) = (Vec::new(), 3 + usize::from(!self.leader.is_replica()));
+        let all: [&[&[u8]]; 4] = [
+            &[b"SELECT", last.as_bytes()],
+            &[b"CONFIG", b"GET", b"colocate"],
+            &[b"SELECT", b"0"],
+            // The last: what is written from then on is counted.
+            &[b"RINGTAIL", b"PRIMARY"],
+        ];
+        all[..asks].iter().for_each(|words| write_request(&mut requests, words.iter().copied()));
+        let answers = self.exchange(&requests, asks).await?;
         let answer = |at: usize| answers.get(at).map(Vec::as_slice).unwrap_or_default();
         if answer(0).starts_with(b"-NOAUTH") {
             return Err(io::Error::other("it wants a password: give --server-password-file"));
         }
         self.only_db_0 = answer(0).first() != Some(&b'+');
         agrees(answer(1))?;
-        accepted(answer(2), "it refuses SELECT 0")
+        accepted(answer(2), "it refuses SELECT 0")?;
+        if let Some(leads) = leader::named(answer(3)) {
+            self.leader.heard(&self.addr, leads);
+            return Err(io::Error::other(NotPrimary {
+                addr: Arc::clone(&self.addr),
+                leads: leads.to_owned(),
+            }));
+        }
+        self.is_bound = answer(3) == b"+OK\r\n";
+        Ok(())
+    }
+
+    /// Another one to the same server.
+    pub(crate) async fn open_beside(
+        &self,
+        shared: &Shared,
+        login: Option<&Login>,
+        resp: Resp,
+    ) -> io::Result<Self> {
+        Self::open(&self.leader, &self.addr, shared, login, resp).await
+    }
+
+    /// Whether the server has said that it leads, and gives back what it does not run when it leads no more.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.is_bound
+    }
+
+    /// Bytes that were written since it said so.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// The server that it is connected to.
+    pub(crate) fn addr(&self) -> &Arc<str> {
+        &self.addr
     }
 
     /// Asks on database `db`, and waits for the answer, as it comes.
@@ -164,6 +216,7 @@ impl Link {
 
     /// Sends a piece of a request.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.written += bytes.len() as u64;
         self.stream.write_all(bytes).await
     }
 
@@ -189,15 +242,52 @@ impl Link {
 
     /// Sends `requests`, so many of them, and waits for all answers. Who gives up in between leaves the connection
     /// unclean.
+    ///
+    /// # Errors
+    /// That of the connection; [`Turned`] if the server leads no more, and has run none of them, or only what ends with the connection.
     pub(crate) async fn exchange(&mut self, requests: &[u8], count: usize) -> io::Result<Vec<Vec<u8>>> {
-        let mut answers = Vec::with_capacity(count);
+        // Of a transaction that was begun before, all is given back.
+        let (mut answers, begun) = (Vec::with_capacity(count), if self.in_use { 0 } else { self.written });
         self.in_flight = true;
-        self.stream.write_all(requests).await?;
+        self.write(requests).await?;
         while answers.len() < count {
-            answers.push(self.read_answer().await?);
+            let answer = self.read_answer().await?;
+            if self.is_bound
+                && let Some(leads) = leader::refused(&answer, begun)
+            {
+                return Err(self.turned(leads));
+            }
+            answers.push(answer);
         }
         self.in_flight = false;
         Ok(answers)
+    }
+
+    /// Whether the answer that has begun to come says that the server leads no more, and has not run what was sent since
+    /// [`Self::begin`]. Its line is there.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refusal().is_some()
+    }
+
+    fn refusal(&self) -> Option<(Refusal<'_>, usize)> {
+        let line = self.unread.iter().position(|byte| *byte == b'\n').filter(|_| self.is_bound)? + 1;
+        Some((Refusal::parse(&self.unread[..line])?, line))
+    }
+
+    /// Drops that line: how many bytes follow, as they were sent.
+    pub(crate) fn take_refusal(&mut self) -> Option<u64> {
+        let (refusal, line) = self.refusal()?;
+        let due = self.written.checked_sub(refusal.taken)?;
+        self.leader.heard(&self.addr, refusal.leads);
+        self.drop_unread(line);
+        Some(due)
+    }
+
+    /// The server leads no more: what follows on this connection is what it has given back.
+    #[cold]
+    fn turned(&self, leads: &str) -> io::Error {
+        self.leader.heard(&self.addr, leads);
+        io::Error::other(Turned)
     }
 
     async fn read_answer(&mut self) -> io::Result<Vec<u8>> {
@@ -249,14 +339,14 @@ impl Link {
         (self.stream, self.unread)
     }
 
+    /// Whether it is one to where connections go now.
+    fn is_current(&self) -> bool {
+        self.leader.is_at(&self.addr)
+    }
+
     /// How long the network takes to the server and back.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.stream.round_trip()
-    }
-
-    /// The stream, for a lane to share.
-    pub(crate) fn into_stream(self) -> Stream {
-        self.stream
     }
 }
 
@@ -287,10 +377,38 @@ pub(crate) fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection")
 }
 
+/// The server leads no more: it has run nothing of what it was asked, and never will.
+#[derive(Debug)]
+pub(crate) struct Turned;
+
+impl std::error::Error for Turned {}
+
+impl fmt::Display for Turned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it leads no more")
+    }
+}
+
+/// The server does not lead.
+#[derive(Debug)]
+pub(crate) struct NotPrimary {
+    addr: Arc<str>,
+    /// Who does, as it says.
+    pub(crate) leads: String,
+}
+
+impl std::error::Error for NotPrimary {}
+
+impl fmt::Display for NotPrimary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} does not lead, and says that {} does", self.addr, self.leads)
+    }
+}
+
 /// Makes the dedicated connections to one member.
 #[derive(Debug)]
 pub(crate) struct Dialer {
-    pub(crate) addr: String,
+    pub(crate) leader: Arc<Leader>,
     pub(crate) resp: Resp,
     pub(crate) shared: Arc<Shared>,
     /// Whose connections they are; the proxy's own without one.
@@ -302,10 +420,10 @@ impl Manager for Dialer {
     type Error = io::Error;
 
     async fn create(&self) -> io::Result<Link> {
-        Link::open(&self.addr, &self.shared, self.login.as_ref(), self.resp).await
+        self.leader.open(&self.shared, self.login.as_ref(), self.resp).await
     }
 
     async fn recycle(&self, link: &mut Link, _: &Metrics) -> RecycleResult<io::Error> {
-        if link.is_clean() { Ok(()) } else { Err(RecycleError::message("used up")) }
+        if link.is_current() && link.is_clean() { Ok(()) } else { Err(RecycleError::message("used up")) }
     }
 }

@@ -1,68 +1,35 @@
 //! A member as one worker sees it: its lanes, its dedicated connections, and what is known of it.
 
+mod sight;
+mod turning;
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use deadpool::Runtime;
 use deadpool::managed::{Pool, PoolError, TimeoutType};
 use ringtail_net::units::Time;
 use ringtail_protocol::reply::Resp;
-use ringtail_protocol::stats::Histogram;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout};
 
 use crate::breaker::{Breaker, State};
 use crate::fault::{self, Fault};
 use crate::lane::{Lane, Refusal};
+use crate::leader::Leader;
 use crate::limits;
-use crate::link::{Dialer, Link};
+use crate::link::Dialer;
 use crate::own::Held;
 use crate::pubsub::{Audience, Feed};
 use crate::tracking::Tracked;
 use crate::worker::Worker;
 
-/// What one worker has seen of one member, for `INFO servers` to read from any thread.
-#[derive(Debug, Default)]
-pub(crate) struct Sight {
-    pub(crate) name: String,
-    pub(crate) addr: String,
-    pub(crate) lanes: AtomicUsize,
-    pub(crate) lanes_up: AtomicUsize,
-    /// Requests in lanes that have no answer yet.
-    pub(crate) in_flight: AtomicU64,
-    /// Error answers that clients got because of it.
-    pub(crate) faults: AtomicU64,
-    /// Connections that broke or could not be made.
-    pub(crate) breaks: AtomicU64,
-    /// Requests that it did not answer in time.
-    pub(crate) timeouts: AtomicU64,
-    /// Requests that its breaker refused.
-    pub(crate) refused: AtomicU64,
-    /// How often the breaker opened.
-    pub(crate) opened: AtomicU64,
-    breaker: AtomicU8,
-    /// How long requests took that it answered, in microseconds.
-    pub(crate) durations: Histogram,
-    /// It is a replica, and owns no slot.
-    pub(crate) replica: bool,
-    /// A replica that is not to be read from.
-    pub(crate) unusable: AtomicBool,
-    /// How soon it answers, in microseconds; 0 if that is not measured.
-    pub(crate) latency: AtomicU64,
-    pub(crate) last_error: Mutex<String>,
-}
-
-impl Sight {
-    /// Where its breaker stands.
-    pub(crate) fn breaker(&self) -> State {
-        let states = [State::Closed, State::Open, State::Probation];
-        states[usize::from(self.breaker.load(Relaxed)) % states.len()]
-    }
-}
+pub(crate) use sight::Sight;
+pub(crate) use turning::until_led;
 
 /// An answer, and how long it took to get it.
 pub(crate) struct Asked {
@@ -78,9 +45,8 @@ pub(crate) struct Asked {
 /// One member of the topology, in one worker.
 pub(crate) struct Member {
     pub(crate) name: String,
-    pub(crate) addr: String,
-    /// How errors call it: the name, with the address where it is another.
-    pub(crate) label: String,
+    /// Where its primary is.
+    pub(crate) leader: Arc<Leader>,
     /// By version of the protocol, because a server's answers depend on it.
     lanes: [RefCell<Vec<Rc<Lane>>>; 2],
     /// Those that one session each has for itself.
@@ -113,19 +79,13 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// A member, and the task of its breaker.
-    pub(crate) fn start(worker: &Rc<Worker>, name: &str, addr: &str) -> Rc<Self> {
-        Self::start_as(worker, name, addr, false)
-    }
-
-    /// The same for a server that owns no slot.
-    pub(crate) fn start_replica(worker: &Rc<Worker>, name: &str, addr: &str) -> Rc<Self> {
-        Self::start_as(worker, name, addr, true)
-    }
-
-    fn start_as(worker: &Rc<Worker>, name: &str, addr: &str, replica: bool) -> Rc<Self> {
-        let member = Self::new(worker, name, addr, replica);
+    /// A member, or a server of one to read from, and the tasks of its own.
+    pub(crate) fn start(worker: &Rc<Worker>, name: &str, leader: &Arc<Leader>) -> Rc<Self> {
+        let member = Self::new(worker, name, leader);
         spawn_local(Rc::clone(&member).guard(Rc::clone(worker)));
+        if !leader.is_replica() {
+            spawn_local(Rc::clone(&member).follow(Rc::clone(worker)));
+        }
         member
     }
 
@@ -133,7 +93,7 @@ impl Member {
     async fn guard(self: Rc<Self>, worker: Rc<Worker>) {
         let wanted = || !self.retired.get();
         let probe = async || {
-            let asked = Link::open(&self.addr, &worker.shared, worker.login.as_ref(), Resp::V2);
+            let asked = self.leader.open(&worker.shared, worker.login.as_ref(), Resp::V2);
             timeout(self.timeout, asked).await.is_ok_and(|answered| answered.is_ok())
         };
         self.breaker.run(wanted, probe, |state| self.entered(&worker, state)).await;
@@ -155,35 +115,32 @@ impl Member {
         let why = self.breaker.why();
         self.sight.opened.fetch_add(1, Relaxed);
         if self.note(&why) {
-            tracing::warn!(member = self.label, "member is not asked until it answers a probe: {why}");
+            tracing::warn!(member = self.label(), "member is not asked until it answers a probe: {why}");
         }
         self.each_lane(|lane| lane.refuse_unsent(worker, &Fault::Open(Arc::clone(&why))));
     }
 
     fn recover(&self) {
-        tracing::info!(member = self.label, "member answers again");
+        tracing::info!(member = self.label(), "member answers again");
         self.note("");
         if self.unreachable.take() {
             self.each_lane(|lane| lane.renew());
         }
     }
 
-    fn new(worker: &Worker, name: &str, addr: &str, replica: bool) -> Rc<Self> {
+    fn new(worker: &Worker, name: &str, leader: &Arc<Leader>) -> Rc<Self> {
         let shared = &worker.shared;
-        let label = if name == addr { addr.to_owned() } else { format!("{name} ({addr})") };
         let (conns, dedicated) = (shared.settings.conns, shared.settings.dedicated);
         let limit = shared.settings.timeout;
-        let sight = Sight { name: name.to_owned(), addr: addr.to_owned(), replica, ..Sight::default() };
         Rc::new(Self {
             name: name.to_owned(),
-            addr: addr.to_owned(),
-            audience: shared.audience(&label),
-            label,
+            leader: Arc::clone(leader),
+            audience: shared.audience(name),
             lanes: Default::default(),
             tracked_lanes: RefCell::default(),
-            links: links(worker, addr, Resp::V2, conns, limit),
-            dedicated: [Resp::V2, Resp::V3].map(|resp| links(worker, addr, resp, dedicated, limit)),
-            large: [Resp::V2, Resp::V3].map(|resp| links(worker, addr, resp, conns, limits::LARGE_WAIT)),
+            links: links(worker, leader, Resp::V2, conns, limit),
+            dedicated: [Resp::V2, Resp::V3].map(|resp| links(worker, leader, resp, dedicated, limit)),
+            large: [Resp::V2, Resp::V3].map(|resp| links(worker, leader, resp, conns, limits::LARGE_WAIT)),
             feed: RefCell::default(),
             timeout: shared.settings.timeout,
             only_db_0: Cell::new(false),
@@ -194,8 +151,14 @@ impl Member {
             nearest: Cell::new(0),
             latency: Cell::new(None),
             unreachable: Cell::new(false),
-            sight: Arc::new(sight),
+            sight: Sight::new(name, leader),
         })
+    }
+
+    /// How errors call it: the name, with the address where it is another.
+    pub(crate) fn label(&self) -> String {
+        let addr = self.leader.now();
+        if *addr == *self.name { self.name.clone() } else { format!("{} ({addr})", self.name) }
     }
 
     /// The lane at `index` for that version of the protocol, started if it is the first use of it.
@@ -239,7 +202,10 @@ impl Member {
     /// The worker's subscriptions at this member.
     pub(crate) fn feed(self: &Rc<Self>, worker: &Rc<Worker>) -> Rc<Feed> {
         let mut feed = self.feed.borrow_mut();
-        Rc::clone(feed.get_or_insert_with(|| Feed::start(worker, self)))
+        Rc::clone(feed.get_or_insert_with(|| {
+            self.leader.look();
+            Feed::start(worker, self)
+        }))
     }
 
     /// The feed has ended.
@@ -276,6 +242,7 @@ impl Member {
         let own = self.dedicated.iter().chain(&self.large).flatten();
         self.links.iter().chain(own).for_each(|links| links.close());
         self.breaker.look();
+        self.leader.look();
     }
 
     /// Asks on a dedicated connection: what may take long must not stand before others' requests in a lane.
@@ -300,7 +267,7 @@ impl Member {
         let mut link = Held::new(links.get().await.map_err(|error| self.not_connected(error))?);
         match timeout(self.timeout, link.select(db)).await {
             Err(_) => Err(Fault::Late(self.timeout)),
-            Ok(Err(error)) => Err(Fault::Lost(error.to_string())),
+            Ok(Err(error)) => Err(Fault::broken(&error)),
             Ok(Ok(())) => Ok(link),
         }
     }
@@ -315,6 +282,10 @@ impl Member {
 
     /// The same, and where the time went.
     pub(crate) async fn ask_timed(&self, db: u8, request: &[&[u8]]) -> Result<Asked, Fault> {
+        until_led(self.timeout, async || self.ask_once(db, request).await).await
+    }
+
+    async fn ask_once(&self, db: u8, request: &[&[u8]]) -> Result<Asked, Fault> {
         // What ends the script that holds the member up must reach it, though the breaker is open for that.
         if !ends_scripts(request) {
             self.is_there(db)?;
@@ -325,7 +296,7 @@ impl Member {
         let connected = Instant::now();
         let answer = match timeout(self.timeout, link.ask_in(db, request)).await {
             Err(_) => return Err(Fault::Late(self.timeout)),
-            Ok(Err(error)) => return Err(Fault::Lost(error.to_string())),
+            Ok(Err(error)) => return Err(Fault::broken(&error)),
             Ok(Ok(answer)) => answer,
         };
         let (connection, away) = (connected - begun, connected.elapsed());
@@ -355,13 +326,13 @@ impl Member {
             Fault::Open(_) => _ = self.sight.refused.fetch_add(1, Relaxed),
             _ => {}
         }
-        fault::line(&fault.text(&self.name, &self.addr))
+        fault::line(&fault.text(&self.name, &self.leader.now()))
     }
 
     /// An error's text without the address that the label says already.
     pub(crate) fn without_addr(&self, error: &io::Error) -> String {
         let text = error.to_string();
-        let short = text.strip_prefix(&*self.addr).and_then(|rest| rest.strip_prefix(": "));
+        let short = text.strip_prefix(&*self.leader.now()).and_then(|rest| rest.strip_prefix(": "));
         let short = short.unwrap_or(&text);
         // "Connection refused (os error 111)": the number says nothing more.
         short.split(" (os error ").next().unwrap_or(short).to_owned()
@@ -371,7 +342,7 @@ impl Member {
     pub(crate) fn lane_up(&self) -> bool {
         let is_first = self.sight.lanes_up.fetch_add(1, Relaxed) == 0;
         if is_first {
-            tracing::info!(member = self.label, "member is up");
+            tracing::info!(member = self.label(), "member is up");
             self.note("");
         }
         is_first
@@ -380,7 +351,7 @@ impl Member {
     pub(crate) fn lane_broke(&self, error: &io::Error) {
         self.sight.lanes_up.fetch_sub(1, Relaxed);
         if !self.retired.get() {
-            tracing::warn!(member = self.label, "a connection to the member broke: {error}");
+            tracing::warn!(member = self.label(), "a connection to the member broke: {error}");
             self.broke();
             self.note(&error.to_string());
             // One that was given up by ourselves has been counted when it was late.
@@ -402,7 +373,7 @@ impl Member {
             return;
         }
         if self.note(why) {
-            tracing::warn!(member = self.label, "member is down: {why}");
+            tracing::warn!(member = self.label(), "member is down: {why}");
         }
         self.breaker.failed(Instant::now(), || why.to_owned());
     }
@@ -428,11 +399,17 @@ fn ends_scripts(request: &[&[u8]]) -> bool {
 }
 
 /// None only if deadpool refuses its own defaults.
-fn links(worker: &Worker, addr: &str, resp: Resp, most: usize, wait: Duration) -> Option<Pool<Dialer>> {
+fn links(
+    worker: &Worker,
+    leader: &Arc<Leader>,
+    resp: Resp,
+    most: usize,
+    wait: Duration,
+) -> Option<Pool<Dialer>> {
     let shared = &worker.shared;
     let limit = Some(shared.settings.timeout);
-    let dialer =
-        Dialer { addr: addr.to_owned(), resp, shared: Arc::clone(shared), login: worker.login.clone() };
+    let (leader, shared, login) = (Arc::clone(leader), Arc::clone(shared), worker.login.clone());
+    let dialer = Dialer { leader, resp, shared, login };
     let builder = Pool::builder(dialer).max_size(most).runtime(Runtime::Tokio1);
     builder.wait_timeout(Some(wait)).create_timeout(limit).recycle_timeout(limit).build().ok()
 }

@@ -34,6 +34,11 @@ impl Held {
     pub(crate) fn new(link: Object<Dialer>) -> Self {
         Self(Some(link))
     }
+
+    /// The connection alone, which its pool has no part in any more.
+    pub(crate) fn leave_pool(mut self) -> Link {
+        self.0.take().map(Object::take).unwrap_or_else(|| unreachable!("it is given back in drop alone"))
+    }
 }
 
 impl Deref for Held {

@@ -20,7 +20,6 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::limits;
-use crate::link::Link;
 use crate::worker::Worker;
 
 /// A name and password that a server let in.
@@ -121,12 +120,12 @@ pub(crate) async fn vouch(worker: &Rc<Worker>, login: Login) -> Result<Home, Err
 async fn ask(worker: &Rc<Worker>, login: &Login) -> Result<(), Error> {
     let mut why = "there is none".to_owned();
     for member in worker.members() {
-        let opened = Link::open(&member.addr, &worker.shared, Some(login), Resp::V2);
+        let opened = member.leader.open(&worker.shared, Some(login), Resp::V2);
         match timeout(worker.timeout(), opened).await {
             Ok(Ok(_)) => return Ok(()),
             Ok(Err(error)) if error.to_string().contains("WRONGPASS") => return Err(errors::WRONG_PASSWORD),
-            Ok(Err(error)) => why = format!("{}: {error}", member.label),
-            Err(_) => why = format!("{} does not answer", member.label),
+            Ok(Err(error)) => why = format!("{}: {error}", member.label()),
+            Err(_) => why = format!("{} does not answer", member.label()),
         }
     }
     Err(Error::new(format!("ERR no server could be asked who you are ({why}); a retry is safe")))

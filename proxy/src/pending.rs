@@ -24,8 +24,10 @@ pub(crate) enum Target {
     Published(Box<Publication>),
     /// One of those, whose request is sent again if the lane is lost.
     Retry(Box<Retry>),
-    /// The lane itself: its own `SELECT` must be `+OK`.
-    Select,
+    /// The lane itself: its own `SELECT`, of this database, must be `+OK`.
+    Select(u8),
+    /// So must the `CLIENT CACHING` (YES?) of the request that follows.
+    Caching(bool),
     /// Nobody any more: its deadline has passed, and it has been answered so.
     Expired,
 }
@@ -38,7 +40,7 @@ impl Target {
             Self::Retry(retry) => retry.target.client(),
             Self::Part(gather, _) => Some(gather.session().client()),
             Self::Published(publication) => Some(publication.session().client()),
-            Self::Skip | Self::Select | Self::Expired => None,
+            Self::Skip | Self::Select(_) | Self::Caching(_) | Self::Expired => None,
         }
     }
 
@@ -50,7 +52,7 @@ impl Target {
             Self::Part(gather, part) => gather.answer(worker, *part as usize, answer),
             Self::Published(publication) => publication.answer(worker, answer),
             Self::Retry(retry) => retry.target.answer(worker, answer),
-            Self::Skip | Self::Select | Self::Expired => {}
+            Self::Skip | Self::Select(_) | Self::Caching(_) | Self::Expired => {}
         }
     }
 
@@ -65,6 +67,6 @@ impl Target {
 
     /// Whether nobody waits for it.
     pub(crate) fn is_nobody(&self) -> bool {
-        matches!(self, Self::Skip | Self::Select | Self::Expired)
+        matches!(self, Self::Skip | Self::Select(_) | Self::Caching(_) | Self::Expired)
     }
 }

@@ -5,10 +5,10 @@
 //! to it breaks, it has to say so again: it may have been restarted, and have nothing yet.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use ringtail_cluster::Address;
 use ringtail_protocol::command::Flags;
 use ringtail_protocol::reply::Resp;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::lane::Lane;
+use crate::leader::Leader;
 use crate::limits;
 use crate::member::Member;
 use crate::route::Request;
@@ -100,17 +101,18 @@ impl Worker {
 }
 
 impl Member {
-    /// Makes these its replicas. One at an address that it has already keeps its lanes.
-    pub(crate) fn set_replicas(&self, worker: &Rc<Worker>, addrs: &[Address]) {
+    /// Makes its replicas those of its servers that do not lead. One that was a replica keeps its lanes.
+    pub(crate) fn set_replicas(&self, worker: &Rc<Worker>) {
         let mut old = self.replicas.take();
-        let replica = |(index, addr): (usize, &Address)| {
-            let addr = addr.to_string();
-            match old.iter().position(|old| old.addr == addr) {
+        let replica = |(index, addr): (usize, Arc<str>)| {
+            // The file's `addr` is number 0, when another leads.
+            let name = format!("{}/replica{index}", self.name);
+            match old.iter().position(|old| old.name == name && old.leader.now() == addr) {
                 Some(at) => old.swap_remove(at),
-                None => Self::start_replica(worker, &format!("{}/replica{}", self.name, index + 1), &addr),
+                None => Self::start(worker, &name, &Leader::replica(&name, &addr)),
             }
         };
-        let new: Vec<Rc<Self>> = addrs.iter().enumerate().map(replica).collect();
+        let new: Vec<Rc<Self>> = self.leader.others().into_iter().map(replica).collect();
         old.iter().for_each(|gone| gone.retire());
         let any = !new.is_empty();
         *self.replicas.borrow_mut() = new;
@@ -166,8 +168,8 @@ impl Member {
         self.sight.unusable.store(problem.is_some(), Relaxed);
         if self.usable.replace(problem.is_none()) != problem.is_none() {
             match problem {
-                None => tracing::info!(member = self.label, "replica is read from"),
-                Some(why) => tracing::warn!(member = self.label, "replica is not read from: {why}"),
+                None => tracing::info!(member = self.label(), "replica is read from"),
+                Some(why) => tracing::warn!(member = self.label(), "replica is not read from: {why}"),
             }
         }
     }

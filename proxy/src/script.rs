@@ -37,7 +37,7 @@ pub(crate) use heal::{know, welcome};
 
 use crate::fault::{self, Fault};
 use crate::link::Link;
-use crate::member::Member;
+use crate::member::{Member, until_led};
 use crate::route::Request;
 use crate::whole::Question;
 use crate::worker::Worker;
@@ -53,7 +53,7 @@ pub(crate) async fn run(worker: &Rc<Worker>, question: &Question) -> Vec<u8> {
     if let (CommandId::Eval | CommandId::EvalRo, Some(body)) = (question.id, question.words.get(1)) {
         worker.shared.scripts.keep(body);
     }
-    match run_at(worker, &member, question).await {
+    match until_led(worker.timeout(), async || run_at(worker, &member, question).await).await {
         Ok(answer) => answer,
         Err(fault) => member.fault(&fault),
     }
@@ -86,7 +86,7 @@ async fn ask(worker: &Worker, member: &Member, link: &mut Link, request: &[u8]) 
         tokio::select! {
             biased;
             answers = &mut asked => {
-                let answers = answers.map_err(|error| Fault::Lost(error.to_string()))?;
+                let answers = answers.map_err(|error| Fault::broken(&error))?;
                 return Ok(answers.into_iter().next().unwrap_or_default());
             }
             alive = looked => alive?,

@@ -125,7 +125,7 @@ pub(crate) struct Shared {
     pub(crate) clients: Clients,
     counters: Vec<Arc<Counters>>,
     sights: Mutex<HashMap<usize, Vec<Arc<Sight>>>>,
-    /// By the members' labels.
+    /// By the members' names.
     audiences: Mutex<HashMap<String, Weak<Audience>>>,
     /// How much may wait for a client that does not take its messages.
     pub(crate) output_limits: OutputLimits,
@@ -214,14 +214,14 @@ impl Shared {
     }
 
     /// What all workers know of the subscribers at a member.
-    pub(crate) fn audience(&self, label: &str) -> Arc<Audience> {
+    pub(crate) fn audience(&self, name: &str) -> Arc<Audience> {
         let mut audiences = lock(&self.audiences);
         audiences.retain(|_, audience| audience.strong_count() > 0);
-        if let Some(audience) = audiences.get(label).and_then(Weak::upgrade) {
+        if let Some(audience) = audiences.get(name).and_then(Weak::upgrade) {
             return audience;
         }
         let audience = Arc::default();
-        audiences.insert(label.to_owned(), Arc::downgrade(&audience));
+        audiences.insert(name.to_owned(), Arc::downgrade(&audience));
         audience
     }
 

@@ -1,6 +1,7 @@
 //! What the tests share: members that are functions, a worker in front of them, and clients, all on one thread.
 
 mod broker;
+mod pair;
 
 use std::cell::{Cell, RefCell};
 use std::path::Path;
@@ -31,6 +32,7 @@ use crate::shared::Shared;
 use crate::worker::Worker;
 
 pub(crate) use broker::Broker;
+pub(crate) use pair::Pair;
 
 /// No test takes this long.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -115,7 +117,7 @@ impl Fake {
             while let Ok((mut socket, _)) = listener.accept().await {
                 let mut greeting = [0; 256];
                 let _ = socket.read(&mut greeting).await;
-                let _ = socket.write_all(b"+OK\r\n*0\r\n+OK\r\n").await;
+                let _ = socket.write_all(b"+OK\r\n*0\r\n+OK\r\n-ERR\r\n").await;
                 kept.push(socket);
             }
         });
@@ -146,6 +148,7 @@ async fn answer_all(mut socket: TcpStream, answering: Answering, ice: Rc<Ice>, s
             match &words[0][..] {
                 b"SELECT" => out.extend_from_slice(b"+OK\r\n"),
                 b"CONFIG" => out.extend_from_slice(b"*0\r\n"),
+                b"RINGTAIL" if words[1] == b"PRIMARY" => out.extend_from_slice(b"-ERR unknown command\r\n"),
                 _ => out.extend(answer.into_iter().flatten()),
             }
         }
@@ -214,6 +217,11 @@ impl Proxy {
     /// Replaces the topology, as the watcher would.
     pub(crate) fn adopt(&self, members: &[&Fake]) {
         self.worker.adopt(Arc::new(topology(members, 2)));
+    }
+
+    /// The same with the members of a `servers.json`.
+    pub(crate) fn adopt_json(&self, json: &str) {
+        self.worker.adopt(Arc::new(parse(json, 2)));
     }
 }
 

@@ -103,9 +103,9 @@ impl State {
             && tracking.caching == Caching::Now
             && tracking.has_listener(self.resp)
         {
-            let word: &[u8] = if self.client.tracking().contains(Mode::OPTIN) { b"YES" } else { b"NO" };
-            let words = [&b"CLIENT"[..], b"CACHING", word];
-            lane.push(worker, self.db, Target::Select, |out| {
+            let yes = self.client.tracking().contains(Mode::OPTIN);
+            let words = [&b"CLIENT"[..], b"CACHING", if yes { b"YES" } else { b"NO" }];
+            lane.push(worker, self.db, Target::Caching(yes), |out| {
                 ringtail_protocol::reply::write_request(out, words.into_iter());
             });
         }

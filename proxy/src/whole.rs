@@ -154,5 +154,5 @@ pub(crate) fn all_well(told: Vec<Told>) -> Result<Vec<Answered>, Error> {
 
 /// A member's answer is not what the command answers.
 pub(crate) fn odd(member: &Member) -> Error {
-    Error::new(format!("ERR member {} answered something else", member.label))
+    Error::new(format!("ERR member {} answered something else", member.label()))
 }

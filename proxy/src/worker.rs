@@ -18,6 +18,7 @@ use crate::admission::{self, Door};
 use crate::held::Held;
 use crate::lane::Lane;
 use crate::large::Sizes;
+use crate::leader::{Leader, servers};
 use crate::limits;
 use crate::member::Member;
 use crate::pass_through::{Login, Logins};
@@ -182,25 +183,25 @@ impl Worker {
         }
     }
 
-    /// Replaces the topology. A member of the same name and address keeps its lanes; those of others end when nobody
-    /// waits for them any more.
+    /// Replaces the topology. A member of the same name keeps its lanes, if who leads it still may; those of others end when
+    /// nobody waits for them any more.
     pub(crate) fn adopt(self: &Rc<Self>, topology: Arc<Topology>) {
         let mut old = std::mem::take(&mut self.pool.borrow_mut().members);
         let members: Vec<Rc<Member>> = topology
             .members()
             .iter()
             .map(|member| {
-                let addr = member.addr.to_string();
-                let same = old.iter().position(|old| old.name == member.name && old.addr == addr);
-                same.map_or_else(|| Member::start(self, &member.name, &addr), |at| old.swap_remove(at))
+                let all = servers(&member.addr, &member.replicas);
+                let stays = |old: &Rc<Member>| old.name == member.name && old.leader.stays_in(&all);
+                match old.iter().position(stays) {
+                    Some(at) => old.swap_remove(at).with_servers(all),
+                    None => Member::start(self, &member.name, &Leader::of(&member.name, all)),
+                }
             })
             .collect();
-        for (member, of) in members.iter().zip(topology.members()) {
-            member.set_replicas(self, &of.replicas);
-        }
-        let servers = members.iter().flat_map(|member| member.servers());
-        self.shared.set_sights(self.index, servers.map(|server| Arc::clone(&server.sight)).collect());
+        members.iter().for_each(|member| member.set_replicas(self));
         *self.pool.borrow_mut() = Pool { topology, members: members.clone() };
+        self.tell_sights();
         old.iter().for_each(|member| member.retire());
         self.hub.move_to(self);
         self.adopted.notify_waiters();
@@ -211,6 +212,12 @@ impl Worker {
         }
         // Opened before they are needed, so that it is known which members are up.
         members.iter().for_each(|member| drop(member.lane(self, Resp::V2, 0)));
+    }
+
+    /// Has INFO know the servers of its members.
+    pub(crate) fn tell_sights(&self) {
+        let servers = self.members().into_iter().flat_map(|member| member.servers());
+        self.shared.set_sights(self.index, servers.map(|server| Arc::clone(&server.sight)).collect());
     }
 
     /// Lets its connections end: nobody uses it any more.

@@ -15,7 +15,7 @@ pub(crate) fn join(answers: &Answers, join: Join) -> Vec<u8> {
             Err(String::from_utf8_lossy(error_text(&failed.bytes).unwrap_or_default()).into_owned())
         }
         None => joined(answers, join)
-            .map_err(|odd| format!("ERR member {} answered something else", odd.member.label)),
+            .map_err(|odd| format!("ERR member {} answered something else", odd.member.label())),
     };
     joined.unwrap_or_else(|error| fault::line(&format!("{error}; {}", done(answers, join))))
 }

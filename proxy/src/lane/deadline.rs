@@ -60,6 +60,13 @@ impl Deadlines {
         self.answered += 1;
     }
 
+    /// The last `count` requests that were answered are to be answered again; `false` if there were not so many.
+    pub(super) fn again(&mut self, count: usize) -> bool {
+        let before = self.answered.checked_sub(count as u64);
+        self.answered = before.unwrap_or(self.answered);
+        before.is_some()
+    }
+
     /// When the oldest request that waits was pushed.
     fn oldest(&mut self) -> Option<Instant> {
         self.forget_answered();

@@ -11,13 +11,13 @@ use std::time::Duration;
 use ringtail_net::Stream;
 use ringtail_protocol::frame::{NotAReply, Scanner};
 use tokio::task::spawn_local;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::deadline::silent;
 use super::{Core, Lane, Phase, open};
 use crate::fault::Fault;
 use crate::limits;
-use crate::link::closed;
+use crate::link::{Link, closed};
 use crate::pending::Target;
 use crate::retry;
 use crate::script;
@@ -27,7 +27,7 @@ use crate::worker::Worker;
 /// Runs the lane's task, and again if it panics: the lane's sessions go on, with an error for what they wait for.
 pub(super) async fn supervise(lane: Rc<Lane>, worker: Rc<Worker>) {
     while let Err(error) = spawn_local(run(Rc::clone(&lane), Rc::clone(&worker))).await {
-        tracing::error!(member = lane.member.label, "a lane failed: {error}");
+        tracing::error!(member = lane.member.label(), "a lane failed: {error}");
         lane.broke(&worker, &io::Error::other("an error of the proxy"));
         sleep(limits::RECONNECT_MOST).await;
     }
@@ -37,23 +37,31 @@ pub(super) async fn supervise(lane: Rc<Lane>, worker: Rc<Worker>) {
 async fn run(lane: Rc<Lane>, worker: Rc<Worker>) {
     let mut failures = 0;
     while !lane.is_over() {
-        match lane.open(&worker).await {
-            Ok((stream, unread)) => {
+        let pause = match lane.open(&worker).await {
+            Ok(link) => {
                 let since = Instant::now();
-                if lane.up(&worker, stream, unread) {
+                if lane.up(&worker, link) {
                     script::welcome(&worker, &lane.member);
                 }
                 let error = poll_fn(|cx| lane.serve(&worker, cx)).await;
                 // A server that breaks every connection at once is not to be dialled in a tight loop.
                 failures = if since.elapsed() > limits::RECONNECT_MOST { 0 } else { failures + 1 };
-                lane.broke(&worker, &error);
+                match lane.turned(&worker, &error) {
+                    // Nor are two that give everything to each other.
+                    true if since.elapsed() < limits::RECONNECT_FIRST => limits::TURN_LOOK,
+                    true => Duration::ZERO,
+                    false => backoff(failures),
+                }
             }
             Err(why) => {
                 failures += 1;
-                lane.down(&worker, why.into());
+                if !lane.is_patient(&worker) {
+                    lane.down(&worker, why.into());
+                }
+                backoff(failures)
             }
-        }
-        lane.pause(backoff(failures)).await;
+        };
+        lane.pause(pause).await;
     }
     match lane.has_ended() {
         true => lane.member.forget_tracked(&lane),
@@ -70,10 +78,16 @@ pub(crate) fn backoff(failures: u32) -> Duration {
 }
 
 impl Lane {
-    async fn open(self: &Rc<Self>, worker: &Rc<Worker>) -> Result<(Stream, Vec<u8>), String> {
-        match &self.tracked {
-            None => Ok((open(&self.member, worker, self.resp).await?, Vec::new())),
-            Some(tracked) => tracking::open(self, tracked, worker).await,
+    async fn open(self: &Rc<Self>, worker: &Rc<Worker>) -> Result<Link, String> {
+        let mut link = match &self.tracked {
+            None => open(&self.member, worker, self.resp).await?,
+            Some(tracked) => tracking::open(self, tracked, worker).await?,
+        };
+        let begun = timeout(worker.timeout(), self.begin_as_left(&mut link)).await;
+        match begun {
+            Ok(Ok(())) => Ok(link),
+            Ok(Err(error)) => Err(self.member.without_addr(&error)),
+            Err(_) => Err("it does not answer".to_owned()),
         }
     }
 
@@ -112,9 +126,12 @@ impl Lane {
     }
 
     /// Whether it is its member's first.
-    fn up(&self, worker: &Worker, stream: Stream, unread: Vec<u8>) -> bool {
+    fn up(&self, worker: &Worker, link: Link) -> bool {
         let mut core = self.core.borrow_mut();
-        core.phase = Phase::Up;
+        (core.phase, core.turned) = (Phase::Up, None);
+        (core.is_bound, core.written) = (link.is_bound(), link.written());
+        link.addr().clone_into(&mut self.addr.borrow_mut());
+        let (stream, unread) = link.into_parts();
         core.stream = Some(stream);
         if !unread.is_empty() {
             core.begin_with(worker, unread);
@@ -174,8 +191,9 @@ impl Lane {
 
     /// The stream is gone: nobody knows what became of the requests in it. The first retry is at once, and
     /// requests may queue up for it.
-    fn broke(self: &Rc<Self>, worker: &Rc<Worker>, error: &io::Error) {
+    pub(super) fn broke(self: &Rc<Self>, worker: &Rc<Worker>, error: &io::Error) {
         let flow = self.core.borrow_mut().flow.take();
+        let fault = self.given_back_in_part().unwrap_or_else(|| Fault::Lost(error.to_string()));
         let targets = self.reset(Phase::Opening);
         match self.has_ended() {
             true => self.member.lane_closed(),
@@ -184,9 +202,13 @@ impl Lane {
         if let Some(flow) = flow {
             flow.break_off(worker, &self.member.fault(&Fault::Lost(error.to_string())));
         }
-        self.give_up(worker, targets, &Fault::Lost(error.to_string()));
+        self.give_up(worker, targets, &fault);
+        self.miss(worker);
+    }
+
+    /// Of what was read on it nobody hears any more.
+    pub(super) fn miss(&self, worker: &Worker) {
         if let Some(tracked) = &self.tracked {
-            // Of what was read on it nobody hears any more.
             self.missed.set(true);
             tracked.forget_all(worker);
         }
@@ -267,6 +289,9 @@ impl Core {
     /// One read, and its answers handed out. `true` when there may be more to read.
     fn receive(&mut self, worker: &Worker) -> io::Result<bool> {
         self.owed_since = None;
+        if let Some(received) = self.receive_back() {
+            return received;
+        }
         if self.flow.is_none() && self.partial.len() > limits::SPILL_ANSWER {
             return self.receive_long(worker);
         }
@@ -281,7 +306,9 @@ impl Core {
         self.partial.clear();
         self.partial.extend_from_slice(&buf[used..]);
         drop(buf);
-        self.begin_flow(worker)?;
+        if !self.take_back()? {
+            self.begin_flow(worker)?;
+        }
         Ok(full)
     }
 
@@ -298,7 +325,9 @@ impl Core {
             partial.shrink_to(limits::SPILL_ANSWER);
         }
         self.partial = partial;
-        self.begin_flow(worker)?;
+        if !self.take_back()? {
+            self.begin_flow(worker)?;
+        }
         full
     }
 
@@ -308,6 +337,9 @@ impl Core {
         match self.hand_out(worker, &unread) {
             Ok(used) => self.partial = unread[used..].to_vec(),
             Err(error) => self.failed = Some(error),
+        }
+        if let Err(error) = self.take_back() {
+            self.failed = Some(error);
         }
     }
 
@@ -321,14 +353,19 @@ impl Core {
 
     fn hand_out_each(&mut self, worker: &Worker, buf: &[u8]) -> io::Result<usize> {
         let mut at = 0;
-        while at < buf.len() {
+        while at < buf.len() && self.turning.is_none() {
             let Some(len) = self.scanner.scan(&buf[at..]).map_err(garbage)? else { break };
             let answer = &buf[at..at + len];
             at += len;
             // A push of RESP3 answers no request.
             let is_push = answer[0] == b'>';
             if let Some(tracked) = &self.tracked {
-                if is_push { tracked.pushed(worker, answer) } else { tracked.answered() }
+                if is_push {
+                    tracked.pushed(worker, answer);
+                } else {
+                    tracked.answered();
+                    self.note_caching(answer);
+                }
             }
             if !is_push {
                 self.answer_next(worker, answer)?;
@@ -339,18 +376,26 @@ impl Core {
 
     #[inline]
     fn answer_next(&mut self, worker: &Worker, answer: &[u8]) -> io::Result<()> {
+        let look = self.ledger.is_worth_a_look(answer);
+        if look && self.is_refused(answer)? {
+            return Ok(());
+        }
         let Some(target) = self.pending.pop_front() else { return Err(garbage(NotAReply)) };
         self.deadlines.answered();
-        if self.ledger.is_worth_a_look(answer) {
+        if look {
             let stream = &self.stream;
             self.ledger.look_closely(worker, &target, answer, || stream.as_ref()?.round_trip());
         }
         self.ledger.answer(worker);
         match target {
-            Target::Select if answer[0] != b'+' => {
+            Target::Select(_) | Target::Caching(_) if answer[0] != b'+' => {
                 Err(io::Error::other("it refused a SELECT or a CLIENT CACHING"))
             }
-            Target::Select | Target::Expired => Ok(()),
+            Target::Select(db) => {
+                self.left.db = db;
+                Ok(())
+            }
+            Target::Caching(_) | Target::Expired => Ok(()),
             target => {
                 self.in_time = true;
                 target.answer(worker, answer);
@@ -365,6 +410,7 @@ impl Core {
         self.stream = None;
         self.failed = None;
         (self.out, self.sent, self.stuck, self.db) = (Vec::new(), 0, false, 0);
+        (self.is_bound, self.turning, self.turned, self.left) = Default::default();
         (self.partial, self.scanner, self.owed_since) = (Vec::new(), Scanner::default(), None);
         let targets: Vec<Target> = self.pending.drain(..).collect();
         self.deadlines.clear(targets.len());
@@ -373,7 +419,7 @@ impl Core {
     }
 }
 
-fn read(stream: &mut Option<Stream>, buf: &mut Vec<u8>) -> io::Result<bool> {
+pub(super) fn read(stream: &mut Option<Stream>, buf: &mut Vec<u8>) -> io::Result<bool> {
     let Some(stream) = stream else { return Err(io::ErrorKind::NotConnected.into()) };
     buf.reserve(limits::READ);
     match stream.try_read(buf, limits::READ)? {

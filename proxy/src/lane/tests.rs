@@ -186,6 +186,7 @@ fn the_database_is_switched_only_when_it_must_be() {
             "SELECT 15",
             "CONFIG GET colocate",
             "SELECT 0",
+            "RINGTAIL PRIMARY",
             "GET a",
             "SELECT 1",
             "GET b",

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use ringtail_cluster::slot_of;
 use ringtail_protocol::command::{CommandId, Found, Group, find, keys};
 use ringtail_protocol::frame;
-use ringtail_protocol::limits::RequestLimits;
+use ringtail_protocol::limits::{MAX_LINE, RequestLimits};
 use ringtail_protocol::request::{Args, Batch, Parser, Passage};
 use tokio::time::{Instant, timeout};
 
@@ -109,10 +109,62 @@ impl Work {
         link.begin();
         self.seen.connected = Some(Instant::now());
         self.seen.network = link.round_trip();
-        match self.send(worker, session, Some(&mut link)).await? {
-            Ok(()) => self.bring(worker, session, &mut link).await,
-            Err(fault) => Ok(Err(fault)),
+        if let Err(fault) = self.send(worker, session, Some(&mut link)).await? {
+            return Ok(Err(fault));
         }
+        loop {
+            match self.hear(worker, session, &mut link).await? {
+                Ok(()) => return self.bring(worker, session, &mut link).await,
+                Err(Fault::Turned) => match self.send_again(session, link).await? {
+                    Ok(other) => link = other,
+                    Err(fault) => return Ok(Err(fault)),
+                },
+                Err(fault) => return Ok(Err(fault)),
+            }
+        }
+    }
+
+    /// Waits for the beginning of the answer; an error is known when all of its line is there.
+    async fn hear(
+        &self,
+        worker: &Worker,
+        session: &Session,
+        link: &mut Link,
+    ) -> Result<Result<(), Fault>, Gone> {
+        while is_unknown(link.unread()) {
+            session.write_most(worker).await?;
+            if let Err(fault) = self.read(link).await {
+                return Ok(Err(fault));
+            }
+        }
+        Ok(if link.is_refused() { Err(Fault::Turned) } else { Ok(()) })
+    }
+
+    /// The server leads no more, and gives the request back as it was sent: it goes on to the one that does.
+    async fn send_again(&self, session: &Session, link: Held) -> Result<Result<Held, Fault>, Gone> {
+        // Who waits for a connection must not keep one.
+        let mut old = link.leave_pool();
+        let Some(mut due) = old.take_refusal() else { return Ok(Err(Fault::Turned)) };
+        let mut link = match self.connect(session).await? {
+            Ok(link) => link,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        link.begin();
+        while due > 0 {
+            // What breaks off here was not run: the new one has a part of it at most.
+            if old.unread().is_empty()
+                && let Err(fault) = self.read(&mut old).await
+            {
+                return Ok(Err(Fault::Down(fault.why().into())));
+            }
+            let length = usize::try_from(due).unwrap_or(usize::MAX).min(old.unread().len());
+            if let Err(fault) = self.write(&mut link, &old.unread()[..length]).await {
+                return Ok(Err(fault));
+            }
+            old.drop_unread(length);
+            due -= length as u64;
+        }
+        Ok(Ok(link))
     }
 
     /// Sends the request as it comes. Without a link, or from where the member fails on, the rest of it is dropped, so that the client hears
@@ -182,11 +234,16 @@ impl Work {
                 return Ok(Ok(()));
             }
             session.write_most(worker).await?;
-            match timeout(self.member.timeout, link.read()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return self.failed(session, passed, self.lost(&error)),
-                Err(_) => return self.failed(session, passed, self.late()),
+            if let Err(fault) = self.read(link).await {
+                return self.failed(session, passed, fault);
             }
+        }
+    }
+
+    async fn read(&self, link: &mut Link) -> Result<(), Fault> {
+        match timeout(self.member.timeout, link.read()).await {
+            Ok(read) => read.map_err(|error| self.lost(&error)),
+            Err(_) => Err(self.late()),
         }
     }
 
@@ -219,4 +276,10 @@ impl Work {
     fn lost(&self, error: &io::Error) -> Fault {
         Fault::Lost(self.member.without_addr(error))
     }
+}
+
+/// Whether too little of an answer is there to know whether it is a refusal.
+fn is_unknown(answer: &[u8]) -> bool {
+    let is_line = answer.first().is_none_or(|byte| *byte == b'-');
+    is_line && answer.len() < MAX_LINE && !answer.contains(&b'\n')
 }

@@ -77,7 +77,9 @@ pub(super) fn route(call: &mut Call<'_>) -> Done {
             field(reply, "key", key);
             number(reply, "slot", u64::from(slot));
             field(reply, "member", &member.name);
-            field(reply, "addr", member.addr.to_string());
+            // Which of its servers leads is not the file's to say.
+            let leads = call.worker.owner(slot).map(|member| member.leader.now());
+            field(reply, "addr", leads.as_deref().unwrap_or_default());
             number(reply, "epoch", topology.epoch());
         }
     });

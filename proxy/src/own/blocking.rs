@@ -1,5 +1,6 @@
 //! A request that may wait at its member: BLPOP and its like, XREAD and XREADGROUP with BLOCK.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::clients::{Client, Unblock};
 use crate::fault::{self, Fault};
 use crate::limits;
 use crate::link::Link;
-use crate::member::Member;
+use crate::member::{Member, until_led};
 use crate::session::Session;
 use crate::transaction::{across, is_null};
 use crate::whole::Question;
@@ -32,10 +33,16 @@ pub(super) async fn wait(worker: &Rc<Worker>, session: &Rc<Session>, question: &
     loop {
         let Some(slot) = question.slot(worker) else { return poll(worker, session, &question).await };
         let Some(member) = worker.owner(slot) else { return fault::line(errors::INTERNAL.text()) };
-        tokio::select! {
-            answer = wait_at(worker, &member, &client, &question) => {
-                return answer.unwrap_or_else(|fault| member.fault(&fault));
+        let again = Cell::new(false);
+        let asked = until_led(worker.timeout(), async || {
+            let mut question = question.clone();
+            if again.replace(true) {
+                set_patience(&mut question, until);
             }
+            wait_at(worker, &member, &client, &question).await
+        });
+        tokio::select! {
+            answer = asked => return answer.unwrap_or_else(|fault| member.fault(&fault)),
             // The connection is closed with that: the old owner takes its client for gone.
             () = moved(worker, slot, &member) => set_patience(&mut question, until),
         }
@@ -120,7 +127,7 @@ async fn wait_at(
     question: &Question,
 ) -> Result<Vec<u8>, Fault> {
     let mut link = member.dedicated(question.db, question.resp).await?;
-    let lost = |error: std::io::Error| Fault::Lost(error.to_string());
+    let lost = |error: std::io::Error| Fault::broken(&error);
     let id = link.id().await.map_err(lost)?;
     let _blocked = Blocked::begin(client);
     let mut request = Vec::new();

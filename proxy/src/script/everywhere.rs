@@ -10,8 +10,7 @@ use ringtail_protocol::sha1::{hex, parse_hex};
 use ringtail_protocol::value::Value;
 
 use super::heal::{know, libraries};
-use crate::fault::Fault;
-use crate::member::Member;
+use crate::member::{Member, until_led};
 use crate::transaction::{elements, within};
 use crate::whole::{self, Question, Told};
 use crate::worker::Worker;
@@ -192,11 +191,11 @@ async fn dump(worker: &Worker, question: &Question, out: &mut Vec<u8>) -> Result
 async fn ask_as(worker: &Worker, member: &Rc<Member>, question: &Question) -> Result<Vec<u8>, Error> {
     let mut request = Vec::new();
     write_request(&mut request, question.words.iter().map(Vec::as_slice));
-    let asked = async {
+    let asked = until_led(worker.timeout(), async || {
         let mut link = member.dedicated(0, question.resp).await?;
         within(worker.timeout(), link.exchange(&request, 1)).await
-    };
-    let answers = asked.await.map_err(|fault: Fault| whole::failed(member, &fault))?;
+    });
+    let answers = asked.await.map_err(|fault| whole::failed(member, &fault))?;
     let answer = answers.into_iter().next().unwrap_or_default();
     match answer.strip_prefix(b"-") {
         Some(error) => Err(Error::new(String::from_utf8_lossy(error).trim_end().to_owned())),

@@ -117,7 +117,7 @@ async fn bring(worker: &Rc<Worker>, member: &Rc<Member>) -> bool {
 }
 
 async fn load(worker: &Worker, member: &Rc<Member>, name: &[u8], code: &[u8]) {
-    let (library, label) = (String::from_utf8_lossy(name), &member.label);
+    let (library, label) = (String::from_utf8_lossy(name), member.label());
     match whole::ask(member, 0, &[b"FUNCTION", b"LOAD", code]).await {
         Ok(_) => {
             worker.shared.scripts.brought.fetch_add(1, Relaxed);

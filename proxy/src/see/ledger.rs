@@ -184,6 +184,14 @@ impl Ledger {
         self.sent.forget(self.answered, worker);
     }
 
+    /// What was sent will be sent again, and the last `count` requests that were answered are to be answered again.
+    #[cold]
+    pub(crate) fn again(&mut self, count: usize) {
+        self.answered = self.answered.saturating_sub(count as u64);
+        self.counted = self.answered;
+        self.sent.clear(self.answered);
+    }
+
     /// The answers that were waited for will not come: `error` was given instead.
     #[cold]
     pub(crate) fn lost(&mut self, worker: &Worker, error: &[u8]) {
@@ -193,7 +201,7 @@ impl Ledger {
             (0..run.calls).for_each(|_| worker.count_failed(run.mark, error));
         }
         self.counted = self.answered;
-        self.sent.clear();
+        self.sent.clear(self.answered);
     }
 
     /// The mark of the pending request at `index`.

@@ -85,10 +85,10 @@ impl Sent {
         }
     }
 
-    /// The connection is gone.
-    pub(super) fn clear(&mut self) {
+    /// The connection is gone: the next request that is written has the number `upto`.
+    pub(super) fn clear(&mut self, upto: u64) {
         self.writes.clear();
-        (self.bytes, self.torn, self.spare) = (0, false, Vec::new());
+        (self.bytes, self.upto, self.torn, self.spare) = (0, upto, false, Vec::new());
     }
 
     /// The request of this number, if it is still there, and when its last byte was written.

@@ -80,6 +80,29 @@ fn errors_of_members_are_counted_by_command_and_code() {
     });
 }
 
+/// The numbers of requests that were lost with their lane are given again.
+#[test]
+fn slow_requests_are_logged_with_their_arguments_after_others_were_lost() {
+    on_a_worker(async {
+        let silent: Answering = Rc::new(|words| (words[1] != b"never").then(|| bulk(&words[1])));
+        let member = Fake::start(Rc::clone(&silent)).await;
+        let proxy = Proxy::start(&[&member], Duration::from_secs(5)).await;
+        let (mut client, mut other) = (proxy.client().await, proxy.client().await);
+        assert_eq!(client.ask("GET k").await, "$1\r\nk\r\n");
+        client.send(&["GET never"; 3]).await;
+        while !other.ask("INFO servers").await.contains(",in_flight=3,") {}
+        member.stop().await;
+        for _ in 0..3 {
+            assert!(client.answer().await.starts_with("-MEMBERLOST"));
+        }
+        let _back = Fake::start_at(&member.addr, silent).await;
+        client.ask("CONFIG SET slowlog-log-slower-than 0").await;
+        while client.ask("GET again").await.starts_with('-') {}
+        let log = client.ask("SLOWLOG GET 1").await;
+        assert!(log.contains("*3\r\n$3\r\nGET\r\n$5\r\nagain\r\n"), "{log}");
+    });
+}
+
 #[test]
 fn slow_requests_are_logged_with_who_what_and_where() {
     on_a_worker(async {

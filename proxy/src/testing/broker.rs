@@ -29,6 +29,8 @@ pub(crate) struct Broker {
     pub(crate) refused: RefCell<BTreeSet<Vec<u8>>>,
     /// It reads, and answers nothing.
     pub(crate) frozen: Cell<bool>,
+    /// What it answers who asks whether it leads; by default that it does not know what that is.
+    pub(crate) primary: RefCell<Vec<u8>>,
     next: Cell<u64>,
 }
 
@@ -165,6 +167,10 @@ impl Broker {
                 }
                 out
             }
+            "ringtail" => match self.primary.borrow().clone() {
+                unset if unset.is_empty() => b"-ERR unknown command\r\n".to_vec(),
+                answer => answer,
+            },
             "ping" => written(&[b"pong", b""]),
             _ => super::bulk(&words[1]),
         }

@@ -12,7 +12,6 @@ use super::Tracked;
 use crate::lane::Lane;
 use crate::limits;
 use crate::link::{Link, closed};
-use crate::member::Member;
 use crate::worker::Worker;
 
 /// A connection in RESP3 of which nothing is asked.
@@ -23,8 +22,9 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    pub(super) async fn open(member: &Member, worker: &Worker) -> io::Result<Self> {
-        let mut link = Link::open(&member.addr, &worker.shared, worker.login.as_ref(), Resp::V3).await?;
+    /// One to the server of `lane`.
+    pub(super) async fn open(lane: &Link, worker: &Worker) -> io::Result<Self> {
+        let mut link = lane.open_beside(&worker.shared, worker.login.as_ref(), Resp::V3).await?;
         let id = link.id().await?.ok_or_else(|| io::Error::other("it tells no CLIENT ID"))?;
         Ok(Self { stream: link.into_parts().0, id: id.to_string().into_bytes() })
     }

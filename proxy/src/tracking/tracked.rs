@@ -5,7 +5,6 @@ use std::io;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use ringtail_net::Stream;
 use ringtail_net::outbox::Frame;
 use ringtail_protocol::reply::{Reply, Resp};
 use ringtail_protocol::tracking::{CHANNEL, Mode, Prefixes};
@@ -208,30 +207,30 @@ fn message(stale: &[u8]) -> Frame {
     bytes.into()
 }
 
-/// Opens a lane of a tracking session: a stream on which its reads are tracked, with what came behind the beginning, or why there is none.
+/// Opens a lane of a tracking session: a connection on which its reads are tracked, or why there is none.
 pub(crate) async fn open(
     lane: &Rc<Lane>,
     tracked: &Rc<Tracked>,
     worker: &Rc<Worker>,
-) -> Result<(Stream, Vec<u8>), String> {
+) -> Result<Link, String> {
     match timeout(worker.timeout(), begin(lane, tracked, worker)).await {
         Ok(opened) => opened.map_err(|error| lane.member.without_addr(&error)),
         Err(_) => Err("it does not answer".to_owned()),
     }
 }
 
-async fn begin(lane: &Rc<Lane>, tracked: &Rc<Tracked>, worker: &Rc<Worker>) -> io::Result<(Stream, Vec<u8>)> {
+async fn begin(lane: &Rc<Lane>, tracked: &Rc<Tracked>, worker: &Rc<Worker>) -> io::Result<Link> {
     let member = &lane.member;
-    let mut link = Link::open(&member.addr, &worker.shared, worker.login.as_ref(), lane.resp()).await?;
+    let mut link = member.leader.open(&worker.shared, worker.login.as_ref(), lane.resp()).await?;
     member.only_db_0.set(link.only_db_0);
     let receiver = match lane.resp() {
         Resp::V3 => None,
-        Resp::V2 => Some(Receiver::open(member, worker).await?),
+        Resp::V2 => Some(Receiver::open(&link, worker).await?),
     };
     let request = tracked.request(receiver.as_ref().map(|receiver| &*receiver.id));
     link.demand(&request, "it refuses to track keys").await?;
     lane.listen(
         receiver.map(|receiver| receiver.serve(Rc::clone(lane), Rc::clone(tracked), Rc::clone(worker))),
     );
-    Ok(link.into_parts())
+    Ok(link)
 }

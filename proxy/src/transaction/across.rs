@@ -28,6 +28,7 @@ use super::one::MULTI;
 use super::parts::{Requests, Stream, elements};
 use super::watch::{said, within};
 use crate::fault::{self, Fault};
+use crate::member::until_led;
 use crate::route::Request;
 use crate::shared::Counters;
 use crate::whole::Question;
@@ -42,9 +43,21 @@ pub(crate) fn is_for(request: &Request<'_>) -> bool {
 
 /// The answer. What is begun is ended, even if the client leaves.
 pub(crate) async fn run(worker: &Rc<Worker>, question: &Question) -> Vec<u8> {
+    Counters::add(&worker.counters.transactions_across, 1);
     let (worker, question) = (Rc::clone(worker), question.clone());
-    let run = spawn_local(async move { run_all(&worker, &question).await });
-    let answer = run.await.unwrap_or_else(|_| fault::line(errors::INTERNAL.text()));
+    let run = spawn_local(async move {
+        until_led(worker.timeout(), async || match run_all(&worker, &question).await {
+            Ok(answer) | Err(Ended::Error(answer)) => Ok(answer),
+            Err(Ended::Turned) => Err(Fault::Turned),
+            Err(Ended::Dirty) => Ok(fault::line(errors::INTERNAL.text())),
+        })
+        .await
+    });
+    let answer = match run.await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(fault)) => fault::line(&format!("TRYAGAIN a member {}", fault.why())),
+        Err(_) => fault::line(errors::INTERNAL.text()),
+    };
     // There was no EXEC.
     match answer.strip_prefix(b"-EXECABORT ") {
         Some(why) => [b"-TRYAGAIN ", why].concat(),
@@ -63,27 +76,24 @@ struct Foreign {
     after: Value,
 }
 
-async fn run_all(worker: &Rc<Worker>, question: &Question) -> Vec<u8> {
-    Counters::add(&worker.counters.transactions_across, 1);
-    let (mut streams, home, mut foreign) = match Plan::of(worker, question).await {
-        Ok(plan) => (plan.streams, plan.home, plan.foreign),
-        Err(error) => return error,
-    };
+async fn run_all(worker: &Rc<Worker>, question: &Question) -> Result<Vec<u8>, Ended> {
+    let plan = Plan::of(worker, question).await.map_err(Ended::Error)?;
+    let (mut streams, home, mut foreign) = (plan.streams, plan.home, plan.foreign);
     let until = Instant::now() + worker.timeout();
     for at in 0..streams.len() {
         if let Err(error) = fetch(worker.timeout(), until, &mut streams, at, &mut foreign).await {
             release(&mut streams[..=at]).await;
-            return error;
+            return Err(error);
         }
     }
     let answer = match run_at_home(worker.timeout(), question, &mut streams[home], &mut foreign).await {
         Ok(answer) => answer,
         Err(error) => {
             release(&mut streams).await;
-            return error;
+            return Err(error);
         }
     };
-    bring_back(worker, streams, home, &foreign, answer).await
+    Ok(bring_back(worker, streams, home, &foreign, answer).await)
 }
 
 struct Plan {
@@ -123,7 +133,7 @@ impl Plan {
             let link = link.map_err(|fault| member.fault(&fault))?;
             let slots: BTreeSet<u16> = keys.iter().map(|key| slot_of(key)).collect();
             let requests = Requests { first_db: Some(question.db), ..Requests::default() };
-            plan.streams.push(Stream { member, link, slots, holds: false, requests });
+            plan.streams.push(Stream { member, link, slots, holds: false, is_watched: false, requests });
             if at != home {
                 let foreign =
                     keys.into_iter().map(|key| Foreign { stream: at, key, before: None, after: None });
@@ -147,20 +157,17 @@ async fn fetch(
     streams: &mut [Stream],
     at: usize,
     foreign: &mut [Foreign],
-) -> Result<(), Vec<u8>> {
+) -> Result<(), Ended> {
     let mut mine: Vec<&mut Foreign> = foreign.iter_mut().filter(|foreign| foreign.stream == at).collect();
     let mut bytes = Vec::new();
     for foreign in &mine {
         ask_value(&mut bytes, &foreign.key);
     }
     let stream = &mut streams[at];
-    let answers = match lock(timeout, until, stream, &bytes, mine.len() * 2).await {
-        Ok(answers) => answers,
-        Err(Ended::Error(error)) => return Err(error),
-        Err(Ended::Dirty) => return Err(fault::line(errors::INTERNAL.text())),
-    };
+    let answers = lock(timeout, until, stream, &bytes, mine.len() * 2).await?;
     for (foreign, answer) in mine.iter_mut().zip(answers.chunks(2)) {
-        foreign.before = value(answer).map_err(|why| stream.member.fault(&Fault::NotRun(why)))?;
+        let not_run = |why| Ended::Error(stream.member.fault(&Fault::NotRun(why)));
+        foreign.before = value(answer).map_err(not_run)?;
     }
     Ok(())
 }
@@ -195,7 +202,7 @@ async fn run_at_home(
     question: &Question,
     home: &mut Stream,
     foreign: &mut [Foreign],
-) -> Result<Vec<u8>, Vec<u8>> {
+) -> Result<Vec<u8>, Ended> {
     let (mut bytes, mut count) = (MULTI.to_vec(), 1);
     for foreign in &*foreign {
         match &foreign.before {
@@ -214,16 +221,20 @@ async fn run_at_home(
     }
     bytes.extend_from_slice(EXEC);
     let asked = home.link.exchange(&bytes, count + 2);
-    let answers = within(timeout, asked).await.map_err(|fault| home.member.fault(&fault))?;
+    let answers = within(timeout, asked).await.map_err(|fault| match fault {
+        Fault::Turned => Ended::Turned,
+        fault => Ended::Error(home.member.fault(&fault)),
+    })?;
     let answer = answers.last().map(Vec::as_slice).unwrap_or_default();
     let Some(mut done) = elements(answer) else {
         let refused = answers.iter().find(|answer| answer.starts_with(b"-")).map_or(answer, Vec::as_slice);
-        return Err(home.member.fault(&Fault::NotRun(said(refused))));
+        return Err(Ended::Error(home.member.fault(&Fault::NotRun(said(refused)))));
     };
     home.link.in_use = false;
     let after = done.split_off(foreign.len() + 1);
     for (foreign, answer) in foreign.iter_mut().zip(after.chunks(3)) {
-        foreign.after = value(&answer[..2]).map_err(|why| home.member.fault(&Fault::Lost(why)))?;
+        let lost = |why| Ended::Error(home.member.fault(&Fault::Lost(why)));
+        foreign.after = value(&answer[..2]).map_err(lost)?;
     }
     Ok(done.pop().unwrap_or_default())
 }
@@ -241,11 +252,11 @@ async fn bring_back(
     let (mut ran, mut others) = (Vec::new(), Vec::new());
     for (at, mut stream) in streams.into_iter().enumerate() {
         if at == home {
-            ran.push(stream.member.label.clone());
+            ran.push(stream.member.label());
             continue;
         }
         let (bytes, count) = changes(foreign.iter().filter(|foreign| foreign.stream == at));
-        let label = stream.member.label.clone();
+        let label = stream.member.label();
         let task = spawn_local(async move {
             let answers = within(timeout, stream.link.exchange(&bytes, count)).await;
             let answers = answers.map_err(|fault| fault.why())?;

@@ -16,6 +16,8 @@ use crate::limits;
 pub(super) enum Ended {
     /// A watched key was changed.
     Dirty,
+    /// A server leads no more: the links on which nothing was answered are of no use, the others are.
+    Turned,
     /// The answer to the client.
     Error(Vec<u8>),
 }
@@ -74,7 +76,10 @@ async fn ask(
     };
     let left = until.saturating_duration_since(Instant::now());
     let answered = within(left, asked).await;
-    let mut answers = answered.map_err(|fault| Ended::Error(not_sent(stream, fault, timeout)))?;
+    let mut answers = answered.map_err(|fault| match fault {
+        Fault::Turned => Ended::Turned,
+        fault => Ended::Error(not_sent(stream, fault, timeout)),
+    })?;
     let behind = answers.split_off((selects + 1).min(answers.len()));
     if let [first, _] = &answers[..]
         && first != b"+OK\r\n"

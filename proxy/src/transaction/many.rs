@@ -23,7 +23,8 @@ use super::lock::{Ended, RELEASE, lock, release, try_lock, unlock};
 use super::one::MULTI;
 use super::parts::{Parts, Stream, elements};
 use super::watch::{said, within};
-use crate::fault;
+use crate::fault::{self, Fault};
+use crate::member::until_led;
 use crate::shared::Counters;
 use crate::worker::Worker;
 
@@ -40,18 +41,31 @@ enum Outcome {
 /// The answer; `None` if a watched key was changed.
 pub(super) async fn run(worker: &Rc<Worker>, mut parts: Parts) -> Result<Option<Vec<u8>>, Vec<u8>> {
     let timeout = worker.timeout();
-    if let Err(ended) = hold(&mut parts.streams, timeout).await {
-        release(&mut parts.streams).await;
-        return match ended {
-            Ended::Dirty => Ok(None),
-            Ended::Error(error) => Err(error),
-        };
+    match until_led(timeout, async || hold_or_release(&mut parts, timeout).await).await {
+        Ok(Ok(())) => {}
+        Ok(Err(Ended::Error(error))) => return Err(error),
+        Ok(Err(Ended::Dirty | Ended::Turned)) => return Ok(None),
+        Err(fault) => return Err(fault::line(&format!("EXECABORT a member {}", fault.why()))),
     }
     let (streams, outcomes) =
         on_all(std::mem::take(&mut parts.streams), async move |stream| commit(stream, timeout).await).await;
     parts.streams = streams;
     Counters::add(&worker.counters.transactions_across, 1);
     conclude(worker, &parts, outcomes).map(Some)
+}
+
+/// Has all members hold their slots, or none. A fault is one after which it may be tried again.
+async fn hold_or_release(parts: &mut Parts, timeout: Duration) -> Result<Result<(), Ended>, Fault> {
+    let Err(ended) = hold(&mut parts.streams, timeout).await else { return Ok(Ok(())) };
+    release(&mut parts.streams).await;
+    // Of what is watched nobody knows whether it was changed at the server that leads now.
+    if !matches!(ended, Ended::Turned) || parts.streams.iter().any(|stream| stream.is_watched) {
+        return Ok(Err(ended));
+    }
+    for stream in parts.streams.iter_mut().filter(|stream| !stream.link.owes_nothing()) {
+        stream.renew(parts.resp).await?;
+    }
+    Err(Fault::Turned)
 }
 
 /// Does the same on all streams at once.
@@ -129,6 +143,7 @@ async fn commit(stream: &mut Stream, timeout: Duration) -> Outcome {
     let asked = stream.link.exchange(if has_part { EXEC } else { RELEASE }, 1);
     let answers = match within(timeout, asked).await {
         Ok(answers) => answers,
+        Err(fault @ Fault::Turned) => return Outcome::NotRun(fault.why()),
         Err(fault) => return Outcome::Unknown(fault.why()),
     };
     stream.link.in_use = false;
@@ -146,18 +161,18 @@ async fn commit(stream: &mut Stream, timeout: Duration) -> Outcome {
 
 /// One answer of all outcomes.
 fn conclude(worker: &Worker, parts: &Parts, outcomes: Vec<Outcome>) -> Result<Vec<u8>, Vec<u8>> {
-    let labels: Vec<&str> = parts.streams.iter().map(|stream| &*stream.member.label).collect();
+    let labels: Vec<String> = parts.streams.iter().map(|stream| stream.member.label()).collect();
     let (mut ran, mut others, mut answers, mut unknown) = (Vec::new(), Vec::new(), Vec::new(), false);
-    for (label, outcome) in labels.iter().zip(outcomes) {
+    for (label, outcome) in labels.iter().map(String::as_str).zip(outcomes) {
         match outcome {
             Outcome::Ran(elements) => {
-                ran.push(*label);
+                ran.push(label);
                 answers.push(elements);
             }
-            Outcome::NotRun(why) => others.push((*label, why)),
+            Outcome::NotRun(why) => others.push((label, why)),
             Outcome::Unknown(why) => {
                 unknown = true;
-                others.push((*label, why));
+                others.push((label, why));
             }
         }
     }

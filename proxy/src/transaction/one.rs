@@ -4,10 +4,11 @@ use std::rc::Rc;
 
 use ringtail_protocol::errors;
 
-use super::parts::{Parts, elements};
+use super::parts::{Parts, Stream, elements};
 use super::watch::{said, within};
 use crate::fault::{self, Fault};
 use crate::lane::Refusal;
+use crate::member::until_led;
 use crate::pending::Target;
 use crate::session::{Hold, Session, State};
 use crate::shared::Counters;
@@ -74,17 +75,23 @@ pub(super) fn send(
 /// Runs it where its keys are watched: the answer, `None` if a watched key was changed.
 pub(super) async fn run(worker: &Rc<Worker>, mut parts: Parts) -> Result<Option<Vec<u8>>, Vec<u8>> {
     Counters::add(&worker.counters.transactions, 1);
+    let resp = parts.resp;
     let Some(stream) = parts.streams.first_mut() else { return Ok(parts.assemble(&[])) };
     let bytes = [MULTI, &stream.requests.bytes, EXEC].concat();
     let (count, db) = (stream.requests.count + 2, stream.requests.first_db.unwrap_or(0));
     let member = Rc::clone(&stream.member);
+    let asked = until_led(worker.timeout(), async || {
+        let answers = ask(worker, stream, db, &bytes, count).await;
+        match answers {
+            // Nobody knows whether the keys were changed at the server that leads now.
+            Err(Fault::Turned) if stream.is_watched => return Ok(None),
+            Err(Fault::Turned) => stream.renew(resp).await?,
+            _ => {}
+        }
+        answers.map(Some)
+    });
+    let Some(answers) = asked.await.map_err(|fault| member.fault(&fault))? else { return Ok(None) };
     let link = &mut stream.link;
-    let asked = async {
-        link.select(db).await?;
-        link.in_use = true;
-        link.exchange(&bytes, count).await
-    };
-    let answers = within(worker.timeout(), asked).await.map_err(|fault| member.fault(&fault))?;
     link.in_use = false;
     if stream.requests.db != db {
         link.forget_db();
@@ -99,6 +106,22 @@ pub(super) async fn run(worker: &Rc<Worker>, mut parts: Parts) -> Result<Option<
     let odd = || member.fault(&Fault::Lost(format!("EXEC was answered by {}", said(answer))));
     let whole = elements(answer).and_then(|elements| parts.assemble(&[elements])).ok_or_else(odd)?;
     Ok(Some(whole))
+}
+
+async fn ask(
+    worker: &Worker,
+    stream: &mut Stream,
+    db: u8,
+    bytes: &[u8],
+    count: usize,
+) -> Result<Vec<Vec<u8>>, Fault> {
+    let link = &mut stream.link;
+    let asked = async {
+        link.select(db).await?;
+        link.in_use = true;
+        link.exchange(bytes, count).await
+    };
+    within(worker.timeout(), asked).await
 }
 
 /// EXEC's error, with what the first command that was refused heard.

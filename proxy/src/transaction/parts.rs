@@ -14,7 +14,7 @@ use ringtail_protocol::request::{Batch, Parser};
 
 use super::queue::{Place, Queue, Queued};
 use super::watch::Watch;
-use crate::fault;
+use crate::fault::{self, Fault};
 use crate::gather::Answers;
 use crate::gather::join::join;
 use crate::member::Member;
@@ -32,6 +32,8 @@ pub(super) struct Stream {
     pub(super) slots: BTreeSet<u16>,
     /// The member holds them.
     pub(super) holds: bool,
+    /// Keys are watched on the link.
+    pub(super) is_watched: bool,
     pub(super) requests: Requests,
 }
 
@@ -81,7 +83,7 @@ impl Parts {
     ) -> Result<Self, Vec<u8>> {
         let mut plan = Plan { worker, members: Vec::new() };
         for watch in &watches {
-            if !plan.still_owns(watch) {
+            if watch.is_void || !plan.still_owns(watch) {
                 return Err(super::nothing(resp));
             }
             plan.part(&watch.member).extend(&watch.slots);
@@ -101,7 +103,8 @@ impl Parts {
                 Some(at) => watches.swap_remove(at).link,
                 None => member.dedicated(0, resp).await.map_err(|fault| member.fault(&fault))?,
             };
-            streams.push(Stream { member, link, slots, holds: false, requests });
+            let is_watched = watched.is_some();
+            streams.push(Stream { member, link, slots, holds: false, is_watched, requests });
         }
         Ok(Self { streams, origins, resp })
     }
@@ -231,6 +234,14 @@ impl Requests {
         self.bytes.extend_from_slice(bytes);
         self.count += 1;
         self.count - 1
+    }
+}
+
+impl Stream {
+    /// The server of its link leads no more, and has run nothing: another link, to the one that does.
+    pub(super) async fn renew(&mut self, resp: Resp) -> Result<(), Fault> {
+        self.link = self.member.dedicated(self.requests.first_db.unwrap_or(0), resp).await?;
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use ringtail_protocol::reply::write_request;
 use tokio::time::timeout;
 
 use crate::fault::{self, Fault};
-use crate::member::Member;
+use crate::member::{Member, until_led};
 use crate::own::Held;
 use crate::session::Session;
 use crate::whole::Question;
@@ -22,6 +22,10 @@ pub(super) struct Watch {
     pub(super) member: Rc<Member>,
     pub(super) link: Held,
     pub(super) slots: BTreeSet<u16>,
+    /// Keys are watched on the link.
+    holds: bool,
+    /// Some were, on another one before it, at a server that leads no more: nobody knows whether they were changed since.
+    pub(super) is_void: bool,
 }
 
 /// WATCH, by the session's task.
@@ -65,7 +69,8 @@ async fn watch_at(
         Some(at) => at,
         None => {
             let link = member.dedicated(question.db, question.resp).await?;
-            watches.push(Watch { member: Rc::clone(member), link, slots: BTreeSet::new() });
+            let (member, slots) = (Rc::clone(member), BTreeSet::new());
+            watches.push(Watch { member, link, slots, holds: false, is_void: false });
             watches.len() - 1
         }
     };
@@ -74,15 +79,32 @@ async fn watch_at(
     let (mut request, mut words) = (Vec::new(), vec![&b"WATCH"[..]]);
     words.extend(keys);
     write_request(&mut request, words.into_iter());
-    watch.link.in_use = true;
-    let asked = async {
-        watch.link.select(question.db).await?;
-        watch.link.exchange(&request, 1).await
-    };
-    let answer = within(worker.timeout(), asked).await?;
+    let asked = until_led(worker.timeout(), async || {
+        let answers = watch.ask(worker, &request, question.db).await;
+        if let Err(Fault::Turned) = answers {
+            watch.is_void |= std::mem::take(&mut watch.holds);
+            watch.link = member.dedicated(question.db, question.resp).await?;
+        }
+        answers
+    });
+    let answer = asked.await?;
     match answer.first().map(Vec::as_slice) {
-        Some(b"+OK\r\n") => Ok(()),
+        Some(b"+OK\r\n") => {
+            watch.holds = true;
+            Ok(())
+        }
         other => Err(Fault::Lost(format!("it refuses WATCH: {}", said(other.unwrap_or_default())))),
+    }
+}
+
+impl Watch {
+    async fn ask(&mut self, worker: &Worker, request: &[u8], db: u8) -> Result<Vec<Vec<u8>>, Fault> {
+        self.link.in_use = true;
+        let asked = async {
+            self.link.select(db).await?;
+            self.link.exchange(request, 1).await
+        };
+        within(worker.timeout(), asked).await
     }
 }
 
@@ -93,7 +115,7 @@ pub(crate) async fn within<T>(
 ) -> Result<T, Fault> {
     match timeout(limit, work).await {
         Err(_) => Err(Fault::Late(limit)),
-        Ok(done) => done.map_err(|error| Fault::Lost(error.to_string())),
+        Ok(done) => done.map_err(|error| Fault::broken(&error)),
     }
 }
 

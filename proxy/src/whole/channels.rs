@@ -42,7 +42,7 @@ pub(super) async fn subscribers(
     let mut parts: BTreeMap<String, (Rc<Member>, Vec<usize>)> = BTreeMap::new();
     for (at, channel) in channels.iter().enumerate() {
         let owner = worker.owner(slot_of(channel)).ok_or(ringtail_protocol::errors::INTERNAL)?;
-        parts.entry(owner.label.clone()).or_insert_with(|| (owner, Vec::new())).1.push(at);
+        parts.entry(owner.label()).or_insert_with(|| (owner, Vec::new())).1.push(at);
     }
     let mut counts = vec![0; channels.len()];
     for (member, part) in parts.values() {

@@ -86,7 +86,10 @@ pub(super) async fn scan(worker: &Worker, question: &Question, out: &mut Vec<u8>
         let answer = ask_page(member, question, inner).await?;
         let (told, keys) = parts(&answer).ok_or_else(|| odd(member))?;
         if told > MEMBER_CURSOR {
-            return Err(Error::new(format!("ERR member {} answered a SCAN cursor above 2^48", member.label)));
+            return Err(Error::new(format!(
+                "ERR member {} answered a SCAN cursor above 2^48",
+                member.label()
+            )));
         }
         let owned = keys.into_iter().filter(|key| owns(&topology, member, key));
         found.extend(owned.map(<[u8]>::to_vec));

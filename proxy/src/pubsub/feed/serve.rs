@@ -2,6 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use ringtail_net::{RateLimited, Stream};
 use ringtail_protocol::frame::Scanner;
@@ -12,8 +13,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use super::{Ask, Core, Feed, Phase};
 use crate::fault::Fault;
 use crate::lane::{backoff, open};
+use crate::leader::named;
 use crate::limits;
-use crate::link::closed;
+use crate::link::{Link, Turned, closed};
 use crate::pubsub::Kind;
 use crate::shared::Counters;
 use crate::worker::Worker;
@@ -21,7 +23,7 @@ use crate::worker::Worker;
 /// Runs the feed's task, and again if it panics.
 pub(super) async fn supervise(feed: Rc<Feed>, worker: Rc<Worker>) {
     while let Err(error) = spawn_local(run(Rc::clone(&feed), Rc::clone(&worker))).await {
-        tracing::error!(member = feed.member.label, "a subscriber link failed: {error}");
+        tracing::error!(member = feed.member.label(), "a subscriber link failed: {error}");
         feed.broke(&worker, &io::Error::other("an error of the proxy"));
         sleep(limits::RECONNECT_MOST).await;
     }
@@ -31,16 +33,22 @@ pub(super) async fn supervise(feed: Rc<Feed>, worker: Rc<Worker>) {
 
 /// Runs until the member has left the topology and nothing of it is wanted any more.
 async fn run(feed: Rc<Feed>, worker: Rc<Worker>) {
-    let mut failures = 0;
+    let (mut failures, mut left) = (0u32, None);
     while feed.is_needed().await {
         match open(&feed.member, &worker, Resp::V2).await {
-            Ok(stream) => {
+            Ok(link) => {
                 let since = Instant::now();
                 feed.core.borrow_mut().ask_all();
-                let ended = feed.serve(&worker, stream).await;
+                let ended = feed.serve(&worker, Source::new(link), left.take()).await;
                 failures = if since.elapsed() > limits::RECONNECT_MOST { 0 } else { failures + 1 };
                 match ended {
-                    Ok(()) => drop(feed.core.borrow_mut().reset(&feed.member.audience, Phase::Opening)),
+                    Ok(turned) => {
+                        let lost = feed.core.borrow_mut().reset(&feed.member.audience, Phase::Opening);
+                        if turned.is_some() && lost > 0 {
+                            feed.begin_gap(&worker);
+                        }
+                        left = turned;
+                    }
                     Err(error) => feed.broke(&worker, &error),
                 }
             }
@@ -49,15 +57,25 @@ async fn run(feed: Rc<Feed>, worker: Rc<Worker>) {
                 feed.down(&why);
             }
         }
-        sleep(backoff(failures)).await;
+        sleep(backoff(failures.saturating_sub(u32::from(left.is_some())))).await;
     }
 }
 
-/// What was read and not understood yet.
-#[derive(Default)]
-struct Unread {
-    bytes: Vec<u8>,
+/// A server that messages come from.
+struct Source {
+    addr: Arc<str>,
+    stream: Stream,
+    /// What was read and not understood yet.
+    unread: Vec<u8>,
     scanner: Scanner,
+}
+
+impl Source {
+    fn new(link: Link) -> Self {
+        let addr = Arc::clone(link.addr());
+        let (stream, unread) = link.into_parts();
+        Self { addr, stream, unread, scanner: Scanner::default() }
+    }
 }
 
 impl Feed {
@@ -75,24 +93,49 @@ impl Feed {
         }
     }
 
-    /// Reads what comes until the stream ends, or nothing is wanted any more.
-    async fn serve(&self, worker: &Rc<Worker>, mut stream: Stream) -> io::Result<()> {
-        let mut unread = Unread::default();
+    /// Reads what comes until the stream ends, nothing is wanted any more, or the member has another primary: then it is the source
+    /// that is left, and read on (`left`) until the next one has confirmed all.
+    async fn serve(
+        &self,
+        worker: &Rc<Worker>,
+        mut source: Source,
+        mut left: Option<Source>,
+    ) -> io::Result<Option<Source>> {
         let mut pulse = interval_at(Instant::now() + worker.timeout(), worker.timeout());
         pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            self.write(worker, &mut stream).await?;
+            self.write(worker, &mut source.stream).await?;
             tokio::select! {
-                ready = stream.readable() => {
+                ready = source.stream.readable() => {
                     ready?;
-                    if self.receive(worker, &mut stream, &mut unread)? {
+                    if self.receive(worker, &mut source)? {
                         // There may be more to read: others first.
                         yield_now().await;
                     }
                 }
                 () = self.changed.notified() => {}
-                _ = pulse.tick() => if self.core.borrow_mut().is_over()? { return Ok(()) },
+                () = self.read_left(worker, &mut left), if left.is_some() => {}
+                _ = pulse.tick() => if self.core.borrow_mut().is_over()? { return Ok(None) },
             }
+            if self.core.borrow().missing == 0 {
+                left = None;
+            }
+            if source.addr != self.member.leader.now() {
+                return Ok(Some(source));
+            }
+        }
+    }
+
+    /// Hands out what still comes from the server that led before.
+    async fn read_left(&self, worker: &Worker, left: &mut Option<Source>) {
+        let Some(source) = left else { return };
+        let _ = source.stream.readable().await;
+        let heard = source.receive(|frame| {
+            self.deliver(worker, frame);
+            Ok(())
+        });
+        if heard.is_err() {
+            *left = None;
         }
     }
 
@@ -105,31 +148,17 @@ impl Feed {
     }
 
     /// One read, and its messages handed out. Whether there may be more to read.
-    fn receive(&self, worker: &Worker, stream: &mut Stream, unread: &mut Unread) -> io::Result<bool> {
-        let Unread { bytes, scanner } = unread;
-        bytes.reserve(limits::READ);
-        let read = match stream.try_read(bytes, limits::READ) {
-            Ok(0) => return Err(closed()),
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        let mut at = 0;
-        while at < bytes.len() {
-            let Some(len) = scanner.scan(&bytes[at..]).map_err(garbage)? else { break };
-            self.take(worker, &bytes[at..at + len])?;
-            at += len;
-        }
-        bytes.drain(..at);
-        if bytes.is_empty() {
-            bytes.shrink_to(limits::KEEP_BUFFER);
-        }
+    fn receive(&self, worker: &Worker, source: &mut Source) -> io::Result<bool> {
+        let full = source.receive(|frame| match self.deliver(worker, frame) {
+            true => Ok(()),
+            false => self.answered(worker, frame),
+        });
         self.core.borrow_mut().heard = true;
-        Ok(read == limits::READ)
+        full
     }
 
-    /// A message, or the answer to a request.
-    fn take(&self, worker: &Worker, frame: &[u8]) -> io::Result<()> {
+    /// Hands out a message; whether it is one.
+    fn deliver(&self, worker: &Worker, frame: &[u8]) -> bool {
         let mut words = Words(frame);
         let (first, second) = match frame[0] {
             b'*' | b'>' => (words.begin().and_then(|()| words.next()), words.next()),
@@ -139,13 +168,17 @@ impl Feed {
             Some(b"message") => Kind::Channel,
             Some(b"pmessage") => Kind::Pattern,
             Some(b"smessage") => Kind::Shard,
-            _ => return self.answered(worker, frame),
+            _ => return false,
         };
         worker.hub.deliver(worker, kind, second.unwrap_or_default(), frame);
-        Ok(())
+        true
     }
 
     fn answered(&self, worker: &Worker, answer: &[u8]) -> io::Result<()> {
+        if let Some(leads) = named(answer) {
+            self.member.leader.heard(&self.member.leader.now(), leads);
+            return Err(io::Error::other(Turned));
+        }
         let refusal = answer.strip_prefix(b"-").map(String::from_utf8_lossy);
         let refusal = refusal.as_deref().map(str::trim_end);
         let core = &mut *self.core.borrow_mut();
@@ -162,7 +195,7 @@ impl Feed {
     #[cold]
     fn restored(&self, worker: &Worker, lost: Instant) {
         static RESTORED: RateLimited = RateLimited::new();
-        let (member, gap) = (&self.member.label, worker.turn.now().saturating_duration_since(lost));
+        let (member, gap) = (self.member.label(), worker.turn.now().saturating_duration_since(lost));
         RESTORED.log(|suppressed| {
             tracing::info!(
                 member,
@@ -177,14 +210,12 @@ impl Feed {
     #[cold]
     fn broke(&self, worker: &Worker, error: &io::Error) {
         static BROKE: RateLimited = RateLimited::new();
-        let core = &mut *self.core.borrow_mut();
-        let lost = core.reset(&self.member.audience, Phase::Opening);
+        let lost = self.core.borrow_mut().reset(&self.member.audience, Phase::Opening);
         if lost == 0 {
             return;
         }
-        core.lost.get_or_insert_with(Instant::now);
-        Counters::add(&worker.counters.pubsub_gaps, 1);
-        let member = &self.member.label;
+        self.begin_gap(worker);
+        let member = self.member.label();
         BROKE.log(|suppressed| {
             tracing::warn!(
                 member,
@@ -192,6 +223,12 @@ impl Feed {
                 "{lost} subscriptions are cut, messages are lost until it is back: {error}"
             );
         });
+    }
+
+    /// What had been confirmed is not in force from now on.
+    fn begin_gap(&self, worker: &Worker) {
+        self.core.borrow_mut().lost.get_or_insert_with(Instant::now);
+        Counters::add(&worker.counters.pubsub_gaps, 1);
     }
 
     /// The link could not be opened: who waits for it hears so.
@@ -222,6 +259,31 @@ impl Core {
             self.unsent.push_back(Ask::Ping);
         }
         Ok(false)
+    }
+}
+
+impl Source {
+    /// One read, of which `take` takes each frame. Whether there may be more to read.
+    fn receive(&mut self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<bool> {
+        let Self { stream, unread, scanner, .. } = self;
+        unread.reserve(limits::READ);
+        let read = match stream.try_read(unread, limits::READ) {
+            Ok(0) => return Err(closed()),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let mut at = 0;
+        while at < unread.len() {
+            let Some(len) = scanner.scan(&unread[at..]).map_err(garbage)? else { break };
+            take(&unread[at..at + len])?;
+            at += len;
+        }
+        unread.drain(..at);
+        if unread.is_empty() {
+            unread.shrink_to(limits::KEEP_BUFFER);
+        }
+        Ok(read == limits::READ)
     }
 }
 

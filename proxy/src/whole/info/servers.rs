@@ -45,7 +45,7 @@ pub(crate) fn standings(shared: &Shared) -> BTreeMap<String, Standing> {
 
 impl Standing {
     fn add(&mut self, sight: &Sight) {
-        sight.addr.clone_into(&mut self.addr);
+        self.addr = sight.leader.now().to_string();
         self.lanes += sight.lanes.load(Relaxed);
         self.lanes_up += sight.lanes_up.load(Relaxed);
         self.in_flight = self.in_flight.wrapping_add(sight.in_flight.load(Relaxed));
@@ -55,7 +55,7 @@ impl Standing {
         self.refused += sight.refused.load(Relaxed);
         self.opened += sight.opened.load(Relaxed);
         self.breaker = self.breaker.max(sight.breaker());
-        self.replica = sight.replica;
+        self.replica = sight.leader.is_replica();
         self.unusable |= sight.unusable.load(Relaxed);
         self.latency = self.latency.max(sight.latency.load(Relaxed));
         self.durations.add(&sight.durations);

@@ -9,6 +9,7 @@ mod load;
 mod restarts;
 mod switching;
 mod sync;
+mod turning;
 
 use content::contents;
 use ringtail_tests::harness::{Options, Server, pause, wait_for};
