@@ -3,11 +3,11 @@
 use crate::backup::files::{self, Place};
 use crate::backup::load::{self, How};
 use crate::backup::save::Progress;
-use crate::log::apply::Applier;
 use crate::log::compact;
 use crate::log::files::{Files, History, OpenError, Options as FileOptions, RealDisk, Recovery};
 use crate::log::history;
 use crate::log::keeper::{Keeper, Policy, Running};
+use crate::log::replay;
 use crate::replication::follow;
 use crate::replication::steward::{Book, Part, Steward};
 use crate::server::Server;
@@ -254,21 +254,21 @@ fn replay(server: &Arc<Server>, mut recovery: Recovery<RealDisk>, recover: bool)
         has_lost = !loaded.damage.is_empty();
         loaded.damage.iter().for_each(|damage| tracing::error!(path = %path.display(), "lost: {damage}"));
     }
-    let (mut applier, mut groups) = (Applier::new(Arc::clone(server), 0), 0_u64);
-    while let Some(chunk) = recovery.next_chunk().map_err(with_remedy)? {
-        server.loading.add(chunk.bytes.len() as u64);
-        server.log.loaded(chunk.offset, &chunk.bytes);
-        for group in chunk.groups() {
-            groups += 1;
-            if let Err(refused) = applier.apply(&group) {
-                if !recover {
-                    return Err(format!("the log at offset {}: {refused}", chunk.offset));
-                }
-                has_lost = true;
-                tracing::error!(offset = chunk.offset, "left out: {refused}");
-            }
+    let done = replay::replay(server, recover, || {
+        let chunk = recovery.next_chunk().map_err(with_remedy)?;
+        if let Some(chunk) = &chunk {
+            server.loading.add(chunk.bytes.len() as u64);
+            server.log.loaded(chunk.offset, &chunk.bytes);
         }
-        server.store.memory.publish();
+        Ok::<_, String>(chunk)
+    })?;
+    let groups = done.groups;
+    for (offset, refused) in done.refused {
+        if !recover {
+            return Err(format!("the log at offset {offset}: {refused}"));
+        }
+        has_lost = true;
+        tracing::error!(offset, "left out: {refused}");
     }
     let (files, found) = recovery.finish().map_err(with_remedy)?;
     if let Some(torn) = &found.torn {

@@ -38,6 +38,7 @@ mod sync;
 mod ticks;
 pub mod timer;
 pub mod transaction;
+pub mod unkept;
 pub mod value;
 pub mod worker;
 

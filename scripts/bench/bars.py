@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 
 from scenarios import (
-    ACROSS_BARS, FANOUT_BAR, MEMORY_BAR, MGET_BAR, PEER_BAR, STALL_BAR_MS, STORE_BARS, THREADS_BAR, THREADS_P99_BAR)
+    ACROSS_BARS, DURABLE_BARS, FANOUT_BAR, MEMORY_BAR, MGET_BAR, PEER_BAR, STALL_BAR_MS, STORE_BARS, THREADS_BAR, THREADS_P99_BAR)
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,12 @@ def of_across(name, result):
     made += [Bar(f"{name}: {figure.replace('_', ' ')}, to the peer's", ratios[figure], PEER_BAR, at_least=True)
              for figure in judged]
     return made
+
+
+def of_durable(name, result):
+    """The bars of our figures and of their ratios to the peer's."""
+    return [Bar(f"{name}: {what}", result[of][figure], bar, at_least, unit)
+            for of, figure, what, bar, at_least, unit in DURABLE_BARS.get(name, ()) if figure in result.get(of, {})]
 
 
 def of_memory(result):

@@ -19,6 +19,7 @@ from pathlib import Path
 import across
 import bars
 import contenders
+import durable
 import handshakes
 import machine
 import report
@@ -35,7 +36,8 @@ from stalls import StallError, longest, operations
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARIES = ("ringtail-load", "ringtail-server", "ringtail-proxy", "ringtail-certs")
-NAMES = ("server", "commands", "proxy", "tls", "threads", "across", "handshakes", "fanout", "stalls", "memory", "store")
+NAMES = ("server", "commands", "proxy", "tls", "threads", "across", "handshakes", "fanout", "stalls", "memory", "durable",
+         "store")
 
 
 def main():
@@ -112,6 +114,9 @@ class Bench:
             self.stalls()
         if "memory" in self.options.only:
             self.memory()
+        if "durable" in self.options.only:
+            for name, most, measurement in durable.parts(durable.QUICK if self.options.quick else durable.Sizes()):
+                self.beside(name, measurement, durable.ringtail, durable.redis, most)
         if "store" in self.options.only:
             self.store()
 
@@ -155,19 +160,19 @@ class Bench:
             self.failed.append(f"{what}: {reason}")
         return False
 
-    def beside(self, name, measurement, ours, peer=None):
-        """What `measurement` says of our side, and of the peer if there is one, in each round."""
-        rounds = {"ours": [], "peer": []}
-        for number in range(self.options.rounds):
+    def beside(self, name, measurement, ours, peer=None, most=None):
+        """What `measurement` says of our side, and of the peer if there is one, in each round; of `most` at most."""
+        rounds, count = {"ours": [], "peer": []}, min(self.options.rounds, most or self.options.rounds)
+        for number in range(count):
             for key, start in (("ours", ours), ("peer", peer)):
                 if start:
-                    progress(f"{name}: round {number + 1} of {self.options.rounds}, {key}")
+                    progress(f"{name}: round {number + 1} of {count}, {key}")
                     self.attempt(f"{name}, {key}", self.measure_beside, start, measurement, rounds[key])
         progress("")
         result = bars.of_rounds(rounds)
         self.results.setdefault("across", {})[name] = result | {"rounds": rounds}
         report.print_across(name, result)
-        self.bars += bars.of_across(name, result)
+        self.bars += bars.of_across(name, result) + bars.of_durable(name, result)
 
     def measure_beside(self, start, measurement, results):
         with start(self.lab) as target:

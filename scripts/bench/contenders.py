@@ -57,17 +57,18 @@ def built(lab, name):
 
 
 @contextmanager
-def redis_server(lab, cores=TESTED):
+def redis_server(lab, cores=TESTED, options=()):
     port = free_port()
-    command = [tool("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    command = [tool("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+               *options]
     with running(command, port, cores, lab.directory) as process:
         yield Target(port, [process.pid])
 
 
 @contextmanager
-def ringtail_server(lab, threads=1, cores=TESTED):
+def ringtail_server(lab, threads=1, cores=TESTED, options=()):
     port = free_port()
-    command = [built(lab, "ringtail-server"), "--addr", f"127.0.0.1:{port}", "--threads", str(threads)]
+    command = [built(lab, "ringtail-server"), "--addr", f"127.0.0.1:{port}", "--threads", str(threads), *options]
     with running(command, port, cores, lab.directory) as process:
         yield Target(port, [process.pid])
 

@@ -76,8 +76,8 @@ def rss_bytes(pids):
     return sum(rss_of(pid) for pid in pids)
 
 
-def rss_of(pid):
+def rss_of(pid, field="VmRSS:"):
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(field):
             return int(line.split()[1]) * 1024
     return 0

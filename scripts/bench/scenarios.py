@@ -111,6 +111,22 @@ ACROSS_BARS = {
 MGET_BAR = 3.0
 PEER_BAR = 1.0
 
+# What durability costs: figures of ours, or their ratios to the peer's, at least or at most.
+DURABLE_BARS = {
+    "log": tuple(bar for pipeline in (64, 16, 1) for bar in (
+        ("ours", f"p{pipeline}_share", f"SETs/s with everysec to those without a log, pipeline {pipeline}", 0.85, True, "×"),
+        ("ratios", f"p{pipeline}_share", f"the same to the peer's, pipeline {pipeline}", 1.0, True, "×"))),
+    "log always": (("ratios", "sets_per_second", "SETs/s, to the peer's", 1.5, True, "×"),),
+    "backup": (("ours", "longest_ms", "longest wait of others", 5.0, False, "ms"),
+               ("ours", "extra_mib", "memory", 64.0, False, "MiB"),
+               ("ratios", "seconds", "time, to the peer's", 1.0, False, "×"),
+               ("ratios", "restart_seconds", "time of a restart from it, to the peer's", 0.5, False, "×")),
+    "restart from log": (("ratios", "restart_seconds", "time, to the peer's", 0.5, False, "×"),),
+    "first sync": (("ours", "p99_moved", "p99 of writes beside it to that without", 1.2, False, "×"),
+                   ("ratios", "mb_per_second", "speed, to the peer's", 1.0, True, "×")),
+    "replica": (("ratios", "cpu_us", "CPU for each SET, pipeline 64, to the peer's", 0.7, False, "×"),),
+}
+
 # Memory: 1 M keys of 12 B with 64 B values, below the peer's.
 MEMORY_KEYS = 1_000_000
 MEMORY_VALUE = 64

@@ -200,10 +200,10 @@ def longest(target, operation):
 
 
 @contextmanager
-def probing(port):
+def probing(port, run=None):
     """Probes the server while the block runs; the list that it yields has each connection's longest wait at the end."""
     here, there = Pipe()
-    process, waits = Process(target=probe, args=(port, there), daemon=True), []
+    process, waits = Process(target=run or probe, args=(port, there), daemon=True), []
     process.start()
     try:
         here.recv()

@@ -82,6 +82,14 @@ class Bars(unittest.TestCase):
             throughput, _, p99 = both_sides("threads", ours, peer)
         self.assertEqual((throughput.reached, p99.reached), (False, True))
 
+    def test_durability_is_judged_by_ours_and_by_ratios(self):
+        rounds = {"ours": [{"longest_ms": 2.0, "extra_mib": 70.0, "seconds": 3.0, "restart_seconds": 1.0}],
+                  "peer": [{"longest_ms": 9.0, "extra_mib": 500.0, "seconds": 6.0, "restart_seconds": 4.0}]}
+        reached = [bar.reached for bar in bars.of_durable("backup", bars.of_rounds(rounds))]
+        self.assertEqual(reached, [True, False, True, True])
+        alone = bars.of_durable("backup", bars.of_rounds(rounds | {"peer": []}))
+        self.assertEqual([bar.what for bar in alone], ["backup: longest wait of others", "backup: memory"])
+
 
 if __name__ == "__main__":
     unittest.main()

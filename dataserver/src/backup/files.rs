@@ -5,6 +5,7 @@ use crate::blocking::Waiter;
 use crate::log::files::is_taken;
 use crate::rest::rest;
 use crate::server::{Server, unix_millis};
+use crate::unkept::Unkept;
 use ringtail_protocol::command::{COMMANDS, Flags};
 use ringtail_protocol::errors::Error;
 use ringtail_protocol::reply::{Reply, Resp};
@@ -231,8 +232,7 @@ fn write(server: &Server, path: &Path, keep: usize) -> io::Result<Saved> {
             failed => io::Error::other(failed.to_string()),
         })
         .and_then(|(out, saved)| {
-            let file = out.into_inner().map_err(|error| error.into_error())?;
-            file.sync_all()?;
+            out.into_inner().map_err(|error| error.into_error())?.sync()?;
             rotate(path, keep)?;
             fs::rename(&temporary, path)?;
             File::open(path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
@@ -245,10 +245,11 @@ fn write(server: &Server, path: &Path, keep: usize) -> io::Result<Saved> {
     written
 }
 
-fn create(path: &Path) -> io::Result<BufWriter<File>> {
+/// Makes a file to write at length.
+pub(crate) fn create(path: &Path) -> io::Result<BufWriter<Unkept>> {
     // What clients stored is nobody else's business.
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    Ok(BufWriter::with_capacity(WRITE, file))
+    Ok(BufWriter::with_capacity(WRITE, Unkept::new(file)))
 }
 
 fn with(path: &Path, suffix: &str) -> PathBuf {

@@ -1,18 +1,19 @@
 //! Does again what a log says.
 
 use super::effects::EXPIRE_FIELDS;
-use super::record::Group;
+use super::record::{Effect, Group};
 use crate::command::{self, Call};
 use crate::execute::Executor;
 use crate::server::Server;
 use crate::session::Session;
 use crate::store::view::View;
-use crate::store::{DATABASES, Key};
+use crate::store::{DATABASES, Key, Store};
 use ringtail_protocol::command::{Command, Flags, Found, find, keys};
 use ringtail_protocol::number::parse_i64;
 use ringtail_protocol::reply::{Reply, Resp};
-use ringtail_protocol::request::OwnedRequest;
+use ringtail_protocol::request::{Args, Span};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Why a group can't be applied.
@@ -40,36 +41,104 @@ pub struct Applier {
     executor: Executor,
 }
 
-/// An effect that was looked up.
-struct Known {
+/// An effect that was looked up; what belongs to it stands among the [`Looked`].
+struct Known<'b> {
+    time: u64,
     db: u8,
-    request: OwnedRequest,
+    /// None: fields of a hash expire.
     command: Option<&'static Command>,
+    /// What the spans are of.
+    bytes: &'b [u8],
+    spans: Range<usize>,
+    keys: Range<usize>,
 }
 
-impl Known {
-    fn of(db: u8, args: &[&[u8]]) -> Result<Self, Refused> {
-        if db >= DATABASES {
-            return Err(Refused::Effect(format!("database {db}: {}", shown(args))));
-        }
-        let request = OwnedRequest::new(args.iter().copied());
-        let command = match find(&request.args()) {
+/// Effects that were looked up, with their arguments and keys.
+#[derive(Default)]
+pub(super) struct Looked<'b> {
+    effects: Vec<Known<'b>>,
+    spans: Vec<Span>,
+    keys: Vec<Key<'b>>,
+}
+
+impl<'b> Looked<'b> {
+    /// Adds an effect of a group; its keys.
+    ///
+    /// # Errors
+    /// It is no effect of this version.
+    pub(super) fn add(
+        &mut self,
+        store: &Store,
+        group: &Group<'b>,
+        effect: &Effect<'b>,
+    ) -> Result<&[Key<'b>], Refused> {
+        let (spans, keys_from) = (self.spans.len(), self.keys.len());
+        self.spans.extend(effect.args().map(|arg| group.span(arg)));
+        let args = Args::new(group.bytes(), &self.spans[spans..]);
+        let command = match find(&args) {
             // Whoever writes a log must not end this server, or change whom it trusts.
             Found::Command(command)
                 if command.arity_ok(args.len()) && command.flags.contains(Flags::WRITE) =>
             {
-                Some(command)
+                Some(Some(command))
             }
-            _ if args.len() == 3 && args[0] == EXPIRE_FIELDS => None,
-            _ => return Err(Refused::Effect(shown(args))),
+            _ if args.len() == 3 && args[0] == *EXPIRE_FIELDS => Some(None),
+            _ => None,
         };
-        Ok(Self { db, request, command })
+        let Some(command) = command.filter(|_| effect.db < DATABASES) else {
+            let refused = Refused::Effect(format!("database {}: {}", effect.db, shown(&args)));
+            self.spans.truncate(spans);
+            return Err(refused);
+        };
+        match command {
+            Some(command) => {
+                let names = keys(command, &args).filter_map(|at| self.spans[spans..].get(at));
+                self.keys.extend(names.map(|name| store.key(name.of(group.bytes()))));
+            }
+            None => self.keys.push(store.key(self.spans[spans + 1].of(group.bytes()))),
+        }
+        self.effects.push(Known {
+            time: group.time,
+            db: effect.db,
+            command,
+            bytes: group.bytes(),
+            spans: spans..self.spans.len(),
+            keys: keys_from..self.keys.len(),
+        });
+        Ok(&self.keys[keys_from..])
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.effects.len()
+    }
+
+    /// Forgets the one that was added last.
+    pub(super) fn pop(&mut self) {
+        if let Some(last) = self.effects.pop() {
+            self.spans.truncate(last.spans.start);
+            self.keys.truncate(last.keys.start);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.effects.clear();
+        self.spans.clear();
+        self.keys.clear();
+    }
+
+    fn args(&self, effect: &Known<'b>) -> Args<'_> {
+        Args::new(effect.bytes, &self.spans[effect.spans.clone()])
+    }
+
+    fn keys(&self, effect: &Known<'_>) -> &[Key<'b>] {
+        &self.keys[effect.keys.clone()]
     }
 }
 
-fn shown(args: &[&[u8]]) -> String {
+fn shown(args: &Args<'_>) -> String {
     const MOST: usize = 40;
-    let word = |arg: &&[u8]| arg[..arg.len().min(MOST)].escape_ascii().to_string();
+    let word = |arg: &[u8]| arg[..arg.len().min(MOST)].escape_ascii().to_string();
     args.iter().take(4).map(word).collect::<Vec<_>>().join(" ")
 }
 
@@ -86,62 +155,72 @@ impl Applier {
     /// # Errors
     /// It is none, or not of this version. What stands before the effect that is refused has been done.
     pub fn apply(&mut self, group: &Group<'_>) -> Result<(), Refused> {
-        let mut effects = Vec::new();
+        let (server, mut looked) = (Arc::clone(&self.server), Looked::default());
         for effect in group.effects() {
-            let args: Vec<&[u8]> = effect.args().collect();
-            effects.push(Known::of(effect.db, &args)?);
+            looked.add(&server.store, group, &effect)?;
         }
+        self.under_locks(&server, &looked, &looked.effects, &looked.keys)
+    }
+
+    /// Applies effects each by itself, where nobody looks meanwhile.
+    pub(super) fn apply_each(&mut self, looked: &Looked<'_>, mut refuse: impl FnMut(Refused)) {
         let server = Arc::clone(&self.server);
-        let names: Vec<Vec<u8>> = effects.iter().flat_map(Self::names).collect();
-        let all: Vec<Key<'_>> = names.iter().map(|name| server.store.key(name)).collect();
-        let counters = &server.counters[self.worker];
-        let mut view = View::lock(&server.store, counters, group.time, 0, false, &all);
+        // The keys of a log's effects are seldom near: the processor brings them while others are worked on.
+        looked.keys.iter().for_each(|key| server.store.prefetch_group(key));
+        looked.keys.iter().for_each(|key| server.store.prefetch_words(key));
+        looked.keys.iter().for_each(|key| server.store.prefetch_entry(key));
+        for effect in &looked.effects {
+            let (one, keys) = (std::slice::from_ref(effect), looked.keys(effect));
+            self.under_locks(&server, looked, one, keys).unwrap_or_else(&mut refuse);
+        }
+    }
+
+    /// Applies effects of one time under the locks of all their keys.
+    fn under_locks(
+        &mut self,
+        server: &Server,
+        looked: &Looked<'_>,
+        effects: &[Known<'_>],
+        keys: &[Key<'_>],
+    ) -> Result<(), Refused> {
+        let Some(time) = effects.first().map(|effect| effect.time) else { return Ok(()) };
+        let mut view = View::lock(&server.store, &server.counters[self.worker], time, 0, false, keys);
         view.replays = true;
         // What is about no key is about all of them.
-        if effects.iter().any(|effect| Self::names(effect).is_empty()) {
+        if effects.iter().any(|effect| effect.keys.is_empty()) {
             view.lock_all();
         }
-        let done = effects.iter().try_for_each(|effect| self.run(&server, &mut view, effect));
+        let done = effects.iter().try_for_each(|effect| self.run(server, &mut view, looked, effect));
         let after = view.take_after();
         drop(view);
         if let Some(after) = after {
-            self.executor.finish(*after, group.time);
+            self.executor.finish(*after, time);
         }
         done
     }
 
-    fn names(effect: &Known) -> Vec<Vec<u8>> {
-        let args = effect.request.args();
-        match effect.command {
-            Some(command) => keys(command, &args).filter_map(|i| args.get(i)).map(<[u8]>::to_vec).collect(),
-            None => args.get(1).map(<[u8]>::to_vec).into_iter().collect(),
-        }
-    }
-
-    fn run<'s>(&mut self, server: &'s Server, view: &mut View<'s>, effect: &Known) -> Result<(), Refused> {
-        let args = effect.request.args();
+    fn run<'s>(
+        &mut self,
+        server: &'s Server,
+        view: &mut View<'s>,
+        looked: &Looked<'_>,
+        effect: &Known<'_>,
+    ) -> Result<(), Refused> {
+        let (args, keys) = (looked.args(effect), looked.keys(effect));
         view.db = effect.db;
         let Some(command) = effect.command else {
             let time = parse_i64(&args[2]).and_then(|time| u64::try_from(time).ok());
-            let time = time.ok_or_else(|| Refused::Effect(shown(&args.iter().collect::<Vec<_>>())))?;
-            let key = view.key(&args[1]);
-            view.expire_fields_until(&key, time);
+            let time = time.ok_or_else(|| Refused::Effect(shown(&args)))?;
+            view.expire_fields_until(&keys[0], time);
             return Ok(());
         };
-        let keys: Vec<Key<'_>> =
-            keys(command, &args).filter_map(|i| args.get(i)).map(|name| server.store.key(name)).collect();
         self.reply.clear();
         self.session.db = effect.db;
         let reply = Reply::new(&mut self.reply, Resp::V2);
-        let mut call = Call::new(view, &keys, args, reply, &mut self.session, server, command);
+        let mut call = Call::new(view, keys, args, reply, &mut self.session, server, command);
         call.mode = command::Mode::Nested;
-        match command::run(&mut call) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let words: Vec<&[u8]> = args.iter().collect();
-                Err(Refused::Effect(format!("{}: {}", shown(&words), error.text())))
-            }
-        }
+        command::run(&mut call)
+            .map_err(|error| Refused::Effect(format!("{}: {}", shown(&args), error.text())))
     }
 }
 

@@ -1,12 +1,13 @@
 //! Makes the log shorter: the state at one offset takes the place of all that led there.
 
 use super::files::History;
+use crate::backup::files::create;
 use crate::backup::save::{Failed, Progress, Saved, save_again, save_again_with};
 use crate::rest::rest;
 use crate::server::Server;
-use std::fs::{self, File, OpenOptions};
+use crate::unkept::Unkept;
+use std::fs;
 use std::io::{self, BufWriter};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -144,12 +145,12 @@ fn write(server: &Server, draft: &Path) -> io::Result<Saved> {
     Ok(saved)
 }
 
-fn on_disk(saved: Result<(BufWriter<File>, Saved), Failed>) -> io::Result<Saved> {
+fn on_disk(saved: Result<(BufWriter<Unkept>, Saved), Failed>) -> io::Result<Saved> {
     let (out, saved) = saved.map_err(|failed| match failed {
         Failed::Io(error) => error,
         failed => io::Error::other(failed.to_string()),
     })?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync()?;
     Ok(saved)
 }
 
@@ -186,9 +187,4 @@ fn replace(server: &Server) -> io::Result<()> {
     let offset = saved.offset;
     tracing::info!(offset, "the log of the primary goes on in this server's files");
     Ok(())
-}
-
-fn create(path: &Path) -> io::Result<BufWriter<File>> {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    Ok(BufWriter::with_capacity(1 << 20, file))
 }

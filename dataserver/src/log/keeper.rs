@@ -60,9 +60,7 @@ const BYTES_KEPT: usize = 4 << 20;
 /// The longest sleep.
 const IDLE: Duration = Duration::from_millis(100);
 
-/// Groups that came during one sync from which on more are waited for.
-const MANY: u64 = 4;
-/// The longest time of a sync by which that is measured.
+/// The longest time that a sync waits for more to come.
 const GATHER_MOST: Duration = Duration::from_millis(1);
 
 /// Runs syncs beside the thread that writes.
@@ -101,8 +99,6 @@ pub struct Keeper {
     /// The disk is too slow.
     behind: bool,
     bytes: Vec<u8>,
-    /// Behind the last group that was collected.
-    ticket: u64,
     /// How long the last sync took.
     took: Duration,
     /// Told how many bytes a restart would replay.
@@ -124,7 +120,6 @@ impl Keeper {
                 healed,
                 behind: false,
                 bytes: Vec::new(),
-                ticket: 0,
                 took: Duration::ZERO,
                 on_growth,
             }
@@ -138,9 +133,7 @@ impl Keeper {
         log.intake().collect_here();
         loop {
             let stops = log.is_stopping();
-            let before = self.ticket;
             let ticket = log.collect(&mut self.bytes);
-            self.ticket = ticket;
             let idle = self.bytes.is_empty();
             self.write();
             log.serve_waiters();
@@ -151,16 +144,24 @@ impl Keeper {
                 true if !log.has_readers() => park(),
                 true if log.intake().may_sleep(ticket) => park_timeout(IDLE),
                 true => std::thread::yield_now(),
-                false if log.is_urgent() => self.gather(ticket - before),
+                false if log.is_urgent() => self.gather(),
                 false => rest(LINGER),
             }
         }
     }
 
-    /// Where many wait for the disk, a sync serves those of the next moment too: they are about as many as came during the last one.
-    fn gather(&self, groups: u64) {
-        if groups >= MANY {
-            rest(self.took.min(GATHER_MOST) / 2);
+    /// A sync serves all that came before it, so those that are about to come are let in: a yield brings workers of this processor to the end
+    /// of their turn. It goes on while more come, for no longer than a sync takes.
+    fn gather(&self) {
+        let (intake, begun) = (self.log.intake(), Instant::now());
+        let mut seen = intake.end();
+        loop {
+            std::thread::yield_now();
+            let now = intake.end();
+            if now == seen || begun.elapsed() >= self.took.min(GATHER_MOST) {
+                return;
+            }
+            seen = now;
         }
     }
 

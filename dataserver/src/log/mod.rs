@@ -8,6 +8,7 @@
 //! Merge::collect     log/merge       lanes into one stream of bytes, whose positions are the log's offsets
 //!
 //! a file, a replica  log/apply       runs the effects of each group again, on keys that never expire by themselves
+//! a start            log/replay      the same by several threads
 //! ```
 //!
 //! With no reader nothing of this happens: it is one bit of a word that every change reads anyway.
@@ -22,6 +23,7 @@ pub mod intake;
 pub mod keeper;
 pub mod merge;
 pub mod record;
+pub mod replay;
 pub mod service;
 pub mod settle;
 #[cfg(any(test, fuzzing))]

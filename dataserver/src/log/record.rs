@@ -8,6 +8,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
+use ringtail_protocol::request::Span;
 use std::fmt;
 
 /// What stands before the bytes that a group's length counts.
@@ -58,6 +59,18 @@ impl<'b> Group<'b> {
     /// Its effects in order, at least one.
     pub fn effects(&self) -> Effects<'b> {
         Effects(self.effects)
+    }
+
+    /// Its bytes, which all arguments stand in.
+    pub(super) fn bytes(&self) -> &'b [u8] {
+        self.effects
+    }
+
+    /// Where an argument stands in its bytes.
+    pub(super) fn span(&self, arg: &'b [u8]) -> Span {
+        let start = arg.as_ptr().addr() - self.effects.as_ptr().addr();
+        // A group is shorter than 4 GiB.
+        Span { start: start as u32, len: arg.len() as u32 }
     }
 }
 

@@ -1,8 +1,10 @@
 //! A second server that does what the log of a first one says, and what both have.
 
 use super::apply::Applier;
+use super::files::Chunk;
 use super::merge::Merge;
 use super::record::next_group;
+use super::replay::replay;
 use crate::command::testing::Harness;
 use crate::rdb;
 use crate::server::Server;
@@ -11,6 +13,8 @@ use crate::store::entry::{Entry, Value};
 use crate::value::Object;
 use crate::value::fields::Fields;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 /// A server that follows another one.
@@ -20,7 +24,13 @@ pub(crate) struct Mirror {
     pub(crate) second: Harness,
     merge: Merge,
     applier: Applier,
+    /// All that was logged so far.
+    log: Vec<u8>,
 }
+
+/// Threads of a server that starts again, and groups in each chunk that it reads.
+const THREADS: usize = 3;
+const GROUPS_AT_ONCE: usize = 100;
 
 /// An effect as text: its words, which are cut when they are long, and how many bytes it has.
 pub(crate) type Told = (String, usize);
@@ -31,7 +41,7 @@ impl Mirror {
         first.store.set_logged(true);
         let second = Harness::new();
         let applier = Applier::new(Arc::clone(&second.server), 0);
-        Self { first: Arc::clone(first), second, merge: Merge::default(), applier }
+        Self { first: Arc::clone(first), second, merge: Merge::default(), applier, log: Vec::new() }
     }
 
     /// Does what was logged since. The effects of each group.
@@ -50,12 +60,30 @@ impl Mirror {
             }
             at += length;
         }
+        self.log.append(&mut stream);
         told
     }
 
     /// What differs between the two: each line is a key with what it has there, or nothing.
     pub(crate) fn differences(&self) -> String {
-        let (mut first, mut second) = (contents(&self.first), contents(&self.second.server));
+        self.differences_from(&self.second.server)
+    }
+
+    /// What differs at a server that is started with the log of all that was done, which several threads do again.
+    ///
+    /// # Panics
+    /// When it can't be done.
+    pub(crate) fn differences_after_restart(&self) -> String {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let third = Server::new(address, THREADS, ringtail_net::Shutdown::new());
+        let mut chunks = chunks(&self.log);
+        let done = replay(&third, true, || Ok::<_, Infallible>(chunks.next()));
+        assert_eq!(done.map(|done| done.refused), Ok(Vec::new()));
+        self.differences_from(&third)
+    }
+
+    fn differences_from(&self, other: &Server) -> String {
+        let (mut first, mut second) = (contents(&self.first), contents(other));
         first.retain(|key, value| second.get(key) != Some(value) || second.remove(key).is_none());
         let lines = |name: &str, all: BTreeMap<(u8, String), String>| {
             let lines = all.into_iter().map(|((db, key), value)| format!("{name} has {db} {key}: {value}\n"));
@@ -63,6 +91,20 @@ impl Mirror {
         };
         lines("the first", first) + &lines("the second", second)
     }
+}
+
+/// The bytes of a log as they are read.
+fn chunks(log: &[u8]) -> impl Iterator<Item = Chunk> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let (offset, mut groups) = (at, 0);
+        while let Ok(Some((_, length))) = next_group(&log[at..])
+            && groups < GROUPS_AT_ONCE
+        {
+            (at, groups) = (at + length, groups + 1);
+        }
+        (groups > 0).then(|| Chunk { offset: offset as u64, bytes: log[offset..at].to_vec(), groups })
+    })
 }
 
 fn shown(args: &[&[u8]]) -> Told {

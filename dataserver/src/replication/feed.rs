@@ -210,6 +210,7 @@ impl Feed<'_> {
         log.begin_backlog();
         let (own, _) = log.position();
         let goes_on = log.knows(history, offset) && log.read(self.era, offset, 0, &mut Vec::new()).is_ok();
+        self.count(goes_on, offset > 0);
         if goes_on {
             self.send(format!("+CONTINUE {own} {offset}\r\n").as_bytes()).await?;
             self.position = offset;
@@ -222,6 +223,19 @@ impl Feed<'_> {
         self.replica.online.store(true, Relaxed);
         self.server.replicas_changed();
         self.follow().await
+    }
+
+    /// Counts what a replica gets, which had something or nothing.
+    fn count(&self, goes_on: bool, had_some: bool) {
+        let replicas = &self.server.replication.replicas;
+        let counts = [
+            (&replicas.resumed, goes_on),
+            (&replicas.full, !goes_on),
+            (&replicas.too_old, !goes_on && had_some),
+        ];
+        for (count, counts) in counts {
+            count.fetch_add(counts.into(), Relaxed);
+        }
     }
 
     async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {

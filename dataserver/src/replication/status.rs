@@ -32,6 +32,12 @@ pub struct Replica {
 #[derive(Debug, Default)]
 pub struct Replicas {
     all: Mutex<BTreeMap<u64, Arc<Replica>>>,
+    /// How often one was sent all keys, ...
+    pub full: AtomicU64,
+    /// ... went on where it had been, ...
+    pub resumed: AtomicU64,
+    /// ... or could not, because that is not in memory any more.
+    pub too_old: AtomicU64,
 }
 
 impl Replicas {

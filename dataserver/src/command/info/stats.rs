@@ -46,9 +46,10 @@ fn traffic(text: &mut Text, about: &mut About<'_, '_>) {
     text.put("instantaneous_input_repl_kbps", "0.00");
     text.put("instantaneous_output_repl_kbps", "0.00");
     text.put("rejected_connections", server.total(|c| &c.rejected));
-    for field in ["sync_full", "sync_partial_ok", "sync_partial_err"] {
-        text.put(field, 0);
-    }
+    let replicas = &server.replication.replicas;
+    text.put("sync_full", replicas.full.load(Relaxed));
+    text.put("sync_partial_ok", replicas.resumed.load(Relaxed));
+    text.put("sync_partial_err", replicas.too_old.load(Relaxed));
 }
 
 fn keys(text: &mut Text, about: &mut About<'_, '_>) {

@@ -2,6 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -42,6 +43,8 @@ pub trait DiskFile {
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// Its length in bytes.
     fn size(&self) -> io::Result<u64>;
+    /// What is on disk of these bytes is not asked for soon: the system need not keep it in memory. No more than a hint.
+    fn release(&self, _bytes: Range<u64>) {}
 }
 
 /// The system's.
@@ -141,5 +144,9 @@ impl DiskFile for File {
 
     fn size(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
+    }
+
+    fn release(&self, bytes: Range<u64>) {
+        crate::unkept::release(self, bytes);
     }
 }

@@ -40,6 +40,7 @@ pub use recovery::{Found, Torn};
 use manifest::Manifest;
 use segment::{Draft, Segment};
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -102,7 +103,8 @@ impl<D: Disk> Files<D> {
     pub fn begin_sync(&mut self) -> Result<Syncing<D::File>, Failure> {
         self.ready()?;
         self.syncing = true;
-        Ok(Syncing { file: self.segment.file.clone(), until: self.end_offset() })
+        let (file, until, done) = (self.segment.file.clone(), self.end_offset(), self.segment.release());
+        Ok(Syncing { file, until, done })
     }
 
     /// Ends a sync: with its success [`Self::synced_offset`] is where the log ended as it began.
@@ -264,12 +266,18 @@ impl<D: Disk> Files<D> {
 pub struct Syncing<F> {
     file: Arc<F>,
     until: u64,
+    /// Bytes of the file that nobody reads any more once they are there.
+    done: Option<Range<u64>>,
 }
 
 impl<F: DiskFile> Syncing<F> {
     /// Waits for the disk.
     pub fn run(self) -> Synced {
-        Synced { result: self.file.sync_data(), until: self.until }
+        let result = self.file.sync_data();
+        if let (Ok(()), Some(done)) = (&result, self.done) {
+            self.file.release(done);
+        }
+        Synced { result, until: self.until }
     }
 }
 

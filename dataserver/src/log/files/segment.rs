@@ -15,6 +15,7 @@ use super::disk::{Disk, DiskFile};
 use super::manifest::{DIGITS, History};
 use super::names;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,6 +29,9 @@ const MARKS: [usize; 2] = [SECTOR, 2 * SECTOR];
 
 /// A sync is marked when so many bytes came since the last that was: a mark costs a write of its own.
 const MARK_EVERY: u64 = if cfg!(test) { 700 } else { 64 << 10 };
+
+/// From so many bytes on that were synced, the system is told that it need not keep them.
+const RELEASED: u64 = 1 << 20;
 
 /// What a segment says of itself.
 #[derive(Debug, PartialEq)]
@@ -107,12 +111,14 @@ pub(super) struct Segment<F> {
     marked: u64,
     /// Marks so far: they take turns, so that the last stays whole while the next is written.
     marks: usize,
+    /// Up to this offset the system need not keep it in memory.
+    released: u64,
 }
 
 impl<F: DiskFile> Segment<F> {
     /// One that is on disk to its end.
     pub(super) fn reopened(file: F, start: u64, end: u64) -> Self {
-        Self { file: Arc::new(file), start, end, marked: end, marks: 0 }
+        Self { file: Arc::new(file), start, end, marked: end, marks: 0, released: end }
     }
 
     pub(super) fn size(&self) -> u64 {
@@ -123,6 +129,19 @@ impl<F: DiskFile> Segment<F> {
         self.file.write_at(bytes, HEADER + self.size())?;
         self.end += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Where in the file that is which need not be kept in memory once all is synced: the log is not read again while the server runs, and memory
+    /// that is used again costs less than new one.
+    pub(super) fn release(&mut self) -> Option<Range<u64>> {
+        let from = std::mem::replace(&mut self.released, self.end);
+        if self.end - from < RELEASED {
+            self.released = from;
+            return None;
+        }
+        // The system keeps pieces that reach across an end: the last one is told again.
+        let from = from.saturating_sub(RELEASED).max(self.start);
+        Some(HEADER + from - self.start..HEADER + self.size())
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {

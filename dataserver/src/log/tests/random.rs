@@ -203,6 +203,7 @@ fn run(seed: u64, seen: &mut BTreeSet<String>) {
         client.executor.leave(&mut client.session, run.now);
     }
     run.compare(seed, seen);
+    assert_eq!(run.mirror.differences_after_restart(), "", "sequence {seed}, after a restart");
 }
 
 #[test]

@@ -101,5 +101,6 @@ fn what_threads_did_at_once_is_done_again_in_the_same_order() {
         });
         mirror.follow();
         assert_eq!(mirror.differences(), "", "round {round}");
+        assert_eq!(mirror.differences_after_restart(), "", "round {round}");
     }
 }
