@@ -323,7 +323,10 @@ impl Work {
 
     fn follow(&mut self, address: &str) {
         match follow::follow(&self.server, address) {
-            Ok(()) => tracing::info!(primary = address, "this server follows from now on"),
+            Ok(()) => {
+                self.is_due &= !matches!(&self.part, Part::Replica(primary, _) if primary == address);
+                tracing::info!(primary = address, "this server follows from now on");
+            }
             Err(error) => self.say(format!("no thread to follow {address} with: {error}")),
         }
     }

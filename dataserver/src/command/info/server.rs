@@ -3,7 +3,7 @@
 use super::{About, Text};
 use crate::log::history::epoch_of;
 use crate::replication::leads;
-use crate::replication::status::Link;
+use crate::replication::status::{Followed, Following, Link};
 use crate::server::{REDIS_VERSION, unix_millis};
 use crate::session::Client;
 use crate::store::view::View;
@@ -101,26 +101,8 @@ pub(super) fn replication(text: &mut Text, about: &mut About<'_, '_>) {
     let seconds = |since: u64| now.saturating_sub(since) / 1000;
     let followed = server.replication.followed();
     text.put("role", if leads(server) { "master" } else { "slave" });
-    if let Some(followed) = &*followed {
-        let (host, port) = followed.address.rsplit_once(':').unwrap_or((&followed.address, "0"));
-        let link = followed.state.link();
-        let end = followed.state.primary_end.load(Relaxed).max(offset);
-        text.put("master_host", host);
-        text.put("master_port", port);
-        text.put("master_link_status", if link == Link::Up { "up" } else { "down" });
-        match followed.state.heard.load(Relaxed) {
-            heard if heard > 0 && link != Link::Down => {
-                text.put("master_last_io_seconds_ago", seconds(heard))
-            }
-            _ => text.put("master_last_io_seconds_ago", -1),
-        }
-        text.put("master_sync_in_progress", u8::from(link == Link::Syncing));
-        text.put("slave_read_repl_offset", offset);
-        text.put("slave_repl_offset", offset);
-        text.put("slave_lag_bytes", end - offset);
-        text.put("slave_priority", 100);
-        text.put("slave_read_only", 1);
-        text.put("replica_announced", 1);
+    if !leads(server) {
+        put_primary(text, followed.as_ref(), offset, now);
     }
     drop(followed);
     text.put("connected_slaves", replicas.len());
@@ -150,6 +132,28 @@ pub(super) fn replication(text: &mut Text, about: &mut About<'_, '_>) {
     text.put("repl_backlog_size", server.log.backlog_most());
     text.put("repl_backlog_first_byte_offset", first);
     text.put("repl_backlog_histlen", end - first);
+}
+
+/// What a replica knows of its primary; one that has been started or was replaced may not know any yet.
+fn put_primary(text: &mut Text, followed: Option<&Followed>, offset: u64, now: u64) {
+    let address = followed.map_or("?:0", |followed| &followed.address);
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
+    let state = followed.map(|followed| &*followed.state);
+    let link = state.map_or(Link::Down, Following::link);
+    let end = state.map_or(0, |state| state.primary_end.load(Relaxed)).max(offset);
+    let heard = state.map_or(0, |state| state.heard.load(Relaxed));
+    text.put("master_host", host);
+    text.put("master_port", port);
+    text.put("master_link_status", if link == Link::Up { "up" } else { "down" });
+    let silent = (heard > 0 && link != Link::Down).then(|| now.saturating_sub(heard) / 1000);
+    text.put("master_last_io_seconds_ago", silent.map_or(-1, |seconds| seconds as i64));
+    text.put("master_sync_in_progress", u8::from(link == Link::Syncing));
+    text.put("slave_read_repl_offset", offset);
+    text.put("slave_repl_offset", offset);
+    text.put("slave_lag_bytes", end - offset);
+    text.put("slave_priority", 100);
+    text.put("slave_read_only", 1);
+    text.put("replica_announced", 1);
 }
 
 pub(super) fn cpu(text: &mut Text, _: &mut About<'_, '_>) {

@@ -71,14 +71,14 @@ fn a_primary_that_says_what_it_should_not() {
     let replica = replica_of(&primary.endpoint, &[]);
     in_step(&primary, &replica);
     let whole = snapshot(&mut primary.endpoint.open());
-    let full = format!("+FULL {NAME}\r\n").into_bytes();
+    let full = format!("+FULL {NAME} -\r\n").into_bytes();
     let with = |parts: &[&[u8]]| [&full[..], &parts.concat()].concat();
     let before = replica.process.rss();
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("nothing of the kind", b"+PONG\r\n".to_vec()),
         ("an error", b"-ERR no\r\n".to_vec()),
         ("a line without end", vec![b'x'; 64 << 20]),
-        ("a name that is none", b"+FULL ../../etc\r\n".to_vec()),
+        ("a name that is none", b"+FULL ../../etc -\r\n".to_vec()),
         ("another offset", format!("+CONTINUE {NAME} 123456\r\n").into_bytes()),
         ("a frame of no kind", with(&[&frame(9, b"")])),
         ("a frame too large", with(&[&[0, 0xff, 0xff, 0xff, 0xff]])),
@@ -108,7 +108,7 @@ fn a_part_of_the_keys_is_shown_to_nobody_and_no_backup() {
     assert!(conn.run("SET k mine").is_ok() && conn.run("SAVE").is_ok());
     let saved = std::fs::read(&backup).expect("a backup");
     // It stops in the middle.
-    let (hostile, asked) = primary_that_says(format!("+FULL {NAME}\r\n").into_bytes());
+    let (hostile, asked) = primary_that_says(format!("+FULL {NAME} -\r\n").into_bytes());
     follow(&replica.endpoint, &hostile);
     asked.recv_timeout(WITHIN).expect("it follows");
     assert!(wait_for(WITHIN, || conn.run("GET k").error().is_some_and(|why| why.starts_with("LOADING"))));
