@@ -227,7 +227,7 @@ impl Work {
             (Part::Nothing, _) => {}
             (part, None) if leads(&self.server) => self.lead(part).await,
             (_, None) => self.begin().await,
-            (Part::Primary(_), Some((_, in_touch))) => self.wait_to_lead(in_touch).await,
+            (Part::Primary(_), Some((address, in_touch))) => self.wait_to_lead(&address, in_touch).await,
             (Part::Replica(primary, _), Some((address, _))) => self.move_to(&primary, &address).await,
         }
     }
@@ -332,15 +332,27 @@ impl Work {
     }
 
     /// The primary hands over by itself; one that can't be reached is done without.
-    async fn wait_to_lead(&mut self, in_touch: bool) {
+    async fn wait_to_lead(&mut self, followed: &str, in_touch: bool) {
         if in_touch {
             self.in_touch = Instant::now();
+        }
+        if self.is_due && in_touch && self.may_ask() {
+            self.follow_the_leader(followed).await;
         }
         if !self.is_due || self.in_touch.elapsed() < PATIENCE {
             return;
         }
         self.in_touch = Instant::now();
         self.try_to_lead().await;
+    }
+
+    /// It is the one that leads that hands over, and only to who follows it, not to who follows a replica of it.
+    async fn follow_the_leader(&mut self, followed: &str) {
+        let answers = ask_all(&self.server, self.part.others()).await;
+        let leader = answers.iter().find(|(_, peer)| peer.leads).filter(|(address, _)| address != followed);
+        if let Some((address, _)) = leader {
+            self.follow(address);
+        }
     }
 
     async fn try_to_lead(&mut self) {

@@ -7,6 +7,9 @@ use std::time::Duration;
 /// As much of a process's output as is kept for the report of a failure.
 const KEPT_LINES: usize = 2000;
 
+/// How long one may take to stand still that is told to.
+const STOP: Duration = Duration::from_secs(10);
+
 /// A child process. Dropping it kills it; when that happens because a test
 /// failed, what it wrote is printed.
 pub struct Process {
@@ -80,10 +83,26 @@ impl Process {
         self.exited()
     }
 
-    /// Sends a signal.
+    /// Sends a signal. One that is to stop stands still afterwards, all of its threads.
     pub fn signal(&self, signal: Signal) {
         let done = Command::new("kill").args([signal.flag(), &self.id().to_string()]).status();
         assert!(done.is_ok_and(|s| s.success()), "can't signal {}", self.name);
+        if matches!(signal, Signal::Stop) {
+            let stands_still = wait_for(STOP, || self.stands_still());
+            assert!(stands_still, "{} goes on", self.name);
+        }
+    }
+
+    fn stands_still(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.id())).into_iter().flatten().flatten();
+        let stat = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("stat"));
+        // The state stands behind the name, which is in parentheses.
+        let state =
+            |text: String| text.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
+        threads
+            .map(stat)
+            .filter_map(Result::ok)
+            .all(|text| matches!(state(text), Some('T' | 't' | 'X' | 'Z')))
     }
 
     /// Ends it at once, as `kill -9` does.
