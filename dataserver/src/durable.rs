@@ -8,7 +8,7 @@ use crate::log::files::{Files, History, OpenError, Options as FileOptions, RealD
 use crate::log::history;
 use crate::log::keeper::{Keeper, Policy, Running};
 use crate::log::replay;
-use crate::replication::follow;
+use crate::replication::role;
 use crate::replication::steward::{Book, Part, Steward};
 use crate::server::Server;
 use ringtail_net::Problem;
@@ -114,7 +114,7 @@ fn go_on(server: &Arc<Server>, told: &Durability, part: Option<&Part>) {
     server.log.stance.set_read_only(primary.is_some() || asks);
     server.log.stance.set_loading(asks);
     if let Some(primary) = primary
-        && let Err(error) = follow::follow(server, primary)
+        && let Err(error) = role::follow(server, primary)
     {
         tracing::error!("can't follow {primary}: {error}");
     }

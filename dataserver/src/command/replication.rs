@@ -3,7 +3,7 @@
 use super::arguments::is;
 use super::{Call, Done, Mode};
 use crate::replication::status::Link;
-use crate::replication::{follow, leads, switch};
+use crate::replication::{leads, role, switch};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::number::parse_i64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,7 +17,7 @@ pub(super) fn replica_of(c: &mut Call<'_, '_>) -> Done {
     }
     let server = c.server.itself()?;
     if is(&c.args[1], "NO") && is(&c.args[2], "ONE") {
-        follow::become_primary(&server);
+        role::become_primary(&server);
         c.reply.ok();
         return Ok(());
     }
@@ -29,7 +29,7 @@ pub(super) fn replica_of(c: &mut Call<'_, '_>) -> Done {
         c.reply.simple("OK Already connected to specified master");
         return Ok(());
     }
-    follow::follow(&server, &address).map_err(|error| Error::new(format!("ERR {error}")))?;
+    role::follow(&server, &address).map_err(|error| Error::new(format!("ERR {error}")))?;
     tracing::info!(client = %c.session.client.peer, primary = address, "REPLICAOF");
     c.reply.ok();
     Ok(())

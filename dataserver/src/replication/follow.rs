@@ -1,16 +1,15 @@
 //! The replica's end: a thread that connects, loads, applies, and tries again.
 
-use super::status::{Followed, Following, Link};
+use super::role::begin_log;
+use super::status::{Following, Link};
 use super::wire::{self, Kind};
-use super::{aside, bound};
+use super::aside;
 use crate::backup::load::{self, How};
 use crate::backup::save::Progress;
 use crate::log::apply::{Applier, Refused};
-use crate::log::compact;
 use crate::log::files::History;
 use crate::log::history;
 use crate::log::record::{Damage, next_group};
-use crate::rest::rest;
 use crate::server::{Server, unix_millis};
 use ringtail_net::{Password, Stream, TlsClient};
 use ringtail_protocol::reply::write_request;
@@ -49,105 +48,8 @@ pub struct Access {
     pub password: Option<Password>,
 }
 
-/// Follows a server from now on, instead of whom it followed.
-///
-/// # Errors
-/// The system has no more threads.
-pub fn follow(server: &Arc<Server>, address: &str) -> io::Result<()> {
-    let _one = server.replication.changing();
-    leave(server);
-    server.log.stance.set_read_only(true);
-    server.log.end_term();
-    server.store.set_keeps(true);
-    // Others may go on from here once this one leads.
-    server.log.begin_backlog();
-    let state = Arc::<Following>::default();
-    let (own, following, target) = (Arc::clone(server), Arc::clone(&state), address.to_owned());
-    let thread = std::thread::Builder::new().name("replica".to_owned()).spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        match runtime {
-            Ok(runtime) => runtime.block_on(Follower::new(own, following, target).run()),
-            Err(error) => tracing::error!("can't follow {target}: {error}"),
-        }
-    })?;
-    *server.replication.followed() = Some(Followed { address: address.to_owned(), state, thread });
-    server.replication.is_undecided.store(false, Relaxed);
-    if !server.replication.switching.load(Relaxed) {
-        bound::end_waiting(server);
-    }
-    Ok(())
-}
-
-/// Follows nobody any more; what is here stays. The log is another one from here on.
-pub fn become_primary(server: &Arc<Server>) {
-    let _one = server.replication.changing();
-    leave(server);
-    if !server.log.stance.is_read_only() {
-        return;
-    }
-    let seen = server.replication.seen_epoch();
-    if server.replication.is_partial() {
-        tracing::warn!("the sync had not brought all keys: this server begins empty");
-        server.empty();
-        let epoch = history::epoch_of(&server.log.position().0).max(seen);
-        begin_log(server, &history::fresh(epoch.saturating_add(1)), 0);
-    } else {
-        server.log.fork(seen);
-    }
-    server.store.set_keeps(false);
-    server.replication.led.store(true, Relaxed);
-    server.log.reached.begin_term();
-    server.log.stance.set_read_only(false);
-    server.log.stance.set_loading(false);
-}
-
-/// Follows nobody any more, and stays what it is: nothing is written here. Whom it followed.
-pub fn end(server: &Server) -> Option<String> {
-    let _one = server.replication.changing();
-    leave(server)
-}
-
-/// Ends following, with all that it had begun.
-fn leave(server: &Server) -> Option<String> {
-    let followed = server.replication.followed().take()?;
-    followed.state.end();
-    if followed.thread.join().is_err() {
-        tracing::error!("the thread that followed {} has panicked", followed.address);
-    }
-    Some(followed.address)
-}
-
-/// Has the log begin again with what is here now, and the files with it.
-fn begin_log(server: &Arc<Server>, history: &str, offset: u64) {
-    // Who has walked through what was here before it was whole begins again.
-    server.store.walks.void();
-    server.log.leave_files();
-    server.log.restart(history, offset);
-    let sync = server.replication.syncs.fetch_add(1, Relaxed) + 1;
-    server.replication.set_partial(false);
-    let own = Arc::clone(server);
-    let spawned =
-        std::thread::Builder::new().name("compact".to_owned()).spawn(move || begin_files(&own, sync));
-    if let Err(error) = spawned {
-        tracing::error!("this server's files do not follow: {error}");
-    }
-}
-
-/// Has the files begin with what is here: what is in them is the state of before. Until that is done, or the log begins once more.
-fn begin_files(server: &Server, sync: u64) {
-    while server.replication.syncs.load(Relaxed) == sync && !server.shutdown.is_triggered() {
-        match compact::begin_again(server) {
-            Ok(()) => return,
-            Err(_) if server.replication.is_partial() => {}
-            Err(error) => tracing::error!(
-                "this server's files do not follow: {error}; they are as they were before its sync, and it is tried again"
-            ),
-        }
-        rest(MOST);
-    }
-}
-
-struct Follower {
+/// What the thread that follows does.
+pub(super) struct Follower {
     server: Arc<Server>,
     state: Arc<Following>,
     address: String,
@@ -159,12 +61,13 @@ struct Follower {
 }
 
 impl Follower {
-    fn new(server: Arc<Server>, state: Arc<Following>, address: String) -> Self {
+    pub(super) fn new(server: Arc<Server>, state: Arc<Following>, address: String) -> Self {
         let applier = Applier::new(Arc::clone(&server), 0);
         Self { server, state, address, applier, groups: Vec::new(), told: String::new() }
     }
 
-    async fn run(mut self) {
+    /// Follows until it is told to end.
+    pub(super) async fn run(mut self) {
         let (mut pause, state) = (FIRST, Arc::clone(&self.state));
         while !self.is_over() {
             let begun = Instant::now();
@@ -330,10 +233,10 @@ impl Follower {
     /// The primary hands over: all of its log is here.
     fn lead(&self) -> io::Result<()> {
         tracing::info!(primary = self.address, "the primary hands over: this server leads");
-        let server = Arc::clone(&self.server);
+        let (server, state) = (Arc::clone(&self.server), Arc::clone(&self.state));
         // On another thread, which waits for the end of this one.
         let spawned = std::thread::Builder::new().name("failover".to_owned());
-        spawned.spawn(move || become_primary(&server)).map(drop)
+        spawned.spawn(move || become_primary_after(&server, &state)).map(drop)
     }
 
     /// Takes the frames that are whole; whether this server is to lead.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! RINGTAIL SYNC      feed      the primary's end: all keys as a backup has them, unless the log in memory goes back far enough; then the log
-//! REPLICAOF          follow    the replica's end, on a thread of its own: loads, applies, and appends the same bytes to its own log
+//! REPLICAOF          role      it follows, or leads
+//!                    follow    the replica's end, on a thread of its own: loads, applies, and appends the same bytes to its own log
 //! FAILOVER           switch    the replica becomes the primary, and the primary its replica
 //! servers.json       steward   the server becomes what the file says; in a planned switch, or by `takeover` when the primary is lost
 //! RINGTAIL PRIMARY   bound     connections whose requests are sent back, not run, once this server leads no more
@@ -17,6 +18,7 @@ pub mod bound;
 pub mod feed;
 pub mod follow;
 pub mod peer;
+pub mod role;
 pub mod status;
 pub mod steward;
 pub mod switch;

@@ -5,7 +5,7 @@
 
 use super::peer::{self, Peer};
 use super::status::{Following, Link};
-use super::{follow, hear_of, leads, switch, takeover};
+use super::{hear_of, leads, role, switch, takeover};
 use crate::log::history::epoch_of;
 use crate::log::waiting::Ack;
 use crate::server::{Server, unix_millis};
@@ -322,7 +322,7 @@ impl Work {
     }
 
     fn follow(&mut self, address: &str) {
-        match follow::follow(&self.server, address) {
+        match role::follow(&self.server, address) {
             Ok(()) => {
                 self.is_due &= !matches!(&self.part, Part::Replica(primary, _) if primary == address);
                 tracing::info!(primary = address, "this server follows from now on");

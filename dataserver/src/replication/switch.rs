@@ -4,7 +4,7 @@
 //! lead, and this server follows it. Only then do those go on who were kept back: to be told that this is a replica, or to be sent to it.
 
 use super::status::{Link, Replica};
-use super::{bound, follow};
+use super::{bound, role};
 use crate::log::history::epoch_of;
 use crate::pause::Paused;
 use crate::rest::rest;
@@ -170,7 +170,7 @@ impl Switching {
         while replica.online.load(Relaxed) && Instant::now() < until {
             rest(LOOK);
         }
-        follow::follow(server, &replica.address).map_err(|_| "no thread to follow with")?;
+        role::follow(server, &replica.address).map_err(|_| "no thread to follow with")?;
         let leads = || {
             let followed = server.replication.followed();
             let up = followed.as_ref().is_some_and(|followed| followed.state.link() == Link::Up);

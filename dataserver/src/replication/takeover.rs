@@ -5,7 +5,7 @@
 
 use super::peer::Peer;
 use super::status::Link;
-use super::{follow, leads};
+use super::{follow, leads, role};
 use crate::log::history::epoch_of;
 use crate::log::waiting::LEASE;
 use crate::server::Server;
@@ -40,14 +40,14 @@ pub async fn take_over(server: &Arc<Server>, others: Vec<String>) -> Result<(), 
     }
     let epoch = position(&Peer::of(server)).0.max(server.replication.seen_epoch()).saturating_add(1);
     // This server's own vote: the old primary hears nothing of it any more.
-    let old = follow::end(server);
+    let old = role::end(server);
     let prepared = prepare(server, others, epoch).await;
     match (&prepared, old) {
         (Ok(voters), _) => {
             tracing::warn!(epoch, voters, "no other server of its member leads: this one does from here on");
-            follow::become_primary(server);
+            role::become_primary(server);
         }
-        (Err(_), Some(old)) => follow::follow(server, &old).map_err(|error| error.to_string())?,
+        (Err(_), Some(old)) => role::follow(server, &old).map_err(|error| error.to_string())?,
         (Err(_), None) => {}
     }
     prepared.map(drop)
@@ -138,12 +138,12 @@ async fn ask_for_vote(server: &Server, address: &str, epoch: u32) -> io::Result<
 /// Gets what another replica has more.
 async fn catch_up(server: &Arc<Server>, address: &str, to: (u32, u64)) -> Result<(), String> {
     tracing::info!(from = address, offset = to.1, "another replica has more of the log");
-    follow::follow(server, address).map_err(|error| error.to_string())?;
+    role::follow(server, address).map_err(|error| error.to_string())?;
     let begun = Instant::now();
     loop {
         let up = server.replication.followed().as_ref().is_some_and(|it| it.state.link() == Link::Up);
         if up && position(&Peer::of(server)) >= to {
-            follow::end(server);
+            role::end(server);
             return Ok(());
         }
         if begun.elapsed() > CATCH_UP {
@@ -169,7 +169,7 @@ pub fn vote(server: &Arc<Server>, epoch: u32, address: &str) -> Result<(), Error
         return Err(Error::new(format!("{LATER}{seen}")));
     }
     *server.replication.voted_for() = Some(address.to_owned());
-    follow::follow(server, address).map_err(|error| Error::new(format!("ERR {error}")))?;
+    role::follow(server, address).map_err(|error| Error::new(format!("ERR {error}")))?;
     tracing::warn!(address, epoch, "this server leaves its primary for one that takes over");
     Ok(())
 }

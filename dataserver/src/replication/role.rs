@@ -1,0 +1,153 @@
+//! Which role a server has, and how it comes to another one: it follows, it leads, or it waits to be told.
+
+use super::bound;
+use super::follow::Follower;
+use super::status::{Followed, Following};
+use crate::log::compact;
+use crate::log::history;
+use crate::rest::rest;
+use crate::server::Server;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// From one try to begin the files again to the next.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Follows a server from now on, instead of whom it followed.
+///
+/// # Errors
+/// The system has no more threads.
+pub fn follow(server: &Arc<Server>, address: &str) -> io::Result<()> {
+    let _one = server.replication.changing();
+    leave(server);
+    server.log.stance.set_read_only(true);
+    server.log.end_term();
+    server.store.set_keeps(true);
+    // Others may go on from here once this one leads.
+    server.log.begin_backlog();
+    let state = Arc::<Following>::default();
+    let (own, following, target) = (Arc::clone(server), Arc::clone(&state), address.to_owned());
+    let thread = std::thread::Builder::new().name("replica".to_owned()).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(Follower::new(own, following, target).run()),
+            Err(error) => tracing::error!("can't follow {target}: {error}"),
+        }
+    })?;
+    *server.replication.followed() = Some(Followed { address: address.to_owned(), state, thread });
+    server.replication.is_undecided.store(false, Relaxed);
+    if !server.replication.switching.load(Relaxed) {
+        bound::end_waiting(server);
+    }
+    Ok(())
+}
+
+/// Follows nobody any more; what is here stays. The log is another one from here on.
+pub fn become_primary(server: &Arc<Server>) {
+    let _one = server.replication.changing();
+    begin_to_lead(server);
+}
+
+/// The same at the word of the primary, if it is still followed in the same way: somebody may have said otherwise meanwhile.
+pub(super) fn become_primary_after(server: &Arc<Server>, state: &Arc<Following>) {
+    let _one = server.replication.changing();
+    let same = |followed: &Followed| Arc::ptr_eq(&followed.state, state);
+    if !server.replication.followed().as_ref().is_some_and(same) {
+        tracing::warn!("the primary hands over, but is not followed any more: this server stays what it is");
+        return;
+    }
+    begin_to_lead(server);
+}
+
+fn begin_to_lead(server: &Arc<Server>) {
+    leave(server);
+    if !server.log.stance.is_read_only() {
+        return;
+    }
+    let seen = server.replication.seen_epoch();
+    if server.replication.is_partial() {
+        tracing::warn!("the sync had not brought all keys: this server begins empty");
+        server.empty();
+        let epoch = history::epoch_of(&server.log.position().0).max(seen);
+        begin_log(server, &history::fresh(epoch.saturating_add(1)), 0);
+    } else {
+        server.log.fork(seen);
+    }
+    server.store.set_keeps(false);
+    server.replication.led.store(true, Relaxed);
+    server.log.reached.begin_term();
+    server.log.stance.set_read_only(false);
+    server.log.stance.set_loading(false);
+}
+
+/// Follows nobody any more, and stays what it is: nothing is written here. Whom it followed.
+pub fn end(server: &Server) -> Option<String> {
+    let _one = server.replication.changing();
+    leave(server)
+}
+
+/// Ends following, with all that it had begun.
+fn leave(server: &Server) -> Option<String> {
+    let followed = server.replication.followed().take()?;
+    followed.state.end();
+    if followed.thread.join().is_err() {
+        tracing::error!("the thread that followed {} has panicked", followed.address);
+    }
+    Some(followed.address)
+}
+
+/// Has the log begin again with what is here now, and the files with it.
+pub(super) fn begin_log(server: &Arc<Server>, history: &str, offset: u64) {
+    // Who has walked through what was here before it was whole begins again.
+    server.store.walks.void();
+    server.log.leave_files();
+    server.log.restart(history, offset);
+    let sync = server.replication.syncs.fetch_add(1, Relaxed) + 1;
+    server.replication.set_partial(false);
+    let own = Arc::clone(server);
+    let spawned =
+        std::thread::Builder::new().name("compact".to_owned()).spawn(move || begin_files(&own, sync));
+    if let Err(error) = spawned {
+        tracing::error!("this server's files do not follow: {error}");
+    }
+}
+
+/// Has the files begin with what is here: what is in them is the state of before. Until that is done, or the log begins once more.
+fn begin_files(server: &Server, sync: u64) {
+    while server.replication.syncs.load(Relaxed) == sync && !server.shutdown.is_triggered() {
+        match compact::begin_again(server) {
+            Ok(()) => return,
+            Err(_) if server.replication.is_partial() => {}
+            Err(error) => tracing::error!(
+                "this server's files do not follow: {error}; they are as they were before its sync, and it is tried again"
+            ),
+        }
+        rest(AGAIN);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::Harness;
+    use crate::log::history::epoch_of;
+
+    /// An operator's REPLICAOF, or a vote, may come between a primary's last word and its being obeyed.
+    #[test]
+    fn only_who_is_still_followed_hands_over() {
+        let server = Harness::new().server;
+        let epoch = || epoch_of(&server.log.position().0);
+        let before = epoch();
+        follow(&server, "127.0.0.1:1").unwrap();
+        become_primary_after(&server, &Arc::default());
+        assert!(server.log.stance.is_read_only() && server.replication.followed().is_some());
+        let state = server.replication.followed().as_ref().map(|followed| Arc::clone(&followed.state)).unwrap();
+        become_primary_after(&server, &state);
+        assert!(!server.log.stance.is_read_only() && server.replication.followed().is_none());
+        assert_eq!(epoch(), before + 1);
+        become_primary_after(&server, &state);
+        assert_eq!(epoch(), before + 1);
+    }
+}
