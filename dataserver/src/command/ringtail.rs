@@ -137,7 +137,9 @@ pub(super) fn sync(c: &mut Call<'_, '_>) -> Done {
     let has_no_log = |followed: &Followed| followed.state.link() != Link::Up || followed.address == address;
     // One that takes over with this server's vote gets what it lacks.
     let takes_over = c.server.replication.voted_for().as_ref() == Some(&address);
-    if !takes_over && c.server.replication.followed().as_ref().is_some_and(has_no_log) {
+    // Between two that it follows it has nobody's log either.
+    let has_none = c.server.replication.followed().as_ref().map_or(!replication::leads(c.server), has_no_log);
+    if !takes_over && has_none {
         // Else two that follow each other would both call that a primary's log.
         return Err(Error::fixed("NOMASTERLINK Can't SYNC while not connected with my master"));
     }

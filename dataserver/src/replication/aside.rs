@@ -1,7 +1,7 @@
 //! What a primary that was replaced has alone: it goes to a file before the new primary's keys come in its place.
 //!
 //! If it is known from where on both differ and the log still has that, the file has these writes as commands, to be read or sent again
-//! (`redis-cli --pipe`). Else it is a backup of all keys.
+//! (by redis-cli in its pipe mode). Else it is a backup of all keys.
 
 use crate::backup::files;
 use crate::log::effects::EXPIRE_FIELDS;

@@ -1,9 +1,9 @@
 //! The replica's end: a thread that connects, loads, applies, and tries again.
 
-use super::role::begin_log;
+use super::aside;
+use super::role::{become_primary_after, begin_log};
 use super::status::{Following, Link};
 use super::wire::{self, Kind};
-use super::aside;
 use crate::backup::load::{self, How};
 use crate::backup::save::Progress;
 use crate::log::apply::{Applier, Refused};

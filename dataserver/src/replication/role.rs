@@ -143,7 +143,8 @@ mod tests {
         follow(&server, "127.0.0.1:1").unwrap();
         become_primary_after(&server, &Arc::default());
         assert!(server.log.stance.is_read_only() && server.replication.followed().is_some());
-        let state = server.replication.followed().as_ref().map(|followed| Arc::clone(&followed.state)).unwrap();
+        let state =
+            server.replication.followed().as_ref().map(|followed| Arc::clone(&followed.state)).unwrap();
         become_primary_after(&server, &state);
         assert!(!server.log.stance.is_read_only() && server.replication.followed().is_none());
         assert_eq!(epoch(), before + 1);

@@ -24,7 +24,7 @@ const STALL: Duration = Duration::from_secs(3);
 const LEFT: i64 = 24 << 20;
 
 /// Left out: they end, stop or wait for the server or other clients, or take away the right to speak to it.
-const EXCEPT: [&str; 20] = [
+const EXCEPT: [&str; 22] = [
     "shutdown",
     "debug",
     "debug|sleep",
@@ -38,6 +38,8 @@ const EXCEPT: [&str; 20] = [
     "config|rewrite",
     "wait",
     "waitaof",
+    "ringtail|peer",
+    "ringtail|vote",
     "script|kill",
     "function|kill",
     "ringtail|lock",
