@@ -39,6 +39,8 @@ pub struct Replication {
     followed: Mutex<Option<Followed>>,
     /// A replica is about to take over.
     pub switching: AtomicBool,
+    /// All is held for it, and it is not followed yet.
+    pub hands_over: AtomicBool,
     changing: Mutex<()>,
     partial: AtomicBool,
     /// The latest epoch that a primary of this member was heard to have.
@@ -87,9 +89,11 @@ impl Replication {
     }
 }
 
-/// Whether clients' writes are taken here.
+/// Whether clients' writes are taken here. While it hands over they wait, and it leads until it is known who does.
 pub fn leads(server: &Server) -> bool {
-    !server.log.stance.is_read_only() && !server.replication.is_undecided.load(Ordering::Relaxed)
+    let (replication, read_only) = (&server.replication, server.log.stance.is_read_only());
+    let hands_over = replication.hands_over.load(Ordering::Relaxed);
+    !replication.is_undecided.load(Ordering::Relaxed) && (!read_only || hands_over)
 }
 
 /// Another server leads a log of this name. If that is a later one than is led here, this server was replaced: it writes no more until it

@@ -38,6 +38,7 @@ pub fn follow(server: &Arc<Server>, address: &str) -> io::Result<()> {
     })?;
     *server.replication.followed() = Some(Followed { address: address.to_owned(), state, thread });
     server.replication.is_undecided.store(false, Relaxed);
+    server.replication.hands_over.store(false, Relaxed);
     if !server.replication.switching.load(Relaxed) {
         bound::end_waiting(server);
     }

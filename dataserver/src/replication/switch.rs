@@ -90,6 +90,7 @@ impl Drop for Switching {
     fn drop(&mut self) {
         let server = &self.server;
         server.replication.switching.store(false, Relaxed);
+        server.replication.hands_over.store(false, Relaxed);
         server.pause.end();
         if let Some(held) = self.held.take() {
             held.release(&server.store);
@@ -158,6 +159,7 @@ impl Switching {
         let until = until + PATIENCE;
         view.each_group(|_, group| group.holds(|holds| holds.add(HOLDER, u16::MAX, until, None)));
         server.store.set_keeps(true);
+        server.replication.hands_over.store(true, Relaxed);
         server.log.stance.set_read_only(true);
         Ok(Lease { owner: HOLDER, groups: (0..GROUPS).collect(), until })
     }
