@@ -1,23 +1,55 @@
 //! Where commands leave their groups.
 //!
 //! A group is committed under the locks of its keys. Its ticket, taken there from one counter, orders it among all groups; its bytes
-//! go into a lane of the thread's own. So threads share one atomic add for each write command, and nothing else.
+//! go into a lane of the thread's own. So threads share one atomic add for each write command, and one for each lane that is collected.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
-/// Lanes that threads are dealt to; more threads than these share some.
-const LANES: usize = 64;
+/// Lanes that threads are dealt to, a bit of a word for each; more threads than these share some.
+pub(super) const LANES: usize = u64::BITS as usize;
 
-/// Bytes of a ticket, which stands before each group in a lane.
-pub(super) const TICKET: usize = 8;
+/// Groups whose tickets follow each other: one thread has committed them, and no other between.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    /// The ticket of the first, ...
+    pub first: u64,
+    /// ... and that behind the last.
+    pub next: u64,
+    /// Where its bytes end; they begin where those of the run before end.
+    pub end: usize,
+}
+
+/// What one lane has, without gaps in its bytes.
+#[derive(Debug, Default)]
+pub(super) struct Committed {
+    pub bytes: Vec<u8>,
+    pub runs: Vec<Run>,
+}
+
+impl Committed {
+    fn push(&mut self, ticket: u64, group: &[u8]) {
+        self.bytes.extend_from_slice(group);
+        let (next, end) = (ticket + 1, self.bytes.len());
+        match self.runs.last_mut() {
+            Some(run) if run.next == ticket => (run.next, run.end) = (next, end),
+            _ => self.runs.push(Run { first: ticket, next, end }),
+        }
+    }
+}
 
 /// Of this thread alone, as long as there are no more threads than lanes.
 #[derive(Default)]
 #[repr(align(128))]
-struct Lane(Mutex<Vec<u8>>);
+struct Lane(Mutex<Committed>);
+
+impl Lane {
+    fn lock(&self) -> MutexGuard<'_, Committed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 #[derive(Default)]
 #[repr(align(128))]
@@ -35,6 +67,8 @@ thread_local! {
 pub struct Intake {
     tickets: Tickets,
     lanes: Box<[Lane]>,
+    /// Bits of the lanes that have something and that the collector was not told of.
+    filled: AtomicU64,
     /// The collector sleeps until something is committed.
     sleeps: AtomicBool,
     collector: OnceLock<Thread>,
@@ -45,6 +79,7 @@ impl Default for Intake {
         Self {
             tickets: Tickets::default(),
             lanes: std::iter::repeat_with(Lane::default).take(LANES).collect(),
+            filled: AtomicU64::new(0),
             sleeps: AtomicBool::new(false),
             collector: OnceLock::new(),
         }
@@ -54,11 +89,14 @@ impl Default for Intake {
 impl Intake {
     /// Takes a group, under the locks of all its keys.
     pub fn commit(&self, group: &[u8]) {
-        let mut lane = self.lanes[LANE.with(|lane| *lane)].0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = LANE.with(|lane| *lane);
+        let mut lane = self.lanes[at].lock();
         // Whoever has one of the keys' locks afterwards gets a later ticket: the lock orders the two.
         let ticket = self.tickets.0.fetch_add(1, SeqCst);
-        lane.extend_from_slice(&ticket.to_le_bytes());
-        lane.extend_from_slice(group);
+        if lane.runs.is_empty() {
+            self.filled.fetch_or(1 << at, SeqCst);
+        }
+        lane.push(ticket, group);
         drop(lane);
         LAST.with(|last| last.set(ticket + 1));
         // Either the collector sees the ticket before it sleeps, or we see that it does: these are in one order for both. A fence would say
@@ -78,15 +116,14 @@ impl Intake {
         LAST.with(Cell::get)
     }
 
-    /// Exchanges each lane's bytes for the buffer that `exchange` has for it.
-    pub(super) fn exchange(&self, mut exchange: impl FnMut(usize, &mut Vec<u8>)) {
-        for (i, lane) in self.lanes.iter().enumerate() {
-            exchange(i, &mut lane.0.lock().unwrap_or_else(PoisonError::into_inner));
-        }
+    /// Bits of the lanes that may have something that the caller was not told of before.
+    pub(super) fn take_filled(&self) -> u64 {
+        if self.filled.load(SeqCst) == 0 { 0 } else { self.filled.swap(0, SeqCst) }
     }
 
-    pub(super) fn lanes(&self) -> usize {
-        self.lanes.len()
+    /// What a lane has, to be exchanged for an empty one.
+    pub(super) fn lane(&self, at: usize) -> MutexGuard<'_, Committed> {
+        self.lanes[at].lock()
     }
 
     /// Says that this thread collects.

@@ -49,14 +49,12 @@ const LINGER: Duration = Duration::from_millis(1);
 const SYNC_EVERY: Duration = Duration::from_millis(500);
 /// With `no`, where the system does it about as often. What is not synced is held in memory, to be written again should the disk fail.
 const SYNC_SELDOM: Duration = Duration::from_secs(30);
-/// So much of it has it synced before its time.
-const HELD_MOST: usize = 64 << 20;
+/// So much of it has it synced before its time: what the next ones are held in is near the processor then.
+const HELD_MOST: usize = 16 << 20;
 /// Beyond so much the disk is too slow: writes are refused until it has caught up with half of it.
 const BEHIND_MOST: usize = 512 << 20;
 /// From one try to heal to the next.
 const HEAL_EVERY: Duration = Duration::from_secs(1);
-/// A buffer that has grown beyond this is given back.
-const BYTES_KEPT: usize = 4 << 20;
 /// The longest sleep.
 const IDLE: Duration = Duration::from_millis(100);
 
@@ -172,9 +170,7 @@ impl Keeper {
         let Some(files) = &mut *files else { return self.bytes.clear() };
         // Whatever the writing comes to: nothing heals before the sync has ended.
         let ended = self.end_sync(files);
-        let written = if self.bytes.is_empty() { Ok(()) } else { files.append(&self.bytes) };
-        self.bytes.clear();
-        self.bytes.shrink_to(BYTES_KEPT);
+        let written = if self.bytes.is_empty() { Ok(()) } else { files.append(&mut self.bytes) };
         let synced = ended.and(written).and_then(|()| self.sync(files));
         if synced.is_err() || files.failure().is_some() {
             self.heal(files);

@@ -1,40 +1,86 @@
 //! From lanes to one stream: groups by their tickets.
 
-use super::intake::{Intake, TICKET};
-use super::record;
+use super::intake::{Committed, Intake, LANES};
+use std::mem;
 
 /// What was taken from one lane.
 #[derive(Default)]
 struct Taken {
-    bytes: Vec<u8>,
-    at: usize,
+    committed: Committed,
+    /// How many of its runs, and of their bytes, were appended.
+    runs: usize,
+    bytes: usize,
 }
 
 impl Taken {
-    /// The group of this ticket, if it is the next one.
-    fn group_of(&self, ticket: u64) -> Option<&[u8]> {
-        let (own, rest) = self.bytes[self.at..].split_first_chunk::<TICKET>()?;
-        if u64::from_le_bytes(*own) != ticket {
-            return None;
+    fn is_used_up(&self) -> bool {
+        self.runs == self.committed.runs.len()
+    }
+
+    /// Exchanges what was used up.
+    fn refill(&mut self, lane: &mut Committed) {
+        let own = &mut self.committed;
+        own.runs.clear();
+        empty(&mut own.bytes);
+        (self.runs, self.bytes) = (0, 0);
+        mem::swap(own, lane);
+    }
+
+    /// Appends the groups from this ticket on, as far as they follow each other. Returns the ticket behind them.
+    fn append(&mut self, mut next: u64, out: &mut Vec<u8>) -> u64 {
+        let Committed { bytes, runs } = &mut self.committed;
+        if let ([run], true) = (&runs[self.runs..], out.is_empty() && self.bytes == 0)
+            && run.first == next
+        {
+            // All that there is: it changes hands as it is.
+            next = run.next;
+            mem::swap(out, bytes);
+            self.runs += 1;
+            return next;
         }
-        // It was made by this process.
-        let length = record::claimed(rest, record::GROUP_MOST).ok()??;
-        rest.get(..length)
+        while let Some(run) = runs.get(self.runs).filter(|run| run.first == next) {
+            out.extend_from_slice(&bytes[self.bytes..run.end]);
+            (self.runs, self.bytes, next) = (self.runs + 1, run.end, run.next);
+        }
+        next
     }
 }
 
 /// Merges the lanes of one intake.
-#[derive(Default)]
 pub struct Merge {
-    taken: Vec<Taken>,
-    /// The lanes that something was taken from: mostly few of all.
-    filled: Vec<usize>,
+    taken: Box<[Taken]>,
+    /// Bits of the lanes of which something was taken and not used up, ...
+    open: u64,
+    /// ... and of those that have more, which was left there.
+    left: u64,
     /// The ticket of the next group.
     next: u64,
 }
 
-/// A lane's buffer that has grown beyond this is given back once it is empty.
-const KEPT: usize = 1 << 20;
+impl Default for Merge {
+    fn default() -> Self {
+        let taken = std::iter::repeat_with(Taken::default).take(LANES).collect();
+        Self { taken, open: 0, left: 0, next: 0 }
+    }
+}
+
+/// Memory of a buffer beyond this is given back when little of it was used.
+const KEPT: usize = 256 << 10;
+
+/// Empties a buffer that will be used again, if it was used at all.
+pub(super) fn empty(buffer: &mut Vec<u8>) {
+    let used = buffer.len();
+    buffer.clear();
+    if used > 0 && used < buffer.capacity() / 4 && buffer.capacity() > KEPT {
+        buffer.shrink_to(KEPT.max(2 * used));
+    }
+}
+
+fn bits(word: u64) -> impl Iterator<Item = usize> {
+    let rest = |word: &u64| Some(word & (word - 1)).filter(|word| *word != 0);
+    std::iter::successors(Some(word).filter(|word| *word != 0), rest)
+        .map(|word| word.trailing_zeros() as usize)
+}
 
 impl Merge {
     /// Appends all groups that are there to `out`, but those behind one that a thread is about to leave. Returns the ticket behind
@@ -52,31 +98,26 @@ impl Merge {
     }
 
     fn take(&mut self, intake: &Intake) {
-        self.taken.resize_with(intake.lanes(), Taken::default);
-        self.filled.clear();
-        intake.exchange(|lane, bytes| {
+        let filled = mem::take(&mut self.left) | intake.take_filled();
+        for lane in bits(filled) {
             let taken = &mut self.taken[lane];
-            if taken.at == taken.bytes.len() && !bytes.is_empty() {
-                taken.bytes.clear();
-                taken.bytes.shrink_to(KEPT);
-                taken.at = 0;
-                std::mem::swap(bytes, &mut taken.bytes);
+            if taken.is_used_up() {
+                taken.refill(&mut intake.lane(lane));
+                self.open |= 1 << lane;
+            } else {
+                self.left |= 1 << lane;
             }
-            if taken.at < taken.bytes.len() {
-                self.filled.push(lane);
-            }
-        });
+        }
     }
 
     /// Appends the groups whose turn it is, lane by lane. Whether there were any.
     fn append(&mut self, out: &mut Vec<u8>) -> bool {
         let before = self.next;
-        for &lane in &self.filled {
+        for lane in bits(self.open) {
             let taken = &mut self.taken[lane];
-            while let Some(group) = taken.group_of(self.next) {
-                out.extend_from_slice(group);
-                taken.at += TICKET + group.len();
-                self.next += 1;
+            self.next = taken.append(self.next, out);
+            if taken.is_used_up() {
+                self.open &= !(1 << lane);
             }
         }
         self.next > before
@@ -86,7 +127,7 @@ impl Merge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::record::next_group;
+    use crate::log::record::{self, next_group};
     use std::sync::Arc;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

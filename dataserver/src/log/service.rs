@@ -5,7 +5,7 @@ use super::files::{Files, History, RealDisk};
 use super::history;
 use super::intake::Intake;
 use super::keeper::Policy;
-use super::merge::Merge;
+use super::merge::{Merge, empty};
 use super::waiting::{Awaited, LEASE, Marks, Need, Reached, Waiters, stamp};
 use crate::replication::status::Acked;
 use crate::rest::rest;
@@ -134,7 +134,7 @@ impl Log {
     /// What was committed before, all of it: to be called while no command runs, that is under the locks of all groups.
     pub fn cut(&self) -> (String, u64) {
         let state = &mut *self.state();
-        state.chunk.clear();
+        empty(&mut state.chunk);
         let ticket = state.merge.collect_all(&self.store.intake, &mut state.chunk);
         self.append(state, ticket);
         (state.history.clone(), state.offset)
@@ -143,7 +143,7 @@ impl Log {
     /// Takes what was committed, and leaves in `unwritten` what is to be written to files. Returns the ticket behind it.
     pub(super) fn collect(&self, unwritten: &mut Vec<u8>) -> u64 {
         let state = &mut *self.state();
-        state.chunk.clear();
+        empty(&mut state.chunk);
         let ticket = state.merge.collect(&self.store.intake, &mut state.chunk);
         self.append(state, ticket);
         if !state.held {
@@ -508,11 +508,10 @@ impl Log {
     /// Appends groups of the log that is followed, which were applied.
     pub fn append_applied(&self, groups: &[u8]) {
         let state = &mut *self.state();
-        state.chunk.clear();
+        empty(&mut state.chunk);
         state.chunk.extend_from_slice(groups);
         let ticket = self.store.intake.end();
         self.append(state, ticket);
-        drop(state.chunk.drain(..));
         if state.readers.files {
             self.store.intake.wake();
         }

@@ -22,6 +22,7 @@ mod install;
 mod manifest;
 mod names;
 mod open;
+mod pending;
 mod reader;
 mod recovery;
 mod segment;
@@ -38,14 +39,12 @@ pub use reader::Chunk;
 pub use recovery::{Found, Torn};
 
 use manifest::Manifest;
+use pending::Pending;
 use segment::{Draft, Segment};
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Memory for what is not synced that is kept from one sync to the next.
-const PENDING_KEPT: usize = 4 << 20;
 
 /// The log's directory, open for writing.
 pub struct Files<D: Disk> {
@@ -62,28 +61,29 @@ pub struct Files<D: Disk> {
     /// What is before it is on disk.
     synced: u64,
     /// What was appended since: to be written again should writing or syncing fail.
-    pending: Vec<u8>,
+    pending: Pending,
     /// A sync has begun and not ended.
     syncing: bool,
     failure: Option<Failure>,
 }
 
 impl<D: Disk> Files<D> {
-    /// Appends whole groups and has them written, not synced. They are kept in memory until a sync has succeeded: the caller bounds that
-    /// ([`Self::unsynced`]).
+    /// Appends whole groups and has them written, not synced. They are kept in memory until a sync has succeeded, which the caller bounds
+    /// ([`Self::unsynced`]): so the buffer is taken, and an empty one left for it.
     ///
     /// # Errors
     /// They could not be written, or something failed before and was not healed yet. They are part of the log all the same: [`Self::heal`]
     /// writes them.
-    pub fn append(&mut self, groups: &[u8]) -> Result<(), Failure> {
-        let rotated = self.rotate_if_full();
-        self.pending.extend_from_slice(groups);
-        rotated?;
-        if let Some(failure) = &self.failure {
-            return Err(failure.clone());
-        }
-        let written = self.segment.append(groups);
-        self.check("write", written)
+    pub fn append(&mut self, groups: &mut Vec<u8>) -> Result<(), Failure> {
+        let appended = self.rotate_if_full().and_then(|()| match &self.failure {
+            Some(failure) => Err(failure.clone()),
+            None => {
+                let written = self.segment.append(groups);
+                self.check("write", written)
+            }
+        });
+        self.pending.push(groups);
+        appended
     }
 
     /// Brings all that was appended to disk.
@@ -221,7 +221,7 @@ impl<D: Disk> Files<D> {
             self.manifest_due = false;
         }
         let mut draft = Draft::new(&self.disk, &self.dir, &self.manifest.history, self.synced)?;
-        draft.append(&self.pending)?;
+        self.pending.pieces().try_for_each(|piece| draft.append(piece))?;
         self.segment = draft.install()?;
         self.starts.retain(|&start| start < self.segment.start);
         self.starts.push(self.segment.start);
@@ -230,10 +230,7 @@ impl<D: Disk> Files<D> {
     }
 
     fn forget_pending(&mut self, synced: u64) {
-        self.pending.drain(..(synced - self.synced) as usize);
-        if self.pending.is_empty() && self.pending.capacity() > PENDING_KEPT {
-            self.pending = Vec::new();
-        }
+        self.pending.forget((synced - self.synced) as usize);
         self.synced = synced;
     }
 

@@ -5,6 +5,7 @@ use super::disk::{Disk, DiskFile};
 use super::errors::{Failure, OpenError};
 use super::manifest::{Base, Earlier, History, Manifest};
 use super::names;
+use super::pending::Pending;
 use super::reader::{Chunk, Next, Reader};
 use super::recovery::{Found, Walk};
 use super::segment::{Draft, HEADER, Header, Segment};
@@ -242,7 +243,7 @@ impl<D: Disk> Recovery<D> {
             starts,
             segment,
             synced: found.end,
-            pending: Vec::new(),
+            pending: Pending::default(),
             syncing: false,
             failure: None,
         };

@@ -90,7 +90,7 @@ impl World {
             self.log.extend(group);
             self.ends.push(self.log.len() as u64);
         }
-        let _ = files.append(&groups.concat());
+        let _ = files.append(&mut groups.concat());
     }
 
     /// Appends while a sync is on its way.

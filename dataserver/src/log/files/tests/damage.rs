@@ -13,7 +13,7 @@ fn small(close: bool) -> (FaultyDisk, Vec<Chunk>) {
     for number in 0..NUMBERS {
         let bytes = group(number, 80);
         groups.push(Chunk { offset: files.end_offset(), bytes: bytes.clone(), groups: 1 });
-        files.append(&bytes).unwrap();
+        files.append(&mut bytes.clone()).unwrap();
     }
     if close {
         files.close().unwrap();
@@ -186,7 +186,7 @@ fn a_segment_of_another_history() {
     let strange =
         Options { history: History::new(&"f".repeat(40)).unwrap(), segment_size: 500, recover: false };
     let mut files = open(&other, &strange).unwrap().files;
-    groups.iter().for_each(|group| files.append(&group.bytes).unwrap());
+    groups.iter().for_each(|group| files.append(&mut group.bytes.clone()).unwrap());
     disk.tamper(&path, |bytes| *bytes = other.bytes(&path));
     let error = open(&disk, &options()).err().unwrap().to_string();
     assert!(error.contains("it is of the history ffff"), "{error}");
@@ -203,7 +203,7 @@ fn groups_in_values_are_not_the_log_s() {
     builder.effect(0, [&b"SET"[..], b"k", &inner]);
     builder.finish().unwrap();
     let behind = group(2, 10);
-    files.append(&[&outer[..], &behind].concat()).unwrap();
+    files.append(&mut [&outer[..], &behind].concat()).unwrap();
     files.close().unwrap();
     let path = dir().join(names::segment(0));
     disk.tamper(&path, |bytes| bytes[4096 + 6] ^= 1);

@@ -8,7 +8,7 @@ fn work(disk: &FaultyDisk, log: &mut Vec<u8>, synced: &mut u64) -> Result<(), Op
     for number in 0..8 {
         let bytes = [group(number, 400), group(number, 30)].concat();
         log.extend(&bytes);
-        files.append(&bytes)?;
+        files.append(&mut bytes.clone())?;
         if number % 3 == 2 {
             files.sync()?;
             *synced = log.len() as u64;
@@ -56,7 +56,7 @@ fn failure_and_healing_at_any_step() {
             for number in 0..8 {
                 let bytes = [group(number, 400), group(number, 30)].concat();
                 log.extend(&bytes);
-                let appended = files.append(&bytes);
+                let appended = files.append(&mut bytes.clone());
                 assert_eq!(appended.is_err(), files.failure().is_some());
                 let _ = files.sync();
                 if number == 5 {
@@ -82,14 +82,14 @@ fn a_full_disk_takes_no_more_and_heals() {
         let mut log = Vec::new();
         while log.len() < 8000 && files.failure().is_none() {
             log.extend(&bytes);
-            let _ = files.append(&bytes).and_then(|()| files.sync());
+            let _ = files.append(&mut bytes.clone()).and_then(|()| files.sync());
         }
         if let Some(failure) = files.failure() {
             assert_eq!(failure.kind, io::ErrorKind::StorageFull);
             assert!(files.heal().is_err());
             // What comes while it is full is kept too.
             log.extend(&bytes);
-            assert!(files.append(&bytes).is_err());
+            assert!(files.append(&mut bytes.clone()).is_err());
             check(&disk.copy().crash(), &log, files.synced_offset(), "while it is full");
         }
         disk.set(Faults::default());
@@ -104,7 +104,7 @@ fn a_read_only_disk_refuses_and_heals() {
     let disk = FaultyDisk::new(1);
     let mut files = open(&disk, &options()).unwrap().files;
     disk.set(Faults { read_only: true, ..Faults::default() });
-    let failure = files.append(&group(1, 10)).unwrap_err();
+    let failure = files.append(&mut group(1, 10)).unwrap_err();
     assert_eq!(
         failure.to_string(),
         "can't write /log/log-00000000000000000000.rtl: read-only filesystem or storage medium"
@@ -132,7 +132,7 @@ fn a_second_server_is_told_who_is_first() {
 fn a_base_is_of_what_the_log_has() {
     let disk = FaultyDisk::new(1);
     let mut files = open(&disk, &options()).unwrap().files;
-    files.append(&group(1, 10)).unwrap();
+    files.append(&mut group(1, 10)).unwrap();
     let end = files.end_offset();
     assert!(install(&mut files, &disk, end + 1).is_err());
     install(&mut files, &disk, end).unwrap();

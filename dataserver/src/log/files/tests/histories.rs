@@ -24,7 +24,7 @@ fn old_log(disk: &FaultyDisk) -> Result<(Files<FaultyDisk>, Vec<u8>), OpenError>
     let mut files = open(disk, &options())?.files;
     let log: Vec<_> = (10..30).flat_map(|number| group(number, 300)).collect();
     for number in 10..30 {
-        files.append(&group(number, 300))?;
+        files.append(&mut group(number, 300))?;
     }
     install(&mut files, disk, half() as u64)?;
     Ok((files, log))
@@ -54,7 +54,7 @@ fn death_at_any_step_of_a_replacement() {
                 let (mut files, old) = old_log(&disk).unwrap();
                 disk.set(Faults { die: Some(disk.steps() + die), ..Faults::default() });
                 let replaced = replace(&mut files, &disk, offset).is_ok();
-                let appended = replaced && files.append(&new).and_then(|()| files.sync()).is_ok();
+                let appended = replaced && files.append(&mut new.clone()).and_then(|()| files.sync()).is_ok();
                 let what = format!("offset {offset}, step {die}, seed {seed}");
                 let crashed = disk.crash();
                 if appended || !replaced {
@@ -89,7 +89,7 @@ fn failure_and_healing_at_any_step_of_a_replacement() {
                     check(&disk.crash(), &old, offset, &[], false, &what);
                 }
                 disk.set(Faults::default());
-                files.append(&new).unwrap();
+                files.append(&mut new.clone()).unwrap();
                 files.sync().unwrap();
                 let old = [&old[..], &new].concat();
                 check(&disk.crash(), &old, offset, &new, replaced, &what);
@@ -111,7 +111,7 @@ fn a_history_goes_on_under_another_name() {
     files.begin_history(other()).unwrap();
     for number in 30..50 {
         log.extend(group(number, 300));
-        files.append(&group(number, 300)).unwrap();
+        files.append(&mut group(number, 300)).unwrap();
     }
     files.sync().unwrap();
     let opened = open(&disk.crash(), &options()).unwrap();
@@ -134,7 +134,7 @@ fn a_history_in_which_nothing_was_written_leaves_nothing_behind() {
         assert!(files.earlier().len() <= 2, "{:?}", files.earlier());
         if round == 50 {
             log.extend(group(round, 300));
-            files.append(&group(round, 300)).unwrap();
+            files.append(&mut group(round, 300)).unwrap();
         }
         // Killed, with or without something behind the last that was begun.
         let opened = open(&disk.crash(), &options()).unwrap();
@@ -158,7 +158,7 @@ fn a_name_under_which_nothing_was_written_is_on_no_segment() {
             files.begin_history(History::new(&digits).unwrap()).unwrap();
             if number == 2 && round % 2 == 0 {
                 log.extend(group(round, 300));
-                files.append(&group(round, 300)).unwrap();
+                files.append(&mut group(round, 300)).unwrap();
                 files.sync().unwrap();
             }
         }
@@ -175,7 +175,7 @@ fn what_has_replaced_another_history_goes_on_under_another_name() {
     let mut log = Vec::new();
     for (number, name) in [(1, "a"), (2, "b"), (3, "c")] {
         log.extend(group(number, 300));
-        files.append(&group(number, 300)).unwrap();
+        files.append(&mut group(number, 300)).unwrap();
         files.begin_history(History::new(&name.repeat(40)).unwrap()).unwrap();
     }
     assert_eq!(open(&disk.crash(), &options()).unwrap().log(), log);

@@ -29,7 +29,7 @@ fn a_directory_s_life() {
     for number in 0..100 {
         let bytes = group(number, 100);
         log.extend(&bytes);
-        files.append(&bytes).unwrap();
+        files.append(&mut bytes.clone()).unwrap();
     }
     let locked = Files::open(RealDisk, &dir, &options).err().unwrap().to_string();
     assert!(locked.ends_with(&format!("the process {}", std::process::id())), "{locked}");
@@ -80,7 +80,7 @@ fn speed() {
         group.effect(0, [&b"SET"[..], b"key:0123456789", &value]);
         group.finish().unwrap();
         if out.len() >= 64 << 10 {
-            files.append(&out).unwrap();
+            files.append(&mut out.clone()).unwrap();
             out.clear();
         }
         if files.unsynced() >= 32 << 20 {
@@ -89,7 +89,7 @@ fn speed() {
             syncing += begun.elapsed();
         }
     }
-    files.append(&out).unwrap();
+    files.append(&mut out.clone()).unwrap();
     let writing = start.elapsed() - syncing;
     println!(
         "built and written: {:.2} M/s; syncs took {syncing:?}",
