@@ -104,6 +104,7 @@ impl Executor {
         out: &mut Vec<u8>,
     ) -> usize {
         let _turn = Turn::begin();
+        let _collecting = self.server.log.collecting();
         session.look_at_users(&self.server.access);
         if session.closing {
             return 0;

@@ -131,6 +131,7 @@ async fn tick(server: Arc<Server>, worker: usize, scratch: Rc<RefCell<Scratch>>)
         }
         if worker == 0 {
             server.rates.sample(unix_millis(), &server.counters);
+            server.log.watch_disk();
         }
         if worker == 0 && turn % 10 == 0 {
             close_idle(&server);

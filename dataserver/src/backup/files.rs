@@ -157,6 +157,7 @@ pub fn save_behind(server: &Arc<Server>, path: PathBuf, waiter: Option<Arc<Waite
     std::mem::forget(turn);
     let own = Arc::clone(server);
     let spawned = std::thread::Builder::new().name("backup".to_owned()).spawn(move || {
+        let _counted = own.store.memory.counted();
         let _turn = Turn(&own.backups);
         let saved = save_now(&own, &path);
         drop(_turn);

@@ -60,6 +60,7 @@ impl Counts {
 /// # Errors
 /// It can't be read, is no backup, or damaged and not to be recovered.
 pub fn load<R: Read>(server: &Server, input: R, how: How, progress: &Progress) -> Result<Summary, Error> {
+    let _counted = server.store.memory.counted();
     let mut reader = Reader::open(input)?;
     let counts = Counts::default();
     let read = std::thread::scope(|scope| {
@@ -126,6 +127,7 @@ struct Thread<'s> {
 
 impl Thread<'_> {
     fn run(&self, sealed: &Receiver<Sealed>) {
+        let _counted = self.server.store.memory.counted();
         let shape = Shape::new(self.server.store.hasher(), &self.server.settings.shapes);
         let mut builder = Builder::new(&shape);
         for sealed in sealed {

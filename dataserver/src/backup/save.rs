@@ -96,6 +96,7 @@ fn save_with<W: Write>(
     progress: &Progress,
     at_cut: &dyn Fn(),
 ) -> Result<(W, Saved), Failed> {
+    let _counted = server.store.memory.counted();
     let walk = server.store.begin_walk();
     let ended = Saving { server, walk: &walk, block: Block::new(0), progress, at_cut }.run(out);
     server.store.end_walk(&walk);
@@ -186,6 +187,7 @@ impl Saving<'_> {
 
     fn write<W: Write>(&mut self, writer: &mut Writer<W>) -> Result<(), Failed> {
         self.progress.bytes.fetch_add(self.block.len() as u64, Relaxed);
+        self.server.store.memory.publish();
         Ok(writer.block(&mut self.block)?)
     }
 

@@ -97,6 +97,7 @@ pub fn compact_behind(server: &Arc<Server>) -> bool {
     }
     let own = Arc::clone(server);
     let spawned = std::thread::Builder::new().name("compact".to_owned()).spawn(move || {
+        let _counted = own.store.memory.counted();
         let ended = compact(&own);
         if let Err(error) = &ended {
             tracing::error!("the log could not be made shorter: {error}");

@@ -61,6 +61,8 @@ thread_local! {
     static LANE: usize = NEXT_LANE.fetch_add(1, Relaxed) % LANES;
     /// Behind the last group that this thread has committed.
     static LAST: Cell<u64> = const { Cell::new(0) };
+    /// It collects what it commits itself, at the end of its turn.
+    static COLLECTS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The groups that were committed and not collected yet.
@@ -101,9 +103,21 @@ impl Intake {
         LAST.with(|last| last.set(ticket + 1));
         // Either the collector sees the ticket before it sleeps, or we see that it does: these are in one order for both. A fence would say
         // the same, and cost as much as the rest.
+        if !COLLECTS.get() {
+            self.wake_sleeper();
+        }
+    }
+
+    /// Has the collector look, if it sleeps.
+    pub(super) fn wake_sleeper(&self) {
         if self.sleeps.load(SeqCst) {
             self.wake();
         }
+    }
+
+    /// Whether this thread collects what it commits by itself, so that nobody need be woken for it.
+    pub(super) fn set_collects(on: bool) {
+        COLLECTS.set(on);
     }
 
     /// Behind the last group of all.

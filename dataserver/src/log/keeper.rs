@@ -2,6 +2,7 @@
 
 use super::files::{Failure, Files, RealDisk, Synced, Syncing};
 use super::service::Log;
+use super::waiting::stamp;
 use crate::rest::rest;
 use ringtail_net::RateLimited;
 use std::fs::File;
@@ -67,6 +68,8 @@ struct Syncer {
     ended: Receiver<Synced>,
     running: bool,
     last: Instant,
+    /// When what is synced was collected.
+    of: u64,
 }
 
 impl Syncer {
@@ -85,7 +88,7 @@ impl Syncer {
                 }
             }
         })?;
-        Ok(Self { begun, ended, running: false, last: Instant::now() })
+        Ok(Self { begun, ended, running: false, last: Instant::now(), of: 0 })
     }
 }
 
@@ -97,6 +100,8 @@ pub struct Keeper {
     /// The disk is too slow.
     behind: bool,
     bytes: Vec<u8>,
+    /// When it was collected, in milliseconds of a clock that is never set.
+    at: u64,
     /// How long the last sync took.
     took: Duration,
     /// Told how many bytes a restart would replay.
@@ -118,6 +123,7 @@ impl Keeper {
                 healed,
                 behind: false,
                 bytes: Vec::new(),
+                at: 0,
                 took: Duration::ZERO,
                 on_growth,
             }
@@ -128,9 +134,12 @@ impl Keeper {
 
     fn run(mut self) -> bool {
         let log = Arc::clone(&self.log);
+        let _counted = log.memory().counted();
         log.intake().collect_here();
         loop {
+            log.memory().publish();
             let stops = log.is_stopping();
+            self.at = stamp();
             let ticket = log.collect(&mut self.bytes);
             let idle = self.bytes.is_empty();
             self.write();
@@ -171,6 +180,9 @@ impl Keeper {
         // Whatever the writing comes to: nothing heals before the sync has ended.
         let ended = self.end_sync(files);
         let written = if self.bytes.is_empty() { Ok(()) } else { files.append(&mut self.bytes) };
+        if written.is_ok() && self.log.policy() == Policy::No {
+            self.log.lateness.cover(self.at);
+        }
         let synced = ended.and(written).and_then(|()| self.sync(files));
         if synced.is_err() || files.failure().is_some() {
             self.heal(files);
@@ -190,7 +202,9 @@ impl Keeper {
         let synced = if waits { self.syncer.ended.recv().ok() } else { self.syncer.ended.try_recv().ok() };
         let Some(synced) = synced else { return Ok(()) };
         self.syncer.running = false;
-        files.end_sync(synced)
+        files.end_sync(synced)?;
+        self.log.lateness.cover(self.syncer.of);
+        Ok(())
     }
 
     fn sync(&mut self, files: &mut Files<RealDisk>) -> Result<(), Failure> {
@@ -202,11 +216,12 @@ impl Keeper {
             let begun = Instant::now();
             let synced = files.sync();
             self.took = begun.elapsed();
-            return synced;
+            return synced.map(|()| self.log.lateness.cover(self.at));
         }
         let due = self.syncer.last.elapsed() >= policy.interval() || files.unsynced() > HELD_MOST;
         if (due || self.log.is_awaited()) && files.failure().is_none() {
             self.syncer.last = Instant::now();
+            self.syncer.of = self.at;
             self.syncer.running = self.syncer.begun.send(files.begin_sync()?).is_ok();
         }
         Ok(())

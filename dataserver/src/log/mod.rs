@@ -21,6 +21,7 @@ pub mod files;
 pub mod history;
 pub mod intake;
 pub mod keeper;
+pub mod lateness;
 pub mod merge;
 pub mod record;
 pub mod replay;

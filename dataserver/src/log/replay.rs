@@ -88,6 +88,8 @@ impl<'r> Thread<'r> {
     }
 
     fn run(mut self, chunks: &Receiver<Arc<Chunk>>) {
+        let shared = self.shared;
+        let _counted = shared.server.store.memory.counted();
         for chunk in chunks {
             self.chunk(&chunk);
             self.shared.server.store.memory.publish();

@@ -5,6 +5,7 @@ use super::files::{Files, History, RealDisk};
 use super::history;
 use super::intake::Intake;
 use super::keeper::Policy;
+use super::lateness::Lateness;
 use super::merge::{Merge, empty};
 use super::waiting::{Awaited, LEASE, Marks, Need, Reached, Waiters, stamp};
 use crate::replication::status::Acked;
@@ -13,6 +14,7 @@ use crate::session::Client;
 use crate::session::wake::Turn;
 use crate::stance::Stance;
 use crate::store::Store;
+use crate::store::memory::Memory;
 use ringtail_protocol::errors::Error;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
@@ -51,6 +53,13 @@ struct State {
     held: bool,
 }
 
+impl State {
+    /// Whether the files are this log.
+    fn is_in_files(&self) -> bool {
+        self.readers.files && !self.held
+    }
+}
+
 /// The log.
 pub struct Log {
     store: Arc<Store>,
@@ -60,11 +69,19 @@ pub struct Log {
     /// Where what was committed is.
     pub reached: Reached,
     waiters: Waiters,
+    /// The ticket behind all that was collected.
+    collected: AtomicU64,
+    /// The backlog is kept: workers collect what they commit at the end of each turn, so that replicas have it at once.
+    followed: AtomicBool,
+    /// Counts those who want to hear from replicas at once.
+    asked: AtomicU64,
     /// What keeps commands from running.
     pub stance: Stance,
     files: Mutex<Option<Files<RealDisk>>>,
     /// How far the files are, for those who look without their lock, which is held while the disk is waited for.
     pub on_disk: OnDisk,
+    /// Whether the disk keeps up.
+    pub lateness: Lateness,
     policy: Mutex<Policy>,
     /// Replies to writes wait for the disk.
     always: AtomicBool,
@@ -74,6 +91,21 @@ pub struct Log {
     pub(super) settling: AtomicBool,
     stopping: AtomicBool,
     applying: Mutex<()>,
+}
+
+/// A turn of a worker, whose groups are collected at its end.
+pub struct Collecting {
+    log: Arc<Log>,
+    before: u64,
+}
+
+impl Drop for Collecting {
+    fn drop(&mut self) {
+        Intake::set_collects(false);
+        if Intake::last_of_thread() != self.before {
+            self.log.collect_own();
+        }
+    }
 }
 
 /// What there is of the log on disk.
@@ -109,9 +141,13 @@ impl Log {
             offset: watch::Sender::new(0),
             reached: Reached::default(),
             waiters: Waiters::default(),
+            collected: AtomicU64::new(0),
+            followed: AtomicBool::new(false),
+            asked: AtomicU64::new(0),
             stance: Stance::default(),
             files: Mutex::new(None),
             on_disk: OnDisk::default(),
+            lateness: Lateness::default(),
             policy: Mutex::new(Policy::EverySecond),
             always: AtomicBool::new(false),
             copies: AtomicU8::new(1),
@@ -129,6 +165,11 @@ impl Log {
     pub fn position(&self) -> (String, u64) {
         let state = self.state();
         (state.history.clone(), state.offset)
+    }
+
+    /// The offset behind all that was collected.
+    pub fn end(&self) -> u64 {
+        *self.offset.borrow()
     }
 
     /// What was committed before, all of it: to be called while no command runs, that is under the locks of all groups.
@@ -152,7 +193,35 @@ impl Log {
         ticket
     }
 
+    /// Collects what this thread commits while that lives, at its end; nothing where nobody follows.
+    #[inline]
+    pub fn collecting(self: &Arc<Self>) -> Option<Collecting> {
+        self.followed.load(Relaxed).then(|| {
+            Intake::set_collects(true);
+            Collecting { log: Arc::clone(self), before: Intake::last_of_thread() }
+        })
+    }
+
+    fn collect_own(&self) {
+        let ticket = Intake::last_of_thread();
+        let is_collected = || self.collected.load(Relaxed) >= ticket;
+        if is_collected() {
+            return;
+        }
+        let state = &mut *self.state();
+        // Others that had the lock before have taken it along.
+        if !is_collected() {
+            empty(&mut state.chunk);
+            let ticket = state.merge.collect(&self.store.intake, &mut state.chunk);
+            self.append(state, ticket);
+        }
+        if state.readers.files {
+            self.store.intake.wake_sleeper();
+        }
+    }
+
     fn append(&self, state: &mut State, ticket: u64) {
+        self.collected.store(ticket, Relaxed);
         if state.chunk.is_empty() {
             return;
         }
@@ -189,6 +258,9 @@ impl Log {
     /// Keeps a reply back until all below the ticket is where it has to be; whether the client has to wait.
     pub fn wait(&self, ticket: u64, need: Need, client: &Arc<Client>) -> bool {
         let waits = self.waiters.wait(&self.reached, ticket, need, client);
+        if waits && need.copies > 1 {
+            self.ask_replicas();
+        }
         if waits {
             self.store.intake.wake();
         }
@@ -212,6 +284,7 @@ impl Log {
         state.readers.files = true;
         self.offset.send_replace(state.offset);
         *self.files() = Some(files);
+        self.lateness.cover(stamp());
         self.on_disk.written.store(true, Relaxed);
         self.set_policy(self.policy());
         self.store.set_logged(true);
@@ -274,11 +347,25 @@ impl Log {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Looks whether the disk keeps up: to be called about ten times a second by who does not wait for it.
+    pub fn watch_disk(&self) {
+        if !self.on_disk.written.load(Relaxed) {
+            return;
+        }
+        let now = stamp();
+        let is_there = self.reached.is_on_disk(self.store.intake.end());
+        // While it fails writes are refused, and while the files are another log's nothing is said of them.
+        if is_there || self.failing().is_some() || !self.state().is_in_files() {
+            self.lateness.cover(now);
+        }
+        self.lateness.look(now);
+    }
+
     /// What is before this offset is on disk; a restart replays so many bytes.
     pub(super) fn is_on_disk(&self, offset: u64, size: u64) {
         let state = self.state();
         // Until the files go on from a first sync they have another log.
-        if state.readers.files && !state.held {
+        if state.is_in_files() {
             self.reached.set_disk(state.marks.ticket_at(offset));
         }
         drop(state);
@@ -289,13 +376,26 @@ impl Log {
     /// Has a command served once what it waits for is there.
     pub fn wait_for(&self, awaited: Awaited) {
         self.waiters.wait_for(&self.reached, awaited);
+        self.ask_replicas();
         self.store.intake.wake();
+    }
+
+    /// Has replicas say at once how far they are; else they say it now and then.
+    pub fn ask_replicas(&self) {
+        self.asked.fetch_add(1, Relaxed);
+        self.offset.send_modify(|_| ());
+    }
+
+    /// Another number whenever replicas were [asked](Self::ask_replicas).
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Relaxed)
     }
 
     /// Where a write has to be before its reply goes out, if it has to be anywhere. `own` are the copies that the client has asked for.
     #[inline]
     pub fn need(&self, own: Option<u8>) -> Option<Need> {
-        let (disk, copies) = (self.always.load(Relaxed), own.unwrap_or_else(|| self.copies.load(Relaxed)));
+        let disk = self.always.load(Relaxed) || self.lateness.is_late();
+        let copies = own.unwrap_or_else(|| self.copies.load(Relaxed));
         (disk || copies > 1).then(|| {
             let heard = if copies > 1 { stamp().saturating_sub(LEASE.as_millis() as u64) } else { 0 };
             Need { disk, copies, heard, term: self.reached.term() }
@@ -335,6 +435,10 @@ impl Log {
         }
     }
 
+    pub(super) fn memory(&self) -> &Memory {
+        &self.store.memory
+    }
+
     pub(super) fn intake(&self) -> &Intake {
         &self.store.intake
     }
@@ -345,7 +449,7 @@ impl Log {
     }
 
     /// Whether somebody waits, whatever the policy.
-    pub(super) fn is_awaited(&self) -> bool {
+    pub fn is_awaited(&self) -> bool {
         self.waiters.any()
     }
 
@@ -364,6 +468,7 @@ impl Log {
         let state = &mut *self.state();
         if !state.readers.replicas {
             state.readers.replicas = true;
+            self.followed.store(true, Relaxed);
             state.backlog.turn_on();
             self.store.set_logged(true);
             self.store.intake.wake();
@@ -521,7 +626,7 @@ impl Log {
     pub fn applied(&self) -> (u64, u64) {
         let state = self.state();
         // What the files have until they go on from a first sync is another log's.
-        let on_disk = if state.readers.files && !state.held { self.on_disk.synced.load(Relaxed) } else { 0 };
+        let on_disk = if state.is_in_files() { self.on_disk.synced.load(Relaxed) } else { 0 };
         (state.offset, on_disk.min(state.offset))
     }
 

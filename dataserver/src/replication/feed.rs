@@ -152,6 +152,7 @@ fn begin(server: &Arc<Server>) -> io::Result<Receiver<Chunk>> {
     let (sender, chunks) = channel(CHUNKS);
     let own = Arc::clone(server);
     std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
+        let _counted = own.store.memory.counted();
         let out = Chunks { sender: sender.clone(), bytes: Vec::with_capacity(CHUNK) };
         let ended = save(&own, out, &Progress::default()).and_then(|(mut out, saved)| {
             out.flush()?;
@@ -276,22 +277,19 @@ impl Feed<'_> {
     async fn follow(&mut self) -> io::Result<()> {
         let mut grown = self.server.log.watch();
         let (mut heartbeat, mut beaten) = (beats(), Instant::now());
-        let (mut piece, mut out, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut out, mut unread, mut asked) = (Vec::new(), Vec::new(), self.server.log.asked());
         loop {
             self.hear(&mut unread)?;
-            piece.clear();
+            out.clear();
             grown.borrow_and_update();
-            let there = self.server.log.read(self.era, self.position, PIECE, &mut piece);
-            there.map_err(|_| self.lost())?;
-            if !piece.is_empty() {
-                out.clear();
-                wire::push(&mut out, Kind::Log, &piece);
+            let now_asked = self.server.log.asked();
+            let grew = self.push_log(&mut out)?;
+            if now_asked != asked || grew && (self.server.log.is_awaited() || beaten.elapsed() > HEARTBEAT) {
+                (asked, beaten) = (now_asked, Instant::now());
+                self.push_beat(&mut out);
+            }
+            if !out.is_empty() {
                 self.send(&out).await?;
-                self.position += piece.len() as u64;
-                if beaten.elapsed() > HEARTBEAT {
-                    beaten = Instant::now();
-                    self.beat().await?;
-                }
                 continue;
             }
             tokio::select! {
@@ -303,6 +301,16 @@ impl Feed<'_> {
                 () = called_off(self.client) => return Err(ended()),
             }
         }
+    }
+
+    /// A frame of what comes next of the log, if there is more of it.
+    fn push_log(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
+        let start = wire::begin(out, Kind::Log);
+        let there = self.server.log.read(self.era, self.position, PIECE, out);
+        there.map_err(|_| self.lost())?;
+        let length = wire::end(out, start);
+        self.position += length as u64;
+        Ok(length > 0)
     }
 
     /// It has all of the log, and nothing comes any more.
@@ -334,9 +342,14 @@ impl Feed<'_> {
 
     async fn beat(&mut self) -> io::Result<()> {
         let mut out = Vec::new();
-        let numbers = [self.server.log.position().1, stamp()];
-        wire::push(&mut out, Kind::Heartbeat, &numbers.map(u64::to_le_bytes).concat());
+        self.push_beat(&mut out);
         self.send(&out).await
+    }
+
+    /// What a replica answers at once.
+    fn push_beat(&self, out: &mut Vec<u8>) {
+        let numbers = [self.server.log.end(), stamp()];
+        wire::push(out, Kind::Heartbeat, &numbers.map(u64::to_le_bytes).concat());
     }
 
     /// Reads what the replica has said.

@@ -36,6 +36,8 @@ const LINE: usize = 1024;
 const AHEAD: usize = 8;
 /// Without anything new the primary hears of us so often.
 const ACK: Duration = Duration::from_millis(500);
+/// While the log comes and the primary does not ask, it hears of us so often: each answer costs both ends as much as many writes.
+const ACK_BUSY: Duration = Duration::from_millis(10);
 
 /// How a primary is spoken to.
 #[derive(Clone, Default)]
@@ -56,6 +58,8 @@ pub(super) struct Follower {
     applier: Applier,
     /// What came of the log and is no whole group yet.
     groups: Vec<u8>,
+    /// When the primary heard of us last, and how far we were.
+    said: (Instant, u64),
     /// The last error that was told.
     told: String,
 }
@@ -63,7 +67,8 @@ pub(super) struct Follower {
 impl Follower {
     pub(super) fn new(server: Arc<Server>, state: Arc<Following>, address: String) -> Self {
         let applier = Applier::new(Arc::clone(&server), 0);
-        Self { server, state, address, applier, groups: Vec::new(), told: String::new() }
+        let said = (Instant::now(), 0);
+        Self { server, state, address, applier, groups: Vec::new(), said, told: String::new() }
     }
 
     /// Follows until it is told to end.
@@ -188,6 +193,7 @@ impl Follower {
     async fn take_snapshot(&self, link: &mut Connected, sender: Sender<Vec<u8>>) -> io::Result<()> {
         loop {
             let (kind, bytes) = link.next(self).await?;
+            self.server.store.memory.publish();
             match kind {
                 Kind::Snapshot if bytes.is_empty() => return Ok(()),
                 Kind::Snapshot => {
@@ -205,13 +211,20 @@ impl Follower {
     /// Follows the log.
     async fn stream(&mut self, mut link: Connected) -> io::Result<()> {
         loop {
-            let leads = self.take_log(&mut link.unread)?;
+            let told = self.take_log(&mut link.unread)?;
             self.apply()?;
-            if leads {
+            self.server.store.memory.publish();
+            if told.leads {
                 return self.lead();
             }
-            self.ack(&mut link).await?;
-            let ready = timeout(ACK, link.ready()).await;
+            let (at, offset) = self.said;
+            let patience = if self.server.log.end() == offset { ACK } else { ACK_BUSY };
+            let mut left = patience.saturating_sub(at.elapsed());
+            if told.heartbeat.is_some() || left.is_zero() {
+                self.ack(&mut link).await?;
+                left = ACK;
+            }
+            let ready = timeout(left, link.ready()).await;
             if self.is_over() {
                 return Ok(());
             }
@@ -239,14 +252,14 @@ impl Follower {
         spawned.spawn(move || become_primary_after(&server, &state)).map(drop)
     }
 
-    /// Takes the frames that are whole; whether this server is to lead.
-    fn take_log(&mut self, unread: &mut Vec<u8>) -> io::Result<bool> {
+    /// Takes the frames that are whole; what they say besides the log.
+    fn take_log(&mut self, unread: &mut Vec<u8>) -> io::Result<wire::Told> {
         let told = wire::take_log(unread, &mut self.groups)?;
         if let Some([end, stamp]) = told.heartbeat {
             self.state.primary_end.store(end, Relaxed);
             self.state.stamp.store(stamp, Relaxed);
         }
-        Ok(told.leads)
+        Ok(told)
     }
 
     /// Applies the groups that are whole.
@@ -264,8 +277,10 @@ impl Follower {
         }
         ended.map_err(|stopped| io::Error::other(stopped.to_string()))
     }
-    async fn ack(&self, link: &mut Connected) -> io::Result<()> {
+
+    async fn ack(&mut self, link: &mut Connected) -> io::Result<()> {
         let (applied, on_disk) = self.server.log.applied();
+        self.said = (Instant::now(), applied);
         let mut out = Vec::new();
         let numbers = [applied, on_disk, self.state.stamp.load(Relaxed)];
         wire::push(&mut out, Kind::Ack, &numbers.map(u64::to_le_bytes).concat());

@@ -30,6 +30,8 @@ pub fn follow(server: &Arc<Server>, address: &str) -> io::Result<()> {
     let state = Arc::<Following>::default();
     let (own, following, target) = (Arc::clone(server), Arc::clone(&state), address.to_owned());
     let thread = std::thread::Builder::new().name("replica".to_owned()).spawn(move || {
+        let counted = Arc::clone(&own);
+        let _counted = counted.store.memory.counted();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match runtime {
             Ok(runtime) => runtime.block_on(Follower::new(own, following, target).run()),
@@ -117,6 +119,7 @@ pub(super) fn begin_log(server: &Arc<Server>, history: &str, offset: u64) {
 
 /// Has the files begin with what is here: what is in them is the state of before. Until that is done, or the log begins once more.
 fn begin_files(server: &Server, sync: u64) {
+    let _counted = server.store.memory.counted();
     while server.replication.syncs.load(Relaxed) == sync && !server.shutdown.is_triggered() {
         match compact::begin_again(server) {
             Ok(()) => return,

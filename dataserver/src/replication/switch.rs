@@ -122,6 +122,7 @@ impl Switching {
 
     /// Ends all writes here, once the replica has them all.
     fn stop(&mut self, replica: &Replica, until: Instant) -> Result<(), &'static str> {
+        let server = Arc::clone(&self.server);
         loop {
             let end = match self.try_stop(replica, until) {
                 Ok(held) => {
@@ -134,6 +135,7 @@ impl Switching {
                 if Instant::now() >= until {
                     return Err("the replica did not catch up in time");
                 }
+                server.log.ask_replicas();
                 rest(LOOK);
             }
             if Instant::now() >= until {

@@ -22,7 +22,7 @@ pub enum Kind {
     Snapshot = 0,
     /// Bytes of the log.
     Log = 1,
-    /// The primary lives: its log's end and the stamp of its clock, two u64.
+    /// The primary lives: its log's end and the stamp of its clock, two u64. It is answered at once.
     Heartbeat = 2,
     /// The replica has applied the log up to an offset, has it on disk up to another, and has heard the heartbeat of that stamp: three
     /// u64.
@@ -44,6 +44,23 @@ pub fn push(out: &mut Vec<u8>, kind: Kind, bytes: &[u8]) {
     out.push(kind as u8);
     out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
     out.extend_from_slice(bytes);
+}
+
+/// Begins a frame, whose bytes are appended by the caller. Returns where it [ends](end) from.
+pub fn begin(out: &mut Vec<u8>, kind: Kind) -> usize {
+    push(out, kind, b"");
+    out.len()
+}
+
+/// Ends the frame that was begun there; how many bytes it has. Without any it is taken back.
+pub fn end(out: &mut Vec<u8>, start: usize) -> usize {
+    let length = out.len() - start;
+    if length == 0 {
+        out.truncate(start - HEAD);
+    } else {
+        out[start - 4..start].copy_from_slice(&(length as u32).to_le_bytes());
+    }
+    length
 }
 
 /// The frame at the start of the bytes and its length, if all of it is there.

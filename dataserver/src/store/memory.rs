@@ -132,7 +132,22 @@ thread_local! {
     static PUBLISHED: Cell<i64> = const { Cell::new(0) };
 }
 
+/// A thread whose memory counts: at its end all is published. What it leaves to others, or frees for them, would be counted wrongly for ever.
+pub struct Counted<'m>(&'m Memory);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.publish_all();
+    }
+}
+
 impl Memory {
+    /// Has all published when this thread, or what it does, ends.
+    #[must_use = "it publishes when it is dropped"]
+    pub fn counted(&self) -> Counted<'_> {
+        Counted(self)
+    }
+
     /// Publishes what this thread has allocated and freed since it last did.
     #[inline]
     pub fn publish(&self) {

@@ -1,7 +1,7 @@
 //! Memory: the limit under load, who is evicted, and what expiry gives back.
 
-use ringtail_tests::harness::{Options, Process, Redis, Server, say, wait_for};
-use ringtail_tests::resp::{Conn, Endpoint};
+use ringtail_tests::harness::{Options, Process, Redis, Server, say, scratch, wait_for};
+use ringtail_tests::resp::{Conn, Endpoint, Value};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ fn fill(conn: &mut Conn, keys: std::ops::Range<usize>, value: impl Fn(usize) -> 
     batches.map(|batch| refused(&conn.try_pipeline(&batch).expect("replies"))).sum()
 }
 
-fn refused(replies: &[ringtail_tests::resp::Value]) -> usize {
+fn refused(replies: &[Value]) -> usize {
     let errors = replies.iter().filter_map(|reply| reply.error());
     let oom = |e: &str| assert_eq!(e, "OOM command not allowed when used memory > 'maxmemory'.");
     errors.inspect(|e| oom(e)).count()
@@ -311,4 +311,48 @@ fn default_ttl_is_given_to_what_has_none() {
     assert!(conn.run("TTL own").int() > 490);
     conn.run("PERSIST s");
     assert_eq!(conn.run("TTL s").int(), -1);
+}
+
+/// What the allocator has given, and what is counted: they differ by what threads have not published yet.
+fn counted(conn: &mut Conn) -> (i64, i64) {
+    (info(conn, "used_memory") as i64, info(conn, "allocator_allocated") as i64)
+}
+
+/// Waits until what is counted is what was allocated.
+fn wait_until_counted(what: &str, conn: &mut Conn) {
+    let mut last = (0, 0);
+    let near = wait_for(Duration::from_secs(10), || {
+        last = counted(conn);
+        (last.0 - last.1).abs() < 8 * MIB as i64
+    });
+    assert!(near, "{what}: {} bytes are counted and {} allocated", last.0, last.1);
+}
+
+#[test]
+fn what_threads_of_the_log_and_of_replicas_hold_is_counted() {
+    let directory = scratch("counted");
+    let dir = directory.to_str().expect("UTF-8");
+    let primary =
+        Server::start(&Options::args(&["--dir", dir, "--log", "everysec", "--repl-backlog", "1mb"]));
+    let replica = Server::start(&Options::default());
+    let (mut conn, mut other) = (primary.endpoint.open(), replica.endpoint.open());
+    let large = "x".repeat(4 * MIB as usize);
+    for _ in 0..30 {
+        assert_eq!(conn.call(&["SET", "large", &large]).text(), "OK");
+    }
+    wait_until_counted("a large value, again and again, with a log", &mut conn);
+    let port = primary.endpoint.port.to_string();
+    assert_eq!(other.call(&["REPLICAOF", "127.0.0.1", &port]).text(), "OK");
+    fill(&mut conn, 0..40_000, |_| "v".repeat(1000));
+    let has_all = || info(&mut other, "slave_repl_offset") == info(&mut conn, "master_repl_offset");
+    assert!(wait_for(Duration::from_secs(20), has_all), "the replica does not catch up");
+    wait_until_counted("a primary", &mut conn);
+    wait_until_counted("a replica, by the log", &mut other);
+    assert_eq!(other.run("REPLICAOF NO ONE").text(), "OK");
+    assert_eq!(other.run("FLUSHALL").text(), "OK");
+    wait_until_counted("a replica that was", &mut other);
+    assert_eq!(other.call(&["REPLICAOF", "127.0.0.1", &port]).text(), "OK");
+    let has_keys = || matches!(other.run("DBSIZE"), Value::Int(40_001));
+    assert!(wait_for(Duration::from_secs(20), has_keys), "no first sync");
+    wait_until_counted("a replica, by a first sync", &mut other);
 }

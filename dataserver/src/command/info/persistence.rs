@@ -81,7 +81,7 @@ fn log(text: &mut Text, server: &Server) {
     text.put("aof_pending_rewrite", 0);
     text.put("aof_buffer_length", offset.saturating_sub(synced));
     text.put("aof_pending_bio_fsync", u8::from(offset > synced));
-    text.put("aof_delayed_fsync", 0);
+    text.put("aof_delayed_fsync", log.lateness.times());
     text.put("log_history", history);
     text.put("log_offset", offset);
     text.put("log_synced_offset", synced);

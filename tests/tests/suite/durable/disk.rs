@@ -147,11 +147,11 @@ fn write_on(
     }
 }
 
-/// Has every sync of a process fail while it lives.
-fn fail_syncs(server: &Server) -> Option<Process> {
+/// Has every sync of a server go as strace's `inject` says, while the process lives that is returned.
+fn tamper_with_syncs(server: &Server, how: &str) -> Option<Process> {
     let strace = real_part("strace", "strace")?;
     let mut command = Command::new(strace);
-    command.args(["-f", "-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO"]);
+    command.args(["-f", "-e", "trace=fdatasync,fsync", "-e", &format!("inject=fdatasync,fsync:{how}")]);
     let process = Process::start("strace", command.args(["-p", &server.process.id().to_string()]));
     let begins = wait_for(Duration::from_secs(5), || process.output().contains("attached"));
     if !begins {
@@ -172,7 +172,7 @@ fn a_sync_that_fails_acknowledges_nothing() {
             let (endpoint, stop, acknowledged) = (&server.endpoint, &stop, &acknowledged);
             scope.spawn(move || write_on(endpoint, client, stop, last, acknowledged));
         }
-        let Some(mut failing) = fail_syncs(&server) else {
+        let Some(mut failing) = tamper_with_syncs(&server, "error=EIO") else {
             stop.store(true, SeqCst);
             return true;
         };
@@ -213,7 +213,7 @@ fn who_waits_for_a_disk_that_fails_is_told_so() {
     let (server, _) = start(&["--log", "always"]);
     let mut conn = server.endpoint.open();
     assert!(conn.run("SET k before").is_ok());
-    let Some(_failing) = fail_syncs(&server) else { return };
+    let Some(_failing) = tamper_with_syncs(&server, "error=EIO") else { return };
     let start = Instant::now();
     let reply = conn.run("SET k after");
     assert!(start.elapsed() < HEALED, "it waits for {:?}", start.elapsed());
@@ -250,4 +250,32 @@ fn a_directory_that_another_server_has() {
     // Killed as it was, it has left its lock, which is nobody's any more.
     let again = Server::start(&Options::args(&["--dir", text(Path::new(&dir))]));
     loaded(&again.endpoint);
+}
+
+#[test]
+fn while_the_disk_hangs_nothing_is_acknowledged_that_it_has_not() {
+    let (server, _) = start(&["--log", "everysec"]);
+    let (stop, acknowledged, last) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| write_on(&server.endpoint, 0, &stop, &last, &acknowledged));
+        let Some(mut hanging) = tamper_with_syncs(&server, "delay_enter=5000000") else {
+            return stop.store(true, SeqCst);
+        };
+        // The next sync begins within half a second, and what is a second old then is late.
+        pause(Duration::from_millis(2500));
+        let before = acknowledged.load(SeqCst);
+        pause(Duration::from_millis(1000));
+        let during = acknowledged.load(SeqCst) - before;
+        let mut conn = server.endpoint.open();
+        let reads = conn.run("GET last:0");
+        let late = info(&mut conn, "aof_delayed_fsync");
+        hanging.signal(Signal::Interrupt);
+        hanging.wait_exit(HEALED);
+        let goes_on = wait_for(Duration::from_secs(10), || acknowledged.load(SeqCst) > before + 100);
+        stop.store(true, SeqCst);
+        assert!(before > 0 && goes_on, "{before} before, goes on: {goes_on}");
+        assert_eq!(during, 0, "acknowledged though the last sync was long ago");
+        assert!(reads.bytes().is_some(), "{reads}");
+        assert_ne!(late, "0");
+    });
 }
