@@ -11,6 +11,7 @@ use crate::log::replay;
 use crate::replication::role;
 use crate::replication::steward::{Book, Part, Steward};
 use crate::server::Server;
+use ringtail_backup::Error;
 use ringtail_net::Problem;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -223,9 +224,35 @@ fn load_backup(server: &Server, file: &Path, recover: bool) -> Result<(), String
     };
     let (begun, how) = (Instant::now(), How { recover, without_expired: true, threads: threads(server) });
     let loaded = load::load(server, server.loading.counted(input), how, &Progress::default())
-        .map_err(|error| format!("--backup {}: {error}; --recover loads what can be read", file.display()))?;
+        .map_err(|error| format!("--backup {}: {}", file.display(), with_help(&error)))?;
+    if !loaded.damage.is_empty() {
+        set_aside(file)?;
+    }
     let (keys, expired, damaged) = (loaded.keys, loaded.expired, loaded.damage.len());
     tracing::info!(path = %file.display(), keys, expired, damaged, "backup loaded in {} ms", begun.elapsed().as_millis());
+    Ok(())
+}
+
+/// What is wrong with a backup, and what can be done about it.
+fn with_help(error: &Error) -> String {
+    match error {
+        Error::Damaged(_) => format!("{error}; --recover loads what can be read"),
+        Error::NoBackup => format!("{error}; `ringtail convert` makes one of a Redis RDB file"),
+        _ => error.to_string(),
+    }
+}
+
+/// The next backup takes the damaged one's name, which may have more than was loaded of it.
+fn set_aside(file: &Path) -> Result<(), String> {
+    let kept = files::kept_name(file);
+    std::fs::hard_link(file, &kept).or_else(|_| std::fs::copy(file, &kept).map(drop)).map_err(|error| {
+        format!("--backup {}: it can't be kept as {}: {error}", file.display(), kept.display())
+    })?;
+    tracing::warn!(
+        "some of {} is damaged and was left out: the file is kept as {}",
+        file.display(),
+        kept.display()
+    );
     Ok(())
 }
 
@@ -247,7 +274,7 @@ fn replay(server: &Arc<Server>, mut recovery: Recovery<RealDisk>, recover: bool)
         let how = How { recover, without_expired: false, threads: threads(server) };
         server.compaction.base.store(bytes_of(&path), Relaxed);
         let loaded = load::load(server, server.loading.counted(input), how, &Progress::default())
-            .map_err(|error| format!("{}: {error}; --recover loads what can be read", path.display()))?;
+            .map_err(|error| format!("{}: {}", path.display(), with_help(&error)))?;
         if loaded.offset != offset && loaded.damage.is_empty() {
             return Err(format!("{} is of offset {} and not of {offset}", path.display(), loaded.offset));
         }

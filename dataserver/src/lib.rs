@@ -4,6 +4,7 @@
 pub mod access;
 pub mod backup;
 pub mod blocking;
+mod checks;
 pub mod command;
 pub mod connection;
 pub mod counters;

@@ -1,6 +1,7 @@
 //! From the options to a running server, and to its end.
 
 use crate::access;
+use crate::checks;
 use crate::command::config::settings;
 use crate::durable;
 use crate::log::keeper::Policy as LogPolicy;
@@ -76,6 +77,7 @@ fn check(options: &Options) -> Result<Checked, Problem> {
         insecure: options.insecure.unwrap_or(false),
     };
     check_parameters(options)?;
+    checks::check(options)?;
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = options.threads.map_or_else(cores, usize::from);
     let colocation = Colocation::of(options.colocate.iter().flatten()).map_err(|why| {

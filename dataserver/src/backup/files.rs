@@ -28,8 +28,13 @@ const NO_NAME: Error = Error::fixed(
     "ERR a backup's name is one of the directory of --backup (or --dir): letters, digits, '.', '-' and '_', not a path",
 );
 
+/// Behind the name of a backup that is being written, ...
+const PART: &str = ".part";
+/// ... and of one that was damaged.
+const DAMAGED: &str = ".damaged";
+
 const TAKEN: Error = Error::fixed(
-    "ERR a backup's name is not one of the log's: log-..., base-..., LOCK, manifest.json, ....tmp",
+    "ERR a backup's name is not one of the log's (log-..., base-..., LOCK, manifest.json, ....tmp) or of other backups (....part, ....damaged, FILE.1)",
 );
 
 /// What was told at start.
@@ -43,6 +48,18 @@ pub struct Place {
     pub keep: usize,
     /// How often the file is written.
     pub interval: Option<Duration>,
+}
+
+impl Place {
+    /// Whether a file of this name may be overwritten by another backup.
+    fn takes(&self, name: &str) -> bool {
+        let own = self.file.as_deref().and_then(Path::file_name).and_then(|own| own.to_str());
+        let is_older = |own: &str| {
+            let number = name.strip_prefix(own).and_then(|rest| rest.strip_prefix('.'));
+            number.is_some_and(|number| number.parse::<usize>().is_ok())
+        };
+        name.ends_with(PART) || name.contains(DAMAGED) || is_older(own.unwrap_or("backup.rtb"))
+    }
 }
 
 /// What became of the last one.
@@ -127,7 +144,7 @@ impl Backups {
         let name = std::str::from_utf8(name).ok().filter(|name| !name.starts_with('.') && !name.is_empty());
         let name = name.filter(|name| name.bytes().all(|b| plain(&b)) && name.len() < 200).ok_or(NO_NAME)?;
         // The log's files are in the same directory.
-        let name = Some(name).filter(|name| !is_taken(name)).ok_or(TAKEN)?;
+        let name = Some(name).filter(|name| !is_taken(name) && !place.takes(name)).ok_or(TAKEN)?;
         Ok(self.dir().ok_or(NO_PLACE)?.join(name))
     }
 
@@ -226,7 +243,7 @@ fn writes(server: &Server) -> u64 {
 
 /// To a temporary file, which then takes the name: whoever reads the name finds a whole backup, the old one or the new.
 fn write(server: &Server, path: &Path, keep: usize) -> io::Result<Saved> {
-    let temporary = with(path, ".part");
+    let temporary = with(path, PART);
     let written = save_again(server, || create(&temporary), &server.backups.progress)
         .map_err(|failed| match failed {
             super::save::Failed::Io(error) => error,
@@ -251,6 +268,13 @@ pub(crate) fn create(path: &Path) -> io::Result<BufWriter<Unkept>> {
     // What clients stored is nobody else's business.
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     Ok(BufWriter::with_capacity(WRITE, Unkept::new(file)))
+}
+
+/// A name that nobody has, for a damaged backup of this name.
+pub(crate) fn kept_name(path: &Path) -> PathBuf {
+    let named = |n: u32| with(path, &format!("{DAMAGED}.{n}"));
+    let first = with(path, DAMAGED);
+    if first.exists() { (1..).map(named).find(|path| !path.exists()).unwrap_or(first) } else { first }
 }
 
 fn with(path: &Path, suffix: &str) -> PathBuf {

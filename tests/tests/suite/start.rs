@@ -69,6 +69,9 @@ fn flags() {
         wrong(program, &["--addr", &addr, "--config", "/nowhere/x.toml"], &["/nowhere/x.toml"]).check();
     }
     wrong("ringtail-server", &["--addr", &addr, "--maxmemory", "much"], &["much"]).check();
+    wrong("ringtail-server", &["--addr", &addr, "--log", "always"], &["--dir"]).check();
+    wrong("ringtail-server", &["--check-config", "--servers", "/nowhere/s.json"], &["/nowhere/s.json"])
+        .check();
     wrong("ringtail-server", &["--addr", &addr, "--maxmemory-policy", "fifo"], &["fifo"]).check();
     let users = file("users.acl", "user ann on\nuser bob >hidden +nosuch\n");
     let names = ["users.acl:2:", "'+nosuch'", "correct the ACL file"];

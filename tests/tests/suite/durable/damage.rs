@@ -1,7 +1,7 @@
 //! Files that are not as they were written: what a crash leaves is cut off and said, what is damaged stops the start.
 
 use super::{everything, files, loaded, refused, restart, start, start_in, stop, text};
-use ringtail_tests::harness::{Server, wait_for};
+use ringtail_tests::harness::{Options, Server, scratch, wait_for};
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -103,7 +103,7 @@ fn a_damaged_base_stops_the_start_and_the_rest_can_be_recovered() {
 fn a_damaged_backup_stops_the_start_and_the_rest_can_be_recovered() {
     let dir = ringtail_tests::harness::scratch("damaged");
     let file = dir.join("all.rtb");
-    let options = ringtail_tests::harness::Options::args(&["--backup", text(&file)]);
+    let options = Options::args(&["--backup", text(&file)]);
     let mut server = Server::start(&options);
     let mut conn = loaded(&server.endpoint);
     for n in 0..KEYS {
@@ -119,8 +119,33 @@ fn a_damaged_backup_stops_the_start_and_the_rest_can_be_recovered() {
     std::fs::write(&file, &good[..good.len() - 10]).expect("a file below target");
     refused(&["--backup", text(&file)], &[text(&file), "--recover"]);
     std::fs::write(&file, &bad).expect("a file below target");
-    let options = ringtail_tests::harness::Options::args(&["--backup", text(&file), "--recover"]);
+    let options = Options::args(&["--backup", text(&file), "--recover"]);
     let recovering = Server::start(&options);
     let left = whole_keys(&recovering);
     assert!((KEYS / 2..KEYS).contains(&left), "{left} keys");
+}
+
+#[test]
+fn a_damaged_backup_is_kept_when_the_rest_is_recovered() {
+    let (server, dir) = written();
+    assert!(server.endpoint.open().run("BACKUP all.rtb").is_ok());
+    let backup = scratch("damaged").join("all.rtb");
+    std::fs::copy(dir.join("all.rtb"), &backup).expect("a copy");
+    flip(&backup, std::fs::metadata(&backup).expect("its length").len() / 2);
+    let damaged = std::fs::read(&backup).expect("the backup");
+    refused(&["--backup", text(&backup)], &[text(&backup), "--recover"]);
+    for kept in ["all.rtb.damaged", "all.rtb.damaged.1"] {
+        let mut recovering = Server::start(&Options::args(&["--backup", text(&backup), "--recover"]));
+        loaded(&recovering.endpoint);
+        assert!((KEYS / 2..KEYS).contains(&whole_keys(&recovering)));
+        stop(&mut recovering);
+        // The next one is what was loaded.
+        assert_eq!(std::fs::read(backup.with_file_name(kept)).expect("what was damaged"), damaged);
+        assert_ne!(std::fs::read(&backup).expect("the next backup"), damaged);
+        std::fs::write(&backup, &damaged).expect("damaged again");
+    }
+    let garbage = scratch("garbage").join("dump.rdb");
+    std::fs::write(&garbage, "REDIS0011 and more, but no backup").expect("a file");
+    let said = refused(&["--backup", text(&garbage), "--recover"], &["ringtail convert"]);
+    assert!(!said.contains("--recover loads"), "{said}");
 }
