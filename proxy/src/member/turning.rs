@@ -60,18 +60,26 @@ impl Member {
     }
 }
 
+/// Work that was refused sooner than this share of the time that it may take was refused as it came; else it was let in, and had waited.
+const AT_ONCE: u32 = 10;
+
 /// Does `work` again when it is refused because the member is led by another server now, and while that is not found: nothing
-/// was run then. From the first refusal on it may take this time, after which the last fault stands.
+/// was run then. From the first refusal on it may take this time, after which the last fault stands; who has waited at a primary since, as BLPOP
+/// does for hours, has it anew with each that follows.
 pub(crate) async fn until_led<T>(
     limit: Duration,
     mut work: impl AsyncFnMut() -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     let mut until = None;
     loop {
+        let begun = Instant::now();
         let fault = match work().await {
             Ok(done) => return Ok(done),
             Err(fault) => fault,
         };
+        if matches!(fault, Fault::Turned) && begun.elapsed() > limit / AT_ONCE {
+            until = None;
+        }
         match (&fault, until) {
             // It is known who leads.
             (Fault::Turned, None) => until = Some(Instant::now() + limit),

@@ -64,6 +64,24 @@ fn what_waits_goes_on_waiting_at_the_new_primary() {
 }
 
 #[test]
+fn what_waits_outlasts_more_switches_than_one() {
+    on_a_worker(async {
+        let (pair, timeout) = (Pair::start(2).await, Duration::from_millis(300));
+        let proxy = proxy(&[&pair], settings(timeout)).await;
+        let (mut waits, mut gives) = (proxy.client().await, proxy.client().await);
+        waits.send(&["BLPOP list 0"]).await;
+        for leads in [1, 0, 1, 0] {
+            // Further apart than one switch may take.
+            sleep(timeout).await;
+            pair.leads.set(leads);
+        }
+        sleep(timeout).await;
+        assert_eq!(gives.ask("INCR given").await, ":1\r\n");
+        assert_eq!(waits.answer().await, "*2\r\n$4\r\nlist\r\n$7\r\nelement\r\n");
+    });
+}
+
+#[test]
 fn what_was_watched_at_the_old_primary_counts_as_changed() {
     on_a_worker(async {
         let pair = Pair::start(2).await;

@@ -101,7 +101,7 @@ fn a_damaged_base_stops_the_start_and_the_rest_can_be_recovered() {
 
 #[test]
 fn a_damaged_backup_stops_the_start_and_the_rest_can_be_recovered() {
-    let dir = ringtail_tests::harness::scratch("damaged");
+    let dir = scratch("damaged");
     let file = dir.join("all.rtb");
     let options = Options::args(&["--backup", text(&file)]);
     let mut server = Server::start(&options);
