@@ -1,6 +1,6 @@
 //! The thread of the log: takes what was committed, writes it, and says what is safe.
 
-use super::files::{Failure, Files, RealDisk, Synced, Syncing};
+use super::files::{Failure, Files, Preparing, RealDisk, Synced, Syncing};
 use super::service::Log;
 use super::waiting::stamp;
 use crate::rest::rest;
@@ -62,10 +62,20 @@ const IDLE: Duration = Duration::from_millis(100);
 /// The longest time that a sync waits for more to come.
 const GATHER_MOST: Duration = Duration::from_millis(1);
 
-/// Runs syncs beside the thread that writes.
+/// From one try to prepare a file to the next.
+const PREPARE_EVERY: Duration = Duration::from_millis(100);
+
+/// What is done beside the thread that writes.
+enum Job {
+    Sync(Syncing<File>),
+    Prepare(Preparing<RealDisk>),
+}
+
+/// Does that.
 struct Syncer {
-    begun: Sender<Syncing<File>>,
+    begun: Sender<Job>,
     ended: Receiver<Synced>,
+    prepared: Receiver<io::Result<File>>,
     running: bool,
     last: Instant,
     /// When what is synced was collected.
@@ -74,12 +84,16 @@ struct Syncer {
 
 impl Syncer {
     fn start(log: &Arc<Log>) -> io::Result<Self> {
-        let (begun, todo) = channel::<Syncing<File>>();
-        let (done, ended) = channel();
+        let (begun, todo) = channel::<Job>();
+        let ((done, ended), (made, prepared)) = (channel(), channel());
         let log = Arc::downgrade(log);
         std::thread::Builder::new().name("log-sync".to_owned()).spawn(move || {
-            while let Ok(syncing) = todo.recv() {
-                if done.send(syncing.run()).is_err() {
+            while let Ok(job) = todo.recv() {
+                let is_heard = match job {
+                    Job::Sync(syncing) => done.send(syncing.run()).is_ok(),
+                    Job::Prepare(preparing) => made.send(preparing.run()).is_ok(),
+                };
+                if !is_heard {
                     return;
                 }
                 // Somebody may wait for it.
@@ -88,7 +102,7 @@ impl Syncer {
                 }
             }
         })?;
-        Ok(Self { begun, ended, running: false, last: Instant::now(), of: 0 })
+        Ok(Self { begun, ended, prepared, running: false, last: Instant::now(), of: 0 })
     }
 }
 
@@ -97,6 +111,8 @@ pub struct Keeper {
     log: Arc<Log>,
     syncer: Syncer,
     healed: Instant,
+    /// When a file for the next segment was asked for.
+    asked: Instant,
     /// The disk is too slow.
     behind: bool,
     bytes: Vec<u8>,
@@ -121,6 +137,7 @@ impl Keeper {
                 log: own,
                 syncer,
                 healed,
+                asked: healed,
                 behind: false,
                 bytes: Vec::new(),
                 at: 0,
@@ -183,6 +200,7 @@ impl Keeper {
         if written.is_ok() && self.log.policy() == Policy::No {
             self.log.lateness.cover(self.at);
         }
+        self.prepare(files);
         let synced = ended.and(written).and_then(|()| self.sync(files));
         if synced.is_err() || files.failure().is_some() {
             self.heal(files);
@@ -191,6 +209,20 @@ impl Keeper {
         }
         log.is_on_disk(files.synced_offset(), files.size_since_base());
         (self.on_growth)(files.size_since_base());
+    }
+
+    /// With `always` clients wait for each sync, so the next segment is made ready for quick ones.
+    fn prepare(&mut self, files: &mut Files<RealDisk>) {
+        if let Ok(made) = self.syncer.prepared.try_recv() {
+            files.set_prepared(made);
+        }
+        if self.log.policy() == Policy::Always
+            && self.asked.elapsed() >= PREPARE_EVERY
+            && let Some(preparing) = files.prepare()
+        {
+            self.asked = Instant::now();
+            let _ = self.syncer.begun.send(Job::Prepare(preparing));
+        }
     }
 
     /// Ends the sync that runs beside this thread, if it has come to an end; with `always` it is waited for.
@@ -222,7 +254,7 @@ impl Keeper {
         if (due || self.log.is_awaited()) && files.failure().is_none() {
             self.syncer.last = Instant::now();
             self.syncer.of = self.at;
-            self.syncer.running = self.syncer.begun.send(files.begin_sync()?).is_ok();
+            self.syncer.running = self.syncer.begun.send(Job::Sync(files.begin_sync()?)).is_ok();
         }
         Ok(())
     }

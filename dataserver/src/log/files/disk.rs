@@ -27,6 +27,8 @@ pub trait Disk: Clone {
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     /// The names in a directory, in no order.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+    /// How many bytes there is room for.
+    fn free(&self, dir: &Path) -> io::Result<u64>;
     /// Locks a file for this process, or says what the one wrote into it that has it.
     fn lock(&self, path: &Path) -> io::Result<Result<Self::Lock, String>>;
 }
@@ -89,6 +91,11 @@ impl Disk for RealDisk {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         // Names that are no text are none of ours.
         fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().into_string().unwrap_or_default())).collect()
+    }
+
+    fn free(&self, dir: &Path) -> io::Result<u64> {
+        let stat = nix::sys::statvfs::statvfs(dir)?;
+        Ok(stat.blocks_available() * stat.fragment_size())
     }
 
     fn lock(&self, path: &Path) -> io::Result<Result<File, String>> {

@@ -136,35 +136,3 @@ impl fmt::Display for OpenError {
 }
 
 impl std::error::Error for OpenError {}
-
-/// Why the log can't be read from an offset on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReadError {
-    /// The files begin later, or were deleted while they were read.
-    Gone,
-    /// The log doesn't reach that far, or no group begins there, or its bytes can't be read.
-    NoGroup {
-        /// What is there.
-        why: String,
-    },
-    /// The system refused something.
-    System(Failure),
-}
-
-impl From<Failure> for ReadError {
-    fn from(failure: Failure) -> Self {
-        Self::System(failure)
-    }
-}
-
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Gone => f.write_str("the log's files begin later than that"),
-            Self::NoGroup { why } => write!(f, "the log can't be read from there: {why}"),
-            Self::System(failure) => failure.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ReadError {}

@@ -330,6 +330,10 @@ impl Disk for FaultyDisk {
         Ok(state.names.keys().map(name).collect())
     }
 
+    fn free(&self, _: &Path) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
+
     fn lock(&self, _: &Path) -> io::Result<Result<FaultyLock, String>> {
         let mut state = self.state();
         state.alive()?;

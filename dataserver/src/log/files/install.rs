@@ -116,6 +116,7 @@ impl<D: Disk> Files<D> {
     fn is_left_over(&self, name: &str) -> bool {
         let old = names::segment_start(name).is_some_and(|start| !self.starts.contains(&start));
         let replaced = names::is_base(name) && self.base().is_none_or(|base| base.file != name);
-        old || replaced || names::is_temporary(name)
+        let is_prepared = name == names::PREPARED && (self.prepares || self.prepared.is_some());
+        old || replaced || (names::is_temporary(name) && !is_prepared)
     }
 }

@@ -11,18 +11,18 @@
 //! settled in one way: a new segment that begins at the last offset that is known to be on disk, with all that came
 //! after it written again. Nothing is cut off in place, and nothing that a failed sync may have dropped is believed.
 //!
-//! One owner calls all of this; only [`Syncing::run`] and [`Follower`] may run on other threads.
+//! One owner calls all of this; only [`Syncing::run`] and [`Preparing::run`] may run on other threads.
 
 mod disk;
 mod errors;
 #[cfg(test)]
 mod faulty;
-mod follow;
 mod install;
 mod manifest;
 mod names;
 mod open;
 mod pending;
+mod prepared;
 mod reader;
 mod recovery;
 mod segment;
@@ -30,11 +30,11 @@ mod segment;
 mod tests;
 
 pub use disk::{Disk, DiskFile, RealDisk};
-pub use errors::{Damaged, Failure, Lost, OpenError, ReadError};
-pub use follow::Follower;
+pub use errors::{Damaged, Failure, Lost, OpenError};
 pub use manifest::{Base, Earlier, History};
 pub use names::is_taken;
 pub use open::{Options, Recovery};
+pub use prepared::Preparing;
 pub use reader::Chunk;
 pub use recovery::{Found, Torn};
 
@@ -64,6 +64,10 @@ pub struct Files<D: Disk> {
     pending: Pending,
     /// A sync has begun and not ended.
     syncing: bool,
+    /// A file for the next segment is being made, ...
+    prepares: bool,
+    /// ... or is there.
+    prepared: Option<D::File>,
     failure: Option<Failure>,
 }
 
@@ -75,7 +79,7 @@ impl<D: Disk> Files<D> {
     /// They could not be written, or something failed before and was not healed yet. They are part of the log all the same: [`Self::heal`]
     /// writes them.
     pub fn append(&mut self, groups: &mut Vec<u8>) -> Result<(), Failure> {
-        let appended = self.rotate_if_full().and_then(|()| match &self.failure {
+        let appended = self.rotate_if_full(groups.len() as u64).and_then(|()| match &self.failure {
             Some(failure) => Err(failure.clone()),
             None => {
                 let written = self.segment.append(groups);
@@ -132,6 +136,7 @@ impl<D: Disk> Files<D> {
         if self.syncing {
             return Err(failure.clone());
         }
+        self.give_up_prepared();
         if !self.manifest_due {
             // On a full disk the room may be needed; if it can't be had, writing will tell.
             let _ = self.segment.cut(self.synced);
@@ -204,9 +209,10 @@ impl<D: Disk> Files<D> {
         self.starts.first().copied().unwrap_or(self.segment.start)
     }
 
-    /// A full segment is put on disk, and the next one begun. While a sync runs it goes on growing.
-    fn rotate_if_full(&mut self) -> Result<(), Failure> {
-        if self.segment.size() < self.segment_size || self.syncing || self.failure.is_some() {
+    /// A full segment is put on disk, and the next one begun, before so many bytes more. While a sync runs it goes on growing.
+    fn rotate_if_full(&mut self, more: u64) -> Result<(), Failure> {
+        let is_full = self.segment.size() >= self.segment_size || self.has_room_elsewhere(more);
+        if !is_full || self.syncing || self.failure.is_some() {
             return Ok(());
         }
         self.sync()?;
@@ -220,7 +226,12 @@ impl<D: Disk> Files<D> {
             self.manifest.write(&self.disk, &self.dir)?;
             self.manifest_due = false;
         }
-        let mut draft = Draft::new(&self.disk, &self.dir, &self.manifest.history, self.synced)?;
+        let mut draft = match self.prepared.take() {
+            Some(file) => {
+                Draft::in_prepared(&self.disk, &self.dir, &self.manifest.history, self.synced, file)
+            }
+            None => Draft::new(&self.disk, &self.dir, &self.manifest.history, self.synced)?,
+        };
         self.pending.pieces().try_for_each(|piece| draft.append(piece))?;
         self.segment = draft.install()?;
         self.starts.retain(|&start| start < self.segment.start);

@@ -9,6 +9,9 @@ pub(super) const MANIFEST: &str = "manifest.json";
 /// A base that is being written.
 pub(super) const DRAFT: &str = "base.tmp";
 
+/// A file of zeros for the next segment.
+pub(super) const PREPARED: &str = "prepared.tmp";
+
 /// Behind the names of files that do not count yet.
 const TEMPORARY: &str = ".tmp";
 
@@ -62,7 +65,8 @@ pub(super) fn base_offset(name: &str) -> Option<u64> {
 /// Whether the file was on its way to count, and never did.
 pub(super) fn is_temporary(name: &str) -> bool {
     let stem = name.strip_suffix(TEMPORARY);
-    name == DRAFT || stem.is_some_and(|stem| stem == MANIFEST || segment_start(stem).is_some())
+    [DRAFT, PREPARED].contains(&name)
+        || stem.is_some_and(|stem| stem == MANIFEST || segment_start(stem).is_some())
 }
 
 /// Whether a file of this name would be taken for one of the log's.

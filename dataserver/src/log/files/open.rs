@@ -245,6 +245,8 @@ impl<D: Disk> Recovery<D> {
             synced: found.end,
             pending: Pending::default(),
             syncing: false,
+            prepares: false,
+            prepared: None,
             failure: None,
         };
         // Of what is damaged nothing is thrown away before there is a new base.

@@ -113,6 +113,24 @@ impl<F: DiskFile> Reader<F> {
         }
     }
 
+    /// Whether there are only zeros from `at` on: what was prepared and not used.
+    pub(super) fn is_blank(&self) -> io::Result<bool> {
+        let mut bytes = vec![0; CHUNK];
+        let mut at = self.at;
+        while at < self.limit {
+            let want = (self.limit - at).min(CHUNK as u64) as usize;
+            let read = self.file.read_at(&mut bytes[..want], HEADER + at - self.start)?;
+            if bytes[..read].iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            if read < want {
+                break;
+            }
+            at += read as u64;
+        }
+        Ok(true)
+    }
+
     pub(super) fn skip_to(&mut self, at: u64) {
         self.at = at;
         self.buffer.clear();

@@ -217,6 +217,10 @@ impl<D: Disk> Walk<D> {
             Next::Chunk(chunk) => Some(Event::Chunk(chunk)),
             Next::End if open.reader.at < open.durable => Some(Event::Lost(self.short(open))),
             Next::End => None,
+            Next::Bad(_) if open.reader.at >= open.durable && open.reader.is_blank()? => {
+                open.reader.limit = open.reader.at;
+                None
+            }
             Next::Bad(_) if open.reader.at >= open.durable => Some(Event::Torn(torn(open)?)),
             Next::Bad(bad) => Some(Event::Lost(damaged(open, bad)?)),
         };

@@ -10,10 +10,11 @@
 //! A mark says up to which offset the log is known to be on disk. It is written after the sync that it speaks of, so it gets there with a
 //! later one and always speaks the truth, though not the newest. With it, a group that can't be read is told apart: before
 //! the mark it was on disk and is damaged; behind the mark a crash may have left anything, whole later groups too, since a disk writes in any order.
+//! A file that was [prepared](super::prepared) ends in zeros, which are nothing.
 
 use super::disk::{Disk, DiskFile};
 use super::manifest::{DIGITS, History};
-use super::names;
+use super::{names, prepared};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -113,16 +114,23 @@ pub(super) struct Segment<F> {
     marks: usize,
     /// Up to this offset the system need not keep it in memory.
     released: u64,
+    /// Bytes of groups that the file had, as zeros, when it was begun.
+    prepared: u64,
 }
 
 impl<F: DiskFile> Segment<F> {
     /// One that is on disk to its end.
     pub(super) fn reopened(file: F, start: u64, end: u64) -> Self {
-        Self { file: Arc::new(file), start, end, marked: end, marks: 0, released: end }
+        Self { file: Arc::new(file), start, end, marked: end, marks: 0, released: end, prepared: 0 }
     }
 
     pub(super) fn size(&self) -> u64 {
         self.end - self.start
+    }
+
+    /// Bytes that it takes without growing.
+    pub(super) fn room(&self) -> u64 {
+        self.prepared.saturating_sub(self.size())
     }
 
     pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -175,15 +183,31 @@ impl<F: DiskFile> Segment<F> {
 pub(super) struct Draft<'d, D: Disk> {
     disk: &'d D,
     dir: &'d Path,
+    /// What it is called until then.
+    name: String,
     header: Header,
     segment: Segment<D::File>,
 }
 
 impl<'d, D: Disk> Draft<'d, D> {
     pub(super) fn new(disk: &'d D, dir: &'d Path, history: &History, start: u64) -> io::Result<Self> {
-        let file = disk.create(&dir.join(names::temporary(&names::segment(start))))?;
+        let name = names::temporary(&names::segment(start));
+        let file = disk.create(&dir.join(&name))?;
         let header = Header { history: history.clone(), start, mark: start };
-        Ok(Self { disk, dir, header, segment: Segment::reopened(file, start, start) })
+        Ok(Self { disk, dir, name, header, segment: Segment::reopened(file, start, start) })
+    }
+
+    /// In a file of zeros that is there.
+    pub(super) fn in_prepared(
+        disk: &'d D,
+        dir: &'d Path,
+        history: &History,
+        start: u64,
+        file: D::File,
+    ) -> Self {
+        let header = Header { history: history.clone(), start, mark: start };
+        let segment = Segment { prepared: prepared::SIZE, ..Segment::reopened(file, start, start) };
+        Self { disk, dir, name: names::PREPARED.to_owned(), header, segment }
     }
 
     pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -198,7 +222,7 @@ impl<'d, D: Disk> Draft<'d, D> {
         self.segment.file.write_at(&self.header.bytes(), 0)?;
         self.segment.sync()?;
         let name = names::segment(self.header.start);
-        self.disk.rename(&self.dir.join(names::temporary(&name)), &self.dir.join(&name))?;
+        self.disk.rename(&self.dir.join(self.name), &self.dir.join(&name))?;
         self.disk.sync_dir(self.dir)?;
         Ok(self.segment)
     }

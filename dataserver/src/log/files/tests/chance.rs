@@ -76,7 +76,7 @@ impl World {
             14 => self.sync_beside(files),
             15 => self.install(files),
             16 => self.fail_soon(),
-            17 => self.follow(files),
+            17 => self.prepare(files),
             _ => self.heal(files),
         }
         assert_eq!(files.end_offset(), self.log.len() as u64);
@@ -141,21 +141,15 @@ impl World {
         }
     }
 
-    fn follow(&mut self, files: &Files<FaultyDisk>) {
-        let from = *self.rng.choice(&self.ends).unwrap();
-        let mut at = from;
-        let mut follower = match files.read_from(from) {
-            Ok(follower) => follower,
-            Err(ReadError::Gone) => return assert!(from < self.base),
-            Err(error) => return assert!(files.failure().is_some(), "{error}"),
-        };
-        while let Ok(Some(chunk)) = follower.next_chunk() {
-            assert_eq!(chunk.offset, at);
-            assert_eq!(chunk.bytes, self.log[at as usize..chunk.end() as usize]);
-            at = chunk.end();
+    /// Makes a file for the next segment, while others go on.
+    fn prepare(&mut self, files: &mut Files<FaultyDisk>) {
+        let Some(preparing) = files.prepare() else { return };
+        assert!(files.prepare().is_none(), "one at a time");
+        let (early, made) = (self.rng.bool(), preparing.run());
+        if early {
+            self.act(files);
         }
-        let dead = self.disk.list(dir()).is_err();
-        assert!(dead || at == follower.end_offset());
+        files.set_prepared(made);
     }
 
     /// The process is killed, or the machine, or it ends well.

@@ -1,6 +1,7 @@
 //! Each byte of a small log is changed, each file cut off at each place.
 
 use super::*;
+use crate::log::files::segment::HEADER;
 
 const NUMBERS: u64 = 12;
 
@@ -210,4 +211,50 @@ fn groups_in_values_are_not_the_log_s() {
     let recovered = open(&disk, &Options { recover: true, ..options() }).unwrap();
     assert_eq!(recovered.chunks.len(), 1);
     assert_eq!(recovered.chunks[0].bytes, behind);
+}
+
+/// A segment in a file that was prepared: groups that were synced and marked, more that were not, and zeros.
+fn prepared() -> (FaultyDisk, PathBuf, Vec<u8>, usize) {
+    let disk = FaultyDisk::new(1);
+    let mut files = open(&disk, &options()).unwrap().files;
+    let made = files.prepare().unwrap().run();
+    files.set_prepared(made);
+    let (mut log, mut synced) = (Vec::new(), 0);
+    for number in 0..16 {
+        let bytes = group(number, 80);
+        log.extend_from_slice(&bytes);
+        files.append(&mut bytes.clone()).unwrap();
+        if number == 11 {
+            files.sync().unwrap();
+            synced = log.len();
+        }
+    }
+    let path = dir().join(names::segment(0));
+    assert_eq!(disk.bytes(&path).len() as u64, HEADER + prepared::SIZE);
+    assert!(log.len() < prepared::SIZE as usize && synced > 700);
+    (disk, path, log, synced)
+}
+
+#[test]
+fn what_was_prepared_and_not_used_is_nothing() {
+    let (disk, path, log, synced) = prepared();
+    let opened = open(&disk.copy(), &options()).unwrap();
+    assert_eq!((opened.log(), opened.found.torn), (log.clone(), None));
+    let zeroed = |from: usize, to: usize| {
+        let disk = disk.copy();
+        disk.tamper(&path, |bytes| bytes[HEADER as usize + from..HEADER as usize + to].fill(0));
+        open(&disk, &options())
+    };
+    // Sectors that never came, with later ones that did: the end is torn there.
+    let (first, group) = (group(0, 80).len(), group(12, 80).len());
+    let torn = zeroed(synced + group, synced + 2 * group).unwrap();
+    assert_eq!(torn.log(), log[..synced + group]);
+    assert_eq!(torn.found.torn.unwrap().groups, 2);
+    // Zeros to the end are the end.
+    let short = zeroed(synced + group, log.len()).unwrap();
+    assert_eq!((short.log(), short.found.torn), (log[..synced + group].to_vec(), None));
+    // What was on disk once is damaged, whatever is there now.
+    for to in [2 * first, log.len()] {
+        assert!(matches!(zeroed(first, to), Err(OpenError::Damaged(_))));
+    }
 }
