@@ -141,7 +141,7 @@ impl Connection {
 
     /// Serves the client until it leaves, breaks the protocol or is killed.
     pub async fn serve(self, server: &Server, worker: usize, scratch: &RefCell<Scratch>) {
-        let mut ending = waiting::Ending { connection: self, scratch };
+        let mut ending = waiting::Ending { connection: self, server, scratch };
         ending.connection.take_turns(server, worker, scratch).await;
     }
 
@@ -237,11 +237,20 @@ impl Connection {
             }
             return true;
         }
+        if waits {
+            self.wait_no_more(server);
+        }
         (self.gate, self.timer) = (None, None);
         if let Some(error) = failure {
             self.answer_all(&error);
         }
         false
+    }
+
+    /// Has nobody wake this task for what it waits for: others may never have that, and the list of those who wait is the server's.
+    #[cold]
+    fn wait_no_more(&self, server: &Server) {
+        server.log.wait_no_more(&self.session.client);
     }
 
     /// Puts an error in the place of each reply that is kept back: what they acknowledge may be lost.

@@ -13,11 +13,15 @@ use std::time::Instant;
 /// Ends what the session has going when the connection ends, however it does.
 pub(super) struct Ending<'s> {
     pub(super) connection: Connection,
+    pub(super) server: &'s Server,
     pub(super) scratch: &'s RefCell<Scratch>,
 }
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
+        if self.connection.gate.is_some() {
+            self.connection.wait_no_more(self.server);
+        }
         let Ok(mut scratch) = self.scratch.try_borrow_mut() else { return };
         if std::thread::panicking() {
             // What the panic left of replies must not go to the worker's next client.

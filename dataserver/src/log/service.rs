@@ -267,6 +267,11 @@ impl Log {
         waits
     }
 
+    /// The client's replies are not kept back any more.
+    pub fn wait_no_more(&self, client: &Client) {
+        self.waiters.wait_no_more(client);
+    }
+
     pub(super) fn serve_waiters(&self) {
         let _turn = Turn::begin();
         self.waiters.serve(&self.reached);

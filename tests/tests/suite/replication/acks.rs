@@ -2,7 +2,7 @@
 
 use super::{WITHIN, equal, in_step, info, replica_of, server};
 use ringtail_tests::harness::{Server, Signal, pause, wait_for};
-use ringtail_tests::resp::{Conn, Endpoint};
+use ringtail_tests::resp::{Conn, Endpoint, request};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -69,6 +69,32 @@ fn what_operators_ask_waits_for_no_copies() {
         let _ = conn.run("DISCARD");
     }
     go_on(&replicas);
+}
+
+#[test]
+fn who_is_told_of_too_few_copies_is_forgotten() {
+    const CLIENTS: u64 = 1000;
+    let primary = server(&["--ack", "replica"]);
+    let replica = replica_of(&primary.endpoint, &[]);
+    in_step(&primary, &replica);
+    stop(std::slice::from_ref(&replica));
+    let mut conn = primary.endpoint.open();
+    assert!(error(&mut conn, "SET k 1").starts_with("NOREPLICAS the write was done here"));
+    let alone = info(&mut conn, "connected_clients");
+    let mut come_and_go = || {
+        let mut clients: Vec<Conn> = (0..CLIENTS).map(|_| primary.endpoint.open()).collect();
+        clients.iter_mut().for_each(|client| client.send(&request(&["GET", "k"])).expect("a request"));
+        for client in &mut clients {
+            let said = client.read().expect("a reply");
+            assert!(said.error().is_some_and(|why| why.starts_with("NOREPLICAS")), "{said}");
+        }
+        drop(clients);
+        assert!(wait_for(WITHIN, || info(&mut conn, "connected_clients") == alone), "they have gone");
+        info(&mut conn, "used_memory").parse::<u64>().expect("bytes")
+    };
+    let (once, often) = (come_and_go(), [(); 5].map(|()| come_and_go())[4]);
+    assert!(often < once + CLIENTS * 1500, "{once} bytes, and {often} after five times as many more");
+    go_on(std::slice::from_ref(&replica));
 }
 
 #[test]
