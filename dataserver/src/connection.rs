@@ -274,8 +274,10 @@ impl Connection {
     #[inline]
     fn guard(&mut self, server: &Server, before: u64, output: &mut Vec<u8>) {
         let ticket = Intake::last_of_thread();
+        // What has no reply yet tells of nothing: the next turn's replies are about other requests.
+        let saw_keys = std::mem::take(&mut self.session.saw_keys);
         // Where writes need copies, a read may have seen one that has not got them yet.
-        if !output.is_empty() && std::mem::take(&mut self.session.saw_keys) {
+        if saw_keys && !output.is_empty() {
             self.keep_back(server, server.store.intake.end(), output);
         } else if ticket != before && !output.is_empty() {
             self.keep_back(server, ticket, output);

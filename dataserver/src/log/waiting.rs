@@ -1,8 +1,10 @@
 //! Who waits for what was committed to be somewhere safe, and how far that is.
 
 use crate::blocking::Waiter;
+use crate::replication::bound::runs_anywhere;
 use crate::session::Client;
 use nix::time::{ClockId, clock_gettime};
+use ringtail_protocol::command::{Command, CommandId, Flags};
 use ringtail_protocol::reply::{Reply, Resp};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -54,6 +56,15 @@ pub struct Need {
     pub heard: u64,
     /// In which [term](Reached::term) it was asked for.
     pub term: u64,
+}
+
+/// Whether a reply of this command may acknowledge a write, or tell of one: where writes need copies, it waits for them.
+pub fn tells_of_keys(command: &Command) -> bool {
+    use CommandId::{Discard, Multi, Unwatch, Wait, Waitaof, Watch};
+    // How many copies there are is told as it stands, and what a transaction does is told by EXEC.
+    let tells_nothing = matches!(command.executes(), Discard | Multi | Unwatch | Wait | Waitaof | Watch);
+    // What operators ask is answered, also where copies are lacking.
+    !tells_nothing && !runs_anywhere(command) && !command.flags.contains(Flags::ADMIN)
 }
 
 /// How long nobody else can have taken over from a server after it last told others that it leads. Who takes over waits for longer.
@@ -377,6 +388,7 @@ impl Waiters {
 mod tests {
     use super::*;
     use crate::session::Clients;
+    use ringtail_protocol::command::lookup;
     use std::net::{Ipv4Addr, SocketAddr};
 
     #[test]
@@ -421,6 +433,17 @@ mod tests {
         assert_eq!([0, 1, 2].map(|term| is_at(8, term)), [false, false, true]);
         reached.end_term();
         assert_eq!([0, 2, 3].map(|term| is_at(7, term)), [false, true, true]);
+    }
+
+    #[test]
+    fn replies_that_tell_of_no_key_wait_for_no_copies() {
+        let tells = |name: &str| tells_of_keys(lookup(name.as_bytes()).expect(name));
+        let of_keys = ["get", "set", "dbsize", "flushall", "blpop", "exec", "eval", "xread", "keys", "del"];
+        assert_eq!(of_keys.map(tells), [true; 10]);
+        let others =
+            ["wait", "waitaof", "multi", "discard", "watch", "unwatch", "ping", "info", "bgsave", "save"];
+        assert_eq!(others.map(tells), [false; 10]);
+        assert_eq!(["backup", "lastsave", "bgrewriteaof", "role", "client"].map(tells), [false; 5]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! When a write is acknowledged, and a replica that takes over.
 
 use super::{WITHIN, equal, in_step, info, replica_of, server};
-use ringtail_tests::harness::{Server, Signal, pause, wait_for};
+use ringtail_tests::harness::{Server, Signal, pause, scratch, wait_for};
 use ringtail_tests::resp::{Conn, Endpoint, request};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -69,6 +69,34 @@ fn what_operators_ask_waits_for_no_copies() {
         let _ = conn.run("DISCARD");
     }
     go_on(&replicas);
+}
+
+#[test]
+fn what_acknowledges_no_write_waits_for_no_copies() {
+    let place = scratch("acks").join("backup.rtb");
+    let primary = server(&["--ack", "replica", "--backup", place.to_str().expect("a path")]);
+    let replica = replica_of(&primary.endpoint, &[]);
+    in_step(&primary, &replica);
+    let [mut conn, mut local, mut waits] = [(); 3].map(|()| primary.endpoint.open());
+    assert!(local.run("RINGTAIL ACK local").is_ok());
+    stop(std::slice::from_ref(&replica));
+    assert!(error(&mut conn, "SET k 1").starts_with("NOREPLICAS the write was done here"));
+    let begun = Instant::now();
+    assert_eq!(conn.run("WAIT 1 100").int(), 0);
+    for line in ["PING", "BLPOP nothing 0.1", "SAVE", "WATCH k", "MULTI", "SET k 2", "DISCARD", "WAIT 0 0"] {
+        assert_eq!(error(&mut conn, line), "", "{line}");
+    }
+    assert!(begun.elapsed() < Duration::from_millis(900), "it waited for {:?}", begun.elapsed());
+    // A transaction that is queued has done nothing, one that ran has.
+    assert!(conn.run("MULTI").is_ok() && conn.run("SET k 3").text() == "QUEUED");
+    assert!(error(&mut conn, "EXEC").starts_with("NOREPLICAS the write was done here"));
+    // Somebody else's write that ends a wait does so too.
+    waits.send(&request(&["BLPOP", "list", "0"])).expect("a request");
+    assert!(wait_for(WITHIN, || info(&mut local, "blocked_clients") == "1"));
+    assert_eq!(local.run("RPUSH list 1").int(), 1);
+    let said = waits.read().expect("a reply");
+    assert!(said.error().is_some_and(|why| why.starts_with("NOREPLICAS the write")), "{said}");
+    go_on(std::slice::from_ref(&replica));
 }
 
 #[test]
