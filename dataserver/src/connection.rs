@@ -276,19 +276,20 @@ impl Connection {
         let ticket = Intake::last_of_thread();
         // What has no reply yet tells of nothing: the next turn's replies are about other requests.
         let saw_keys = std::mem::take(&mut self.session.saw_keys);
+        let copies = self.session.copies_of_turn(server.log.copies());
         // Where writes need copies, a read may have seen one that has not got them yet.
         if saw_keys && !output.is_empty() {
-            self.keep_back(server, server.store.intake.end(), output);
+            self.keep_back(server, server.store.intake.end(), copies, output);
         } else if ticket != before && !output.is_empty() {
-            self.keep_back(server, ticket, output);
+            self.keep_back(server, ticket, copies, output);
         }
     }
 
     #[cold]
-    fn keep_back(&mut self, server: &Server, ticket: u64, output: &mut Vec<u8>) {
+    fn keep_back(&mut self, server: &Server, ticket: u64, copies: Option<u8>, output: &mut Vec<u8>) {
         // What a replica has may be old anyway.
         let heard = |need: Need| if leads(self.term) { need.heard } else { 0 };
-        let need = server.log.need(self.session.copies);
+        let need = server.log.need(copies);
         let need = need.map(|need| Need { heard: heard(need), term: self.term, ..need });
         let Some(need) = need.filter(|need| !server.log.reached.is_at(ticket, *need)) else { return };
         self.gate = Some(Gate { ticket, need, until: Instant::now() + ACK_TIMEOUT });

@@ -117,7 +117,7 @@ impl Connection {
         self.timer = None;
         // Another thread has committed what the reply is about.
         if tells && !scratch.output.is_empty() {
-            self.keep_back(server, server.store.intake.end(), &mut scratch.output);
+            self.keep_back(server, server.store.intake.end(), self.session.copies, &mut scratch.output);
         }
         self.send(server, worker, &mut scratch.output)
     }

@@ -100,6 +100,29 @@ fn what_acknowledges_no_write_waits_for_no_copies() {
 }
 
 #[test]
+fn who_asks_for_fewer_copies_asks_for_what_comes_then() {
+    let (primary, replicas) = three(&["--ack", "quorum"]);
+    let mut conn = primary.endpoint.open();
+    stop(&replicas);
+    let told = |conn: &mut Conn, lines: &[&str]| -> Vec<String> {
+        let words = |line: &&str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let replies = conn.try_pipeline(&lines.iter().map(words).collect::<Vec<_>>()).expect("replies");
+        replies.iter().map(|reply| reply.error().unwrap_or_default().to_owned()).collect()
+    };
+    let lack =
+        |said: &str| said.starts_with("NOREPLICAS the write was done here, but has only 1 of 2 copies");
+    for ask in ["RINGTAIL ACK local", "RESET"] {
+        assert!(conn.run("RINGTAIL ACK quorum").is_ok());
+        assert!(lack(&told(&mut conn, &["SET k 1", ask])[0]), "{ask}");
+    }
+    assert!(lack(&error(&mut conn, "SET k 1")), "RESET leaves it as it is for a new connection");
+    let said = told(&mut conn, &["MULTI", "SET k 2", "RINGTAIL ACK local", "EXEC"]);
+    assert!(lack(&said[3]), "{said:?}");
+    assert_eq!(told(&mut conn, &["SET k 3", "GET k"]), ["", ""]);
+    go_on(&replicas);
+}
+
+#[test]
 fn who_is_told_of_too_few_copies_is_forgotten() {
     const CLIENTS: u64 = 1000;
     let primary = server(&["--ack", "replica"]);
