@@ -23,8 +23,10 @@ enum State {
     Waiting,
     /// Another thread runs its command.
     Serving,
-    /// It was served, or its time was over: the reply.
-    Done(Bytes),
+    /// Its command was run for it, or what it waited for has come: the reply.
+    Served(Bytes),
+    /// Its time was over, or somebody has ended its waiting: the reply.
+    Ended(Bytes),
     /// Its connection has ended.
     Gone,
 }
@@ -159,7 +161,7 @@ impl Waiter {
         if matches!(*state, State::Gone) {
             return Err(reply);
         }
-        *state = State::Done(reply);
+        *state = State::Served(reply);
         drop(state);
         self.client.wake();
         Ok(())
@@ -170,7 +172,7 @@ impl Waiter {
         let mut state = self.state();
         let waits = matches!(*state, State::Waiting);
         if waits {
-            *state = State::Done(reply.unwrap_or_else(|| self.timed_out().clone()));
+            *state = State::Ended(reply.unwrap_or_else(|| self.timed_out().clone()));
             drop(state);
             self.client.wake();
         }
@@ -181,15 +183,20 @@ impl Waiter {
     pub fn take(&self) -> Option<Bytes> {
         let mut state = self.state();
         match &mut *state {
-            State::Done(reply) => Some(std::mem::take(reply)),
+            State::Served(reply) | State::Ended(reply) => Some(std::mem::take(reply)),
             _ => None,
         }
+    }
+
+    /// Whether it has waited for something that has come, and not in vain.
+    pub fn is_served(&self) -> bool {
+        matches!(*self.state(), State::Served(_))
     }
 
     /// Notes that its connection has ended. A reply that it did not get comes back.
     pub fn leave(&self) -> Option<Bytes> {
         match std::mem::replace(&mut *self.state(), State::Gone) {
-            State::Done(reply) => Some(reply),
+            State::Served(reply) | State::Ended(reply) => Some(reply),
             _ => None,
         }
     }
@@ -225,7 +232,7 @@ mod tests {
         waiter.give_back();
         assert!(waiter.claim());
         assert_eq!(waiter.finish(b"+1\r\n".to_vec()), Ok(()));
-        assert!(!waiter.end(None) && !waiter.is_waiting());
+        assert!(!waiter.end(None) && !waiter.is_waiting() && waiter.is_served());
         assert_eq!(waiter.take(), Some(b"+1\r\n".to_vec()));
     }
 
@@ -244,7 +251,7 @@ mod tests {
     #[test]
     fn a_time_out_ends_it() {
         let waiter = waiter();
-        assert!(waiter.end(None) && !waiter.claim());
+        assert!(waiter.end(None) && !waiter.claim() && !waiter.is_served());
         assert_eq!(waiter.take(), Some(b"*-1\r\n".to_vec()));
     }
 }

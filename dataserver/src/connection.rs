@@ -141,7 +141,7 @@ impl Connection {
 
     /// Serves the client until it leaves, breaks the protocol or is killed.
     pub async fn serve(self, server: &Server, worker: usize, scratch: &RefCell<Scratch>) {
-        let mut ending = waiting::Ending { connection: self, scratch };
+        let mut ending = waiting::Ending { connection: self, server, scratch };
         ending.connection.take_turns(server, worker, scratch).await;
     }
 
@@ -237,11 +237,20 @@ impl Connection {
             }
             return true;
         }
+        if waits {
+            self.wait_no_more(server);
+        }
         (self.gate, self.timer) = (None, None);
         if let Some(error) = failure {
             self.answer_all(&error);
         }
         false
+    }
+
+    /// Has nobody wake this task for what it waits for: others may never have that, and the list of those who wait is the server's.
+    #[cold]
+    fn wait_no_more(&self, server: &Server) {
+        server.log.wait_no_more(&self.session.client);
     }
 
     /// Puts an error in the place of each reply that is kept back: what they acknowledge may be lost.
@@ -265,19 +274,22 @@ impl Connection {
     #[inline]
     fn guard(&mut self, server: &Server, before: u64, output: &mut Vec<u8>) {
         let ticket = Intake::last_of_thread();
+        // What has no reply yet tells of nothing: the next turn's replies are about other requests.
+        let saw_keys = std::mem::take(&mut self.session.saw_keys);
+        let copies = self.session.copies_of_turn(server.log.copies());
         // Where writes need copies, a read may have seen one that has not got them yet.
-        if !output.is_empty() && std::mem::take(&mut self.session.saw_keys) {
-            self.keep_back(server, server.store.intake.end(), output);
+        if saw_keys && !output.is_empty() {
+            self.keep_back(server, server.store.intake.end(), copies, output);
         } else if ticket != before && !output.is_empty() {
-            self.keep_back(server, ticket, output);
+            self.keep_back(server, ticket, copies, output);
         }
     }
 
     #[cold]
-    fn keep_back(&mut self, server: &Server, ticket: u64, output: &mut Vec<u8>) {
+    fn keep_back(&mut self, server: &Server, ticket: u64, copies: Option<u8>, output: &mut Vec<u8>) {
         // What a replica has may be old anyway.
         let heard = |need: Need| if leads(self.term) { need.heard } else { 0 };
-        let need = server.log.need(self.session.copies);
+        let need = server.log.need(copies);
         let need = need.map(|need| Need { heard: heard(need), term: self.term, ..need });
         let Some(need) = need.filter(|need| !server.log.reached.is_at(ticket, *need)) else { return };
         self.gate = Some(Gate { ticket, need, until: Instant::now() + ACK_TIMEOUT });

@@ -313,14 +313,27 @@ fn replay(server: &Arc<Server>, mut recovery: Recovery<RealDisk>, recover: bool)
     Ok(Replayed { files, groups, has_lost })
 }
 
+/// From one look to the next whether all is loaded.
+const LOADED: Duration = Duration::from_secs(1);
+
+/// How long it is until a backup is to be written, `passed` after the last; it is to be written now if that is nothing.
+fn until_backup(passed: Duration, interval: Duration, is_loading: bool) -> Duration {
+    match interval.saturating_sub(passed) {
+        // A server that nobody leads may say for hours that it loads.
+        Duration::ZERO if is_loading => LOADED,
+        left => left,
+    }
+}
+
 /// Writes a backup again and again.
 fn every(server: &Arc<Server>, interval: Duration, stopping: &Arc<AtomicBool>) -> Option<JoinHandle<()>> {
     let (server, stopping) = (Arc::clone(server), Arc::clone(stopping));
     let timer = std::thread::Builder::new().name("backups".to_owned()).spawn(move || {
         let mut last = Instant::now();
         while !stopping.load(Relaxed) {
-            std::thread::park_timeout(interval.saturating_sub(last.elapsed()));
-            if last.elapsed() < interval || stopping.load(Relaxed) || server.log.stance.is_loading() {
+            let left = until_backup(last.elapsed(), interval, server.log.stance.is_loading());
+            if !left.is_zero() {
+                std::thread::park_timeout(left);
                 continue;
             }
             last = Instant::now();
@@ -356,5 +369,19 @@ impl Durable {
             well &= keeper.stop();
         }
         well
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_that_is_due_while_it_loads_is_waited_for() {
+        let [none, second, minute] = [0, 1, 60].map(Duration::from_secs);
+        assert_eq!(until_backup(second, minute, false), minute - second);
+        assert_eq!(until_backup(second, minute, true), minute - second);
+        assert_eq!(until_backup(minute, minute, false), none);
+        assert_eq!(until_backup(minute + second, minute, true), LOADED);
     }
 }

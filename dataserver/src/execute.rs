@@ -9,6 +9,7 @@ pub use serve::NOW_A_REPLICA;
 use crate::access;
 use crate::command::{self, Call};
 use crate::counters::Counters;
+use crate::log::waiting::tells_of_keys;
 use crate::replication::bound;
 use crate::replication::feed::Handover;
 use crate::server::{Server, unix_micros, unix_millis};
@@ -260,8 +261,8 @@ impl Executor {
             let stance = &self.server.log.stance;
             let copies = session.copies.unwrap_or_else(|| self.server.log.copies());
             stance.check_copies(command, copies)?;
-            // What operators ask is answered, also where copies are lacking.
-            session.saw_keys |= !bound::runs_anywhere(command) && !command.flags.contains(Flags::ADMIN);
+            let is_queued = session.gates.contains(Gates::MULTI) && !exec::runs_at_once(command);
+            session.saw_keys |= !is_queued && tells_of_keys(command);
         }
         if command.flags.contains(Flags::DENYOOM) {
             self.make_room(now)?;

@@ -109,6 +109,8 @@ pub struct Session {
     pub monitoring: Option<Monitoring>,
     /// How many copies its writes are to have before they are acknowledged, if it has said so (RINGTAIL ACK).
     pub copies: Option<u8>,
+    /// The most that those of this turn were to have before it said something else; 0 = it has not.
+    copies_before: u8,
     /// A command of this turn was about keys, where writes need copies and this server leads.
     pub saw_keys: bool,
     /// Its requests run only while the server leads (RINGTAIL PRIMARY).
@@ -137,6 +139,7 @@ impl Session {
             lease: None,
             monitoring: None,
             copies: None,
+            copies_before: 0,
             saw_keys: false,
             bound: None,
             handover: None,
@@ -237,6 +240,20 @@ impl Session {
     pub fn abort_transaction(&mut self) {
         if let Some(transaction) = &mut self.transaction {
             transaction.aborted = true;
+        }
+    }
+
+    /// Has its writes from now on have so many copies; those that it has said nothing for have the `usual` number.
+    pub fn set_copies(&mut self, copies: Option<u8>, usual: u8) {
+        self.copies_before = self.copies_before.max(self.copies.unwrap_or(usual));
+        self.copies = copies;
+    }
+
+    /// How many the writes of this turn are to have, all of them, if it has said so. The next turn's may need fewer.
+    pub fn copies_of_turn(&mut self, usual: u8) -> Option<u8> {
+        match std::mem::take(&mut self.copies_before) {
+            0 => self.copies,
+            before => Some(self.copies.unwrap_or(usual).max(before)),
         }
     }
 

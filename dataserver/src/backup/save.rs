@@ -27,6 +27,10 @@ const LAST: usize = 500;
 /// Passes over changed keys after which the rest is written under all locks, however much it is: commands change keys faster than
 /// they can be written.
 const PASSES: usize = 40;
+/// The names of keys that were changed may take as much as the backlog, or so much where that is less: whoever follows waits for either.
+const NOTES_LEAST: usize = 16 << 20;
+/// When they take this part of it, those keys are written in the middle of the walk: only who is slower than that is given up.
+const NOTES_PART: usize = 8;
 /// Walks that begin again, because all keys changed at once, before one is given up.
 const AGAIN: usize = 20;
 /// From one look to the next whether scripts that run long have ended.
@@ -62,6 +66,8 @@ pub enum Failed {
     Io(io::Error),
     /// All keys changed at once (FLUSHALL, SWAPDB): it has to begin again, with another file.
     Void,
+    /// Keys changed so much faster than they were taken that there was no room left to note which.
+    Overrun(usize),
     /// A first sync has not brought all keys yet.
     Partial,
 }
@@ -77,6 +83,11 @@ impl std::fmt::Display for Failed {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Partial => f.write_str("the sync from the primary has not brought all keys yet"),
+            Self::Overrun(most) => write!(
+                f,
+                "keys changed faster than they were taken: the names of those alone take more than {} MiB (--repl-backlog)",
+                most >> 20
+            ),
             Self::Void => f.write_str("all keys changed at once (FLUSHALL, SWAPDB), again and again"),
         }
     }
@@ -97,7 +108,7 @@ fn save_with<W: Write>(
     at_cut: &dyn Fn(),
 ) -> Result<(W, Saved), Failed> {
     let _counted = server.store.memory.counted();
-    let walk = server.store.begin_walk();
+    let walk = server.store.begin_walk(server.log.backlog_most().max(NOTES_LEAST));
     let ended = Saving { server, walk: &walk, block: Block::new(0), progress, at_cut }.run(out);
     server.store.end_walk(&walk);
     ended
@@ -153,8 +164,10 @@ impl Saving<'_> {
         for slot in 0..SLOTS as u16 {
             self.slot(slot, &mut writer)?;
             self.progress.slots.store(u64::from(slot) + 1, Relaxed);
-            if self.walk.is_void() {
-                return Err(Failed::Void);
+            self.check()?;
+            // Between two slots: what is written again comes behind all of its slot.
+            if self.walk.bytes() > self.walk.most() / NOTES_PART {
+                self.changes(&mut writer)?;
             }
         }
         for _ in 0..PASSES {
@@ -167,6 +180,16 @@ impl Saving<'_> {
         let footer = Footer { time: unix_millis(), history: history.clone().into_bytes(), offset };
         let written = writer.written().clone();
         Ok((writer.finish(&footer)?, Saved { history, offset, written }))
+    }
+
+    /// # Errors
+    /// What was written is of no use.
+    fn check(&self) -> Result<(), Failed> {
+        match self.walk {
+            walk if walk.is_void() => Err(Failed::Void),
+            walk if walk.is_overrun() => Err(Failed::Overrun(walk.most())),
+            _ => Ok(()),
+        }
     }
 
     /// Writes one slot, some keys at a time.
@@ -203,16 +226,14 @@ impl Saving<'_> {
                 drop(slots);
                 self.write(writer)?;
             }
-            if walk.is_void() {
-                return Err(Failed::Void);
-            }
+            self.check()?;
         }
         Ok(())
     }
 
     /// Writes the rest while nothing changes, and says which offset that is.
     fn last<W: Write>(&mut self, writer: &mut Writer<W>) -> Result<(String, u64), Failed> {
-        let (server, walk) = (self.server, Arc::clone(self.walk));
+        let server = self.server;
         let (mut rest, position, libraries) = loop {
             let _whole = server.log.applying();
             let mut view = View::lock(&server.store, &server.counters[0], unix_millis(), 0, false, &[]);
@@ -221,9 +242,7 @@ impl Saving<'_> {
             if server.replication.is_partial() {
                 return Err(Failed::Partial);
             }
-            if walk.is_void() {
-                return Err(Failed::Void);
-            }
+            self.check()?;
             // A script between two slices has changed what is not logged yet.
             if !server.scripts.running.any_wrote() {
                 let position = server.log.cut();
@@ -294,4 +313,60 @@ fn entry_to(block: &mut Block, db: u8, entry: &Entry) {
     // All of our values can be written.
     let told = tell(&entry.value(), Order::Forwards, &mut sink);
     debug_assert!(told.is_ok(), "a value could not be written");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::Harness;
+
+    /// Bytes of a long name.
+    const NAME: usize = 12_000;
+
+    /// Takes what is written so slowly that so many keys come and go meanwhile.
+    struct Slow {
+        clients: Harness,
+        keys: u64,
+        every: u64,
+        writes: u64,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.writes += 1;
+            for _ in 0..if self.writes.is_multiple_of(self.every) { self.keys } else { 0 } {
+                self.clients.now += 1;
+                let key = format!("{}:{}", "k".repeat(NAME), self.clients.now).into_bytes();
+                self.clients.run_args(&[b"SET", &key, b"v"]);
+                self.clients.run_args(&[b"DEL", &key]);
+            }
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn save_while(keys: u64, every: u64) -> Result<u64, Failed> {
+        let mut clients = Harness::new();
+        for key in 0..10_000 {
+            clients.run(&format!("SET {key} v"));
+        }
+        let server = Arc::clone(&clients.server);
+        server.log.set_backlog(1 << 20);
+        let out = Slow { clients, keys, every, writes: 0 };
+        save(&server, out, &Progress::default()).map(|(out, _)| out.writes / every * keys)
+    }
+
+    #[test]
+    fn who_is_slow_has_room_for_so_many_names_and_is_given_up_beyond() {
+        match save_while(50, 1) {
+            Err(Failed::Overrun(most)) => assert_eq!(most, NOTES_LEAST),
+            other => panic!("{:?}", other.map_err(|failed| failed.to_string())),
+        }
+        // Names that take more than there is room for at once: they are written as it goes.
+        let names = save_while(1, 3).expect("all is written");
+        assert!(names as usize * NAME > 3 * NOTES_LEAST, "{names} are too few to say anything");
+    }
 }

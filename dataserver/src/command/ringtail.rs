@@ -196,13 +196,14 @@ fn hand_over(c: &mut Call<'_, '_>, handover: Handover) -> Done {
 /// RINGTAIL ACK local|replica|quorum|default: how many copies this connection's writes must have before they are acknowledged.
 pub(super) fn ack(c: &mut Call<'_, '_>) -> Done {
     let word = String::from_utf8_lossy(&c.args[2]).to_ascii_lowercase();
-    c.session.copies = match &word[..] {
+    let copies = match &word[..] {
         "default" => None,
         word => {
             let ack = Ack::named(word).ok_or(errors::SYNTAX)?;
             Some(ack.copies(c.server.settings.members.load(Relaxed)))
         }
     };
+    c.session.set_copies(copies, c.server.log.copies());
     c.reply.ok();
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! A connection whose last command waits for a key, or whose next one is kept back.
 
 use super::{Connection, READ, Scratch, Turn};
+use crate::blocking::Blocked;
 use crate::log::intake::Intake;
+use crate::log::waiting::tells_of_keys;
 use crate::server::{Server, unix_millis};
 use crate::session::{ReplyMode, Wait};
 use std::cell::RefCell;
@@ -13,11 +15,15 @@ use std::time::Instant;
 /// Ends what the session has going when the connection ends, however it does.
 pub(super) struct Ending<'s> {
     pub(super) connection: Connection,
+    pub(super) server: &'s Server,
     pub(super) scratch: &'s RefCell<Scratch>,
 }
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
+        if self.connection.gate.is_some() {
+            self.connection.wait_no_more(self.server);
+        }
         let Ok(mut scratch) = self.scratch.try_borrow_mut() else { return };
         if std::thread::panicking() {
             // What the panic left of replies must not go to the worker's next client.
@@ -97,8 +103,11 @@ impl Connection {
         if self.stream.peer_has_left() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        if let Wait::Blocked(blocked) = &self.session.wait {
-            let reply = blocked.waiter.take().unwrap_or_default();
+        // That nothing came in time, how many have something, that a backup is written: none of these is word of a key.
+        let mut tells = false;
+        if let Wait::Blocked(Blocked { waiter, .. }) = &self.session.wait {
+            tells = waiter.is_served() && tells_of_keys(waiter.command);
+            let reply = waiter.take().unwrap_or_default();
             if self.session.reply_mode == ReplyMode::On {
                 scratch.output.extend_from_slice(&reply);
             }
@@ -107,8 +116,8 @@ impl Connection {
         scratch.executor.unblock(&mut self.session);
         self.timer = None;
         // Another thread has committed what the reply is about.
-        if !scratch.output.is_empty() {
-            self.keep_back(server, server.store.intake.end(), &mut scratch.output);
+        if tells && !scratch.output.is_empty() {
+            self.keep_back(server, server.store.intake.end(), self.session.copies, &mut scratch.output);
         }
         self.send(server, worker, &mut scratch.output)
     }

@@ -267,6 +267,11 @@ impl Log {
         waits
     }
 
+    /// The client's replies are not kept back any more.
+    pub fn wait_no_more(&self, client: &Client) {
+        self.waiters.wait_no_more(client);
+    }
+
     pub(super) fn serve_waiters(&self) {
         let _turn = Turn::begin();
         self.waiters.serve(&self.reached);
@@ -632,11 +637,12 @@ impl Log {
 
     /// How far those are that follow the log of this era.
     pub fn replicas_acked(&self, era: u64, acked: &Acked) {
-        let state = self.state();
+        let mut state = self.state();
         if state.era != era {
             // It was another log.
             return;
         }
+        state.backlog.set_slowest(acked.applied.last().copied());
         let ticket = |offset: &u64| state.marks.ticket_at(*offset);
         self.reached.set_copies(acked.applied.iter().map(ticket), acked.on_disk.iter().map(ticket));
         self.reached.set_heard(&acked.heard);

@@ -1,10 +1,12 @@
 //! Who waits for what was committed to be somewhere safe, and how far that is.
 
 use crate::blocking::Waiter;
+use crate::replication::bound::runs_anywhere;
 use crate::session::Client;
 use nix::time::{ClockId, clock_gettime};
+use ringtail_protocol::command::{Command, CommandId, Flags};
 use ringtail_protocol::reply::{Reply, Resp};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -54,6 +56,15 @@ pub struct Need {
     pub heard: u64,
     /// In which [term](Reached::term) it was asked for.
     pub term: u64,
+}
+
+/// Whether a reply of this command may acknowledge a write, or tell of one: where writes need copies, it waits for them.
+pub fn tells_of_keys(command: &Command) -> bool {
+    use CommandId::{Discard, Multi, Unwatch, Wait, Waitaof, Watch};
+    // How many copies there are is told as it stands, and what a transaction does is told by EXEC.
+    let tells_nothing = matches!(command.executes(), Discard | Multi | Unwatch | Wait | Waitaof | Watch);
+    // What operators ask is answered, also where copies are lacking.
+    !tells_nothing && !runs_anywhere(command) && !command.flags.contains(Flags::ADMIN)
 }
 
 /// How long nobody else can have taken over from a server after it last told others that it leads. Who takes over waits for longer.
@@ -294,8 +305,16 @@ pub struct Waiters {
 
 #[derive(Default)]
 struct Waiting {
-    replies: Vec<(u64, Need, Arc<Client>)>,
+    /// One for each client, by its number.
+    replies: HashMap<u64, KeptBack>,
     commands: Vec<Awaited>,
+}
+
+/// Whose replies are kept back, and until when.
+struct KeptBack {
+    ticket: u64,
+    need: Need,
+    client: Arc<Client>,
 }
 
 impl Waiters {
@@ -306,14 +325,26 @@ impl Waiters {
     /// Has the client's task woken once the ticket is reached, unless it is already; whether it has to wait.
     pub fn wait(&self, reached: &Reached, ticket: u64, need: Need, client: &Arc<Client>) -> bool {
         let mut waiting = self.waiting();
-        waiting.replies.push((ticket, need, Arc::clone(client)));
+        // It may have asked before.
+        waiting.replies.insert(client.id, KeptBack { ticket, need, client: Arc::clone(client) });
         self.any.store(true, SeqCst);
         // Either we see that the log has moved on, or who moves it sees that somebody waits.
         let reached = reached.is_at(ticket, need);
         if reached {
-            waiting.replies.pop();
+            waiting.replies.remove(&client.id);
         }
         !reached
+    }
+
+    /// The client waits no more, whether its ticket is reached or not: it may never be.
+    pub fn wait_no_more(&self, client: &Client) {
+        let mut waiting = self.waiting();
+        waiting.replies.remove(&client.id);
+        self.note_any(&waiting);
+    }
+
+    fn note_any(&self, waiting: &Waiting) {
+        self.any.store(!waiting.replies.is_empty() || !waiting.commands.is_empty(), SeqCst);
     }
 
     /// Has a command served once what it waits for is there.
@@ -336,26 +367,29 @@ impl Waiters {
             return;
         }
         let mut waiting = self.waiting();
-        waiting.replies.retain(|(ticket, need, client)| {
-            let served = reached.is_at(*ticket, *need);
+        waiting.replies.retain(|_, kept| {
+            let served = reached.is_at(kept.ticket, kept.need);
             if served {
-                client.wake();
+                kept.client.wake();
             }
             !served
         });
         waiting.commands.retain(|awaited| !awaited.serve(reached));
-        self.any.store(!waiting.replies.is_empty() || !waiting.commands.is_empty(), SeqCst);
+        self.note_any(&waiting);
     }
 
     /// Wakes all whose replies are kept back: they look what is wrong.
     pub fn wake_all(&self) {
-        self.waiting().replies.drain(..).for_each(|(_, _, client)| client.wake());
+        self.waiting().replies.drain().for_each(|(_, kept)| kept.client.wake());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Clients;
+    use ringtail_protocol::command::lookup;
+    use std::net::{Ipv4Addr, SocketAddr};
 
     #[test]
     fn who_is_not_there_has_no_copy_of_nothing() {
@@ -399,6 +433,34 @@ mod tests {
         assert_eq!([0, 1, 2].map(|term| is_at(8, term)), [false, false, true]);
         reached.end_term();
         assert_eq!([0, 2, 3].map(|term| is_at(7, term)), [false, true, true]);
+    }
+
+    #[test]
+    fn replies_that_tell_of_no_key_wait_for_no_copies() {
+        let tells = |name: &str| tells_of_keys(lookup(name.as_bytes()).expect(name));
+        let of_keys = ["get", "set", "dbsize", "flushall", "blpop", "exec", "eval", "xread", "keys", "del"];
+        assert_eq!(of_keys.map(tells), [true; 10]);
+        let others =
+            ["wait", "waitaof", "multi", "discard", "watch", "unwatch", "ping", "info", "bgsave", "save"];
+        assert_eq!(others.map(tells), [false; 10]);
+        assert_eq!(["backup", "lastsave", "bgrewriteaof", "role", "client"].map(tells), [false; 5]);
+    }
+
+    #[test]
+    fn who_waits_no_more_is_forgotten() {
+        let (waiters, reached, clients) = (Waiters::default(), Reached::default(), Clients::default());
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let need = Need { disk: false, copies: 2, heard: 0, term: 0 };
+        let [first, second] = [(); 2].map(|()| clients.register(address, address, 0));
+        let held = Arc::strong_count(&first);
+        // A connection asks again whenever it is woken.
+        (0..3).for_each(|_| assert!(waiters.wait(&reached, 7, need, &first)));
+        assert!(waiters.wait(&reached, 7, need, &second));
+        assert_eq!((Arc::strong_count(&first), waiters.any()), (held + 1, true));
+        waiters.wait_no_more(&first);
+        assert_eq!((Arc::strong_count(&first), waiters.any()), (held, true));
+        waiters.wait_no_more(&second);
+        assert!(!waiters.any());
     }
 
     #[test]

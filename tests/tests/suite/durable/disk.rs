@@ -225,6 +225,11 @@ fn who_waits_for_a_disk_that_fails_is_told_so() {
         "{refusal}"
     );
     assert_eq!(conn.run("GET k").text(), "after");
+    // What wrote to no key is answered for itself.
+    let refusal = conn.run("SAVE");
+    let said = refusal.error().unwrap_or_default();
+    assert!(said.starts_with("ERR no backup") && said.contains("Input/output error"), "{refusal}");
+    assert_eq!(conn.run("XREAD BLOCK 50 STREAMS nothing $").error(), None);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! When a write is acknowledged, and a replica that takes over.
 
 use super::{WITHIN, equal, in_step, info, replica_of, server};
-use ringtail_tests::harness::{Server, Signal, pause, wait_for};
-use ringtail_tests::resp::{Conn, Endpoint};
+use ringtail_tests::harness::{Server, Signal, pause, scratch, wait_for};
+use ringtail_tests::resp::{Conn, Endpoint, request};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -69,6 +69,83 @@ fn what_operators_ask_waits_for_no_copies() {
         let _ = conn.run("DISCARD");
     }
     go_on(&replicas);
+}
+
+#[test]
+fn what_acknowledges_no_write_waits_for_no_copies() {
+    let place = scratch("acks").join("backup.rtb");
+    let primary = server(&["--ack", "replica", "--backup", place.to_str().expect("a path")]);
+    let replica = replica_of(&primary.endpoint, &[]);
+    in_step(&primary, &replica);
+    let [mut conn, mut local, mut waits] = [(); 3].map(|()| primary.endpoint.open());
+    assert!(local.run("RINGTAIL ACK local").is_ok());
+    stop(std::slice::from_ref(&replica));
+    assert!(error(&mut conn, "SET k 1").starts_with("NOREPLICAS the write was done here"));
+    let begun = Instant::now();
+    assert_eq!(conn.run("WAIT 1 100").int(), 0);
+    for line in ["PING", "BLPOP nothing 0.1", "SAVE", "WATCH k", "MULTI", "SET k 2", "DISCARD", "WAIT 0 0"] {
+        assert_eq!(error(&mut conn, line), "", "{line}");
+    }
+    assert!(begun.elapsed() < Duration::from_millis(900), "it waited for {:?}", begun.elapsed());
+    // A transaction that is queued has done nothing, one that ran has.
+    assert!(conn.run("MULTI").is_ok() && conn.run("SET k 3").text() == "QUEUED");
+    assert!(error(&mut conn, "EXEC").starts_with("NOREPLICAS the write was done here"));
+    // Somebody else's write that ends a wait does so too.
+    waits.send(&request(&["BLPOP", "list", "0"])).expect("a request");
+    assert!(wait_for(WITHIN, || info(&mut local, "blocked_clients") == "1"));
+    assert_eq!(local.run("RPUSH list 1").int(), 1);
+    let said = waits.read().expect("a reply");
+    assert!(said.error().is_some_and(|why| why.starts_with("NOREPLICAS the write")), "{said}");
+    go_on(std::slice::from_ref(&replica));
+}
+
+#[test]
+fn who_asks_for_fewer_copies_asks_for_what_comes_then() {
+    let (primary, replicas) = three(&["--ack", "quorum"]);
+    let mut conn = primary.endpoint.open();
+    stop(&replicas);
+    let told = |conn: &mut Conn, lines: &[&str]| -> Vec<String> {
+        let words = |line: &&str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let replies = conn.try_pipeline(&lines.iter().map(words).collect::<Vec<_>>()).expect("replies");
+        replies.iter().map(|reply| reply.error().unwrap_or_default().to_owned()).collect()
+    };
+    let lack =
+        |said: &str| said.starts_with("NOREPLICAS the write was done here, but has only 1 of 2 copies");
+    for ask in ["RINGTAIL ACK local", "RESET"] {
+        assert!(conn.run("RINGTAIL ACK quorum").is_ok());
+        assert!(lack(&told(&mut conn, &["SET k 1", ask])[0]), "{ask}");
+    }
+    assert!(lack(&error(&mut conn, "SET k 1")), "RESET leaves it as it is for a new connection");
+    let said = told(&mut conn, &["MULTI", "SET k 2", "RINGTAIL ACK local", "EXEC"]);
+    assert!(lack(&said[3]), "{said:?}");
+    assert_eq!(told(&mut conn, &["SET k 3", "GET k"]), ["", ""]);
+    go_on(&replicas);
+}
+
+#[test]
+fn who_is_told_of_too_few_copies_is_forgotten() {
+    const CLIENTS: u64 = 1000;
+    let primary = server(&["--ack", "replica"]);
+    let replica = replica_of(&primary.endpoint, &[]);
+    in_step(&primary, &replica);
+    stop(std::slice::from_ref(&replica));
+    let mut conn = primary.endpoint.open();
+    assert!(error(&mut conn, "SET k 1").starts_with("NOREPLICAS the write was done here"));
+    let alone = info(&mut conn, "connected_clients");
+    let mut come_and_go = || {
+        let mut clients: Vec<Conn> = (0..CLIENTS).map(|_| primary.endpoint.open()).collect();
+        clients.iter_mut().for_each(|client| client.send(&request(&["GET", "k"])).expect("a request"));
+        for client in &mut clients {
+            let said = client.read().expect("a reply");
+            assert!(said.error().is_some_and(|why| why.starts_with("NOREPLICAS")), "{said}");
+        }
+        drop(clients);
+        assert!(wait_for(WITHIN, || info(&mut conn, "connected_clients") == alone), "they have gone");
+        info(&mut conn, "used_memory").parse::<u64>().expect("bytes")
+    };
+    let (once, often) = (come_and_go(), [(); 5].map(|()| come_and_go())[4]);
+    assert!(often < once + CLIENTS * 1500, "{once} bytes, and {often} after five times as many more");
+    go_on(std::slice::from_ref(&replica));
 }
 
 #[test]

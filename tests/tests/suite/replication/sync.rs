@@ -102,6 +102,24 @@ fn who_has_written_alone_is_not_taken_for_one_that_follows() {
 }
 
 #[test]
+fn a_write_larger_than_the_backlog_is_followed() {
+    let primary = server(&["--repl-backlog", "1mb"]);
+    let replica = replica_of(&primary.endpoint, &[]);
+    in_step(&primary, &replica);
+    let mut conn = primary.endpoint.open();
+    let large = "x".repeat(48 << 20);
+    for n in 0..3 {
+        assert!(conn.call(&["SET", "large", &large]).is_ok());
+        assert!(conn.run(&format!("SET small {n}")).is_ok());
+        in_step(&primary, &replica);
+        let kept: u64 = info(&mut conn, "repl_backlog_histlen").parse().expect("bytes");
+        assert!(kept <= 2 << 20, "{kept} bytes are kept of what every replica has");
+    }
+    equal(&primary, &replica);
+    assert_eq!((says(&replica, FULL), info(&mut conn, "sync_full")), (1, "1".to_owned()));
+}
+
+#[test]
 fn one_below_a_replica_notices_that_the_log_is_another() {
     let [one, other] = [server(&[]), server(&[])];
     fill(&mut one.endpoint.open(), 1000);
