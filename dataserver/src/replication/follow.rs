@@ -1,7 +1,7 @@
 //! The replica's end: a thread that connects, loads, applies, and tries again.
 
 use super::aside;
-use super::role::{become_primary_after, begin_log};
+use super::role::{become_primary_after, begin_log, set_led};
 use super::status::{Following, Link};
 use super::wire::{self, Kind};
 use crate::backup::load::{self, How};
@@ -133,7 +133,7 @@ impl Follower {
                     "the primary is followed from where it was left"
                 );
                 self.server.log.rename(history);
-                self.server.replication.led.store(false, Relaxed);
+                set_led(&self.server, false);
             }
             ["FULL", history, common] if History::new(history).is_some() => {
                 self.set_aside(common.parse().ok())?;
@@ -169,8 +169,9 @@ impl Follower {
             return Err(io::Error::other("the primary's log has become another one meanwhile"));
         }
         let (keys, offset) = (summary.keys, summary.offset);
-        begin_log(&self.server, history, offset);
+        // The files say otherwise until they have these keys.
         self.server.replication.led.store(false, Relaxed);
+        begin_log(&self.server, history, offset);
         self.server.log.stance.set_loading(false);
         tracing::info!(primary = self.address, keys, offset, "all keys of the primary are here");
         Ok(())
