@@ -295,7 +295,11 @@ impl Feed<'_> {
             tokio::select! {
                 changed = grown.changed() => changed.map_err(|_| io::Error::other("the log has ended"))?,
                 readable = self.stream.readable() => readable?,
-                () = self.replica.lead.notified() => return self.let_it_lead().await,
+                () = self.replica.order.given() => {
+                    if self.replica.order.tell() {
+                        return self.let_it_lead().await;
+                    }
+                }
                 _ = heartbeat.tick() => self.check().and(self.beat().await)?,
                 // It has all that there is.
                 () = called_off(self.client) => return Err(ended()),

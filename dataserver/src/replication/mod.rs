@@ -39,6 +39,8 @@ pub struct Replication {
     followed: Mutex<Option<Followed>>,
     /// A replica is about to take over.
     pub switching: AtomicBool,
+    /// That is to be given up.
+    pub aborts: AtomicBool,
     /// All is held for it, and it is not followed yet.
     pub hands_over: AtomicBool,
     changing: Mutex<()>,
@@ -103,8 +105,8 @@ pub fn hear_of(server: &Server, history: &str) {
     server.replication.seen.fetch_max(epoch, Ordering::Relaxed);
     let own = epoch_of(&server.log.position().0);
     if epoch > own && leads(server) {
-        server.log.stance.set_read_only(true);
         server.replication.replaced.store(true, Ordering::Relaxed);
+        server.log.stance.set_read_only(true);
         bound::end_waiting(server);
         tracing::error!(
             epoch,

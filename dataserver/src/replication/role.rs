@@ -85,6 +85,19 @@ fn begin_to_lead(server: &Arc<Server>) {
     server.log.stance.set_loading(false);
 }
 
+/// Leads on: nobody was told to take over. Unless this server follows somebody, or was replaced, meanwhile; whether it leads.
+pub(super) fn lead_on(server: &Server) -> bool {
+    let _one = server.replication.changing();
+    if server.replication.followed().is_some() {
+        return false;
+    }
+    server.store.set_keeps(false);
+    server.log.stance.set_read_only(false);
+    let replaced = server.replication.replaced.load(Relaxed);
+    server.log.stance.set_read_only(replaced);
+    !replaced
+}
+
 /// Notes whether clients' writes are taken here, in the files too: what may be here alone is to be known after a restart.
 pub(super) fn set_led(server: &Server, led: bool) {
     server.replication.led.store(led, Relaxed);

@@ -3,7 +3,7 @@
 use crate::server::unix_millis;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -14,7 +14,7 @@ pub struct Replica {
     pub address: String,
     /// Of which of this server's logs its offsets are.
     pub era: u64,
-    /// It has had all keys, and follows the log.
+    /// It has had all keys, and follows the log, to this day.
     pub online: AtomicBool,
     /// It has applied the log up to this offset.
     pub acked: AtomicU64,
@@ -24,8 +24,42 @@ pub struct Replica {
     pub heard: AtomicU64,
     /// The stamp of the last heartbeat that it has heard.
     pub told: AtomicU64,
-    /// It is to be told to lead.
-    pub lead: tokio::sync::Notify,
+    /// Whether it is to be told to lead.
+    pub order: Order,
+}
+
+/// The order to lead: given by who hands over, and told by who sends to the replica, unless it was withdrawn before.
+#[derive(Debug, Default)]
+pub struct Order {
+    state: AtomicU8,
+    given: tokio::sync::Notify,
+}
+
+impl Order {
+    const NONE: u8 = 0;
+    const GIVEN: u8 = 1;
+    const TOLD: u8 = 2;
+
+    /// It is to be told.
+    pub fn give(&self) {
+        self.state.store(Self::GIVEN, Relaxed);
+        self.given.notify_one();
+    }
+
+    /// Comes when it was given; it may have been withdrawn since.
+    pub async fn given(&self) {
+        self.given.notified().await;
+    }
+
+    /// It is being told, from now on; whether it still is to be.
+    pub fn tell(&self) -> bool {
+        self.state.compare_exchange(Self::GIVEN, Self::TOLD, Relaxed, Relaxed).is_ok()
+    }
+
+    /// It is not to be told any more; whether nobody has begun to.
+    pub fn withdraw(&self) -> bool {
+        self.state.compare_exchange(Self::GIVEN, Self::NONE, Relaxed, Relaxed).is_ok()
+    }
 }
 
 /// All that follow, by their connections' numbers.
@@ -55,7 +89,7 @@ impl Replicas {
             on_disk: AtomicU64::new(0),
             heard: AtomicU64::new(unix_millis()),
             told: AtomicU64::new(0),
-            lead: tokio::sync::Notify::new(),
+            order: Order::default(),
         });
         self.all().insert(client, Arc::clone(&replica));
         replica
@@ -63,7 +97,9 @@ impl Replicas {
 
     /// It follows no more.
     pub fn remove(&self, client: u64) {
-        self.all().remove(&client);
+        if let Some(replica) = self.all().remove(&client) {
+            replica.online.store(false, Relaxed);
+        }
     }
 
     /// Those that there are.
@@ -159,6 +195,16 @@ impl Following {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_order_is_told_or_withdrawn() {
+        let order = Order::default();
+        assert!(!order.tell() && !order.withdraw());
+        order.give();
+        assert!(order.tell() && !order.tell() && !order.withdraw());
+        order.give();
+        assert!(order.withdraw() && !order.tell());
+    }
 
     #[test]
     fn offsets_of_another_log_are_not_counted() {

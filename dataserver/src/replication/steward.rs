@@ -30,6 +30,9 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// A replica may miss so many bytes when writes begin to be kept back for it.
 const NEAR: u64 = 256 << 10;
 
+/// How long writes may be kept back for a planned switch, and how long they go on at least before the next try.
+const HOLD: Duration = Duration::from_secs(3);
+
 /// What was told at start.
 #[derive(Clone, Debug)]
 pub struct Told {
@@ -144,6 +147,7 @@ impl Steward {
                 is_due: true,
                 in_touch: Instant::now(),
                 asked: None,
+                failed: None,
                 said: String::new(),
             };
             work.take();
@@ -180,6 +184,8 @@ struct Work {
     in_touch: Instant,
     /// When the others were asked.
     asked: Option<Instant>,
+    /// When a planned switch has come to nothing.
+    failed: Option<Instant>,
     /// What was told last.
     said: String,
 }
@@ -200,7 +206,7 @@ impl Work {
 
     /// The file says something new.
     fn take(&mut self) {
-        (self.is_due, self.in_touch, self.asked) = (true, Instant::now(), None);
+        (self.is_due, self.in_touch, self.asked, self.failed) = (true, Instant::now(), None, None);
         self.server.replication.replaced.store(false, Relaxed);
         let count = self.part.others().len() + 1;
         if self.part == Part::Nothing {
@@ -273,11 +279,14 @@ impl Work {
             return false;
         };
         let end = self.server.log.position().1;
-        if replica.acked.load(Relaxed) + NEAR < end {
+        if replica.acked.load(Relaxed) + NEAR < end || self.failed.is_some_and(|at| at.elapsed() < HOLD) {
             return false;
         }
-        match switch::hand_over_here(&self.server, primary, switch::PATIENCE) {
-            Ok(done) => self.is_due = !done,
+        match switch::hand_over_here(&self.server, primary, HOLD) {
+            Ok(done) => {
+                self.is_due = !done;
+                self.failed = (!done).then(Instant::now);
+            }
             Err(error) => self.say(format!("{primary} is to be the primary: {}", error.text())),
         }
         true
