@@ -346,7 +346,16 @@ impl Work {
             self.in_touch = Instant::now();
         }
         if self.is_due && in_touch && self.may_ask() {
-            self.follow_the_leader(followed).await;
+            if self.follow_the_leader(followed).await {
+                return;
+            }
+            if !self.part.others().iter().any(|it| it == followed) {
+                tracing::warn!(
+                    followed,
+                    "what this server follows is not of its member, and will not hand over"
+                );
+                return self.try_to_lead().await;
+            }
         }
         if !self.is_due || self.in_touch.elapsed() < PATIENCE {
             return;
@@ -355,13 +364,15 @@ impl Work {
         self.try_to_lead().await;
     }
 
-    /// It is the one that leads that hands over, and only to who follows it, not to who follows a replica of it.
-    async fn follow_the_leader(&mut self, followed: &str) {
+    /// It is the one that leads that hands over, and only to who follows it, not to who follows a replica of it. Whether another one is followed
+    /// now.
+    async fn follow_the_leader(&mut self, followed: &str) -> bool {
         let answers = ask_all(&self.server, self.part.others()).await;
         let leader = answers.iter().find(|(_, peer)| peer.leads).filter(|(address, _)| address != followed);
         if let Some((address, _)) = leader {
             self.follow(address);
         }
+        leader.is_some()
     }
 
     async fn try_to_lead(&mut self) {

@@ -317,3 +317,17 @@ fn a_failover_stands_until_the_file_changes() {
     member.lead_by(2);
     member.lead_by(0);
 }
+
+/// Its old primary leads another member now, and hands over to none but its own.
+#[test]
+fn a_replica_that_becomes_a_member_of_its_own_leads_with_the_keys_that_it_has() {
+    let member = Member::start(&[]);
+    assert!(member.endpoint(0).open().run("SET k 1").is_ok());
+    in_step(&member.servers[0], &member.servers[1]);
+    member.write(&serde_json::json!([{ "addr": member.addr(0) }, { "addr": member.addr(1) }]));
+    member.is_led_by(1, &[1]);
+    let mut conn = member.endpoint(1).open();
+    assert_eq!(conn.run("GET k").text(), "1");
+    assert!(conn.run("SET k 2").is_ok());
+    assert_eq!(member.endpoint(0).open().run("GET k").text(), "1");
+}
