@@ -331,3 +331,16 @@ fn a_replica_that_becomes_a_member_of_its_own_leads_with_the_keys_that_it_has() 
     assert!(conn.run("SET k 2").is_ok());
     assert_eq!(member.endpoint(0).open().run("GET k").text(), "1");
 }
+
+/// It is tried for as long as they are away, twice a second.
+#[test]
+fn what_hinders_a_server_from_leading_is_said_once() {
+    let mut member = Member::start(&["--ack", "quorum"]);
+    member.servers.iter_mut().for_each(|server| server.process.kill());
+    member.servers[0].restart();
+    let waits = || says(&member.servers[0], "can't be yet: only 1 of its member's 3 servers") == 1;
+    assert!(wait_for(WITHIN, waits), "{}", member.tell());
+    pause(Duration::from_secs(3));
+    assert!(waits(), "{}", member.tell());
+    assert!(says(&member.servers[0], "no vote") == 0, "{}", member.tell());
+}
