@@ -26,6 +26,8 @@ pub struct Replica {
     pub told: AtomicU64,
     /// Whether it is to be told to lead.
     pub order: Order,
+    /// What it has counts as a copy.
+    counts: AtomicBool,
 }
 
 /// The order to lead: given by who hands over, and told by who sends to the replica, unless it was withdrawn before.
@@ -66,6 +68,8 @@ impl Order {
 #[derive(Debug, Default)]
 pub struct Replicas {
     all: Mutex<BTreeMap<u64, Arc<Replica>>>,
+    /// Whose copies count: the member's other servers, as its file has them.
+    counted: Mutex<Option<Vec<String>>>,
     /// How often one was sent all keys, ...
     pub full: AtomicU64,
     /// ... went on where it had been, ...
@@ -90,9 +94,24 @@ impl Replicas {
             heard: AtomicU64::new(unix_millis()),
             told: AtomicU64::new(0),
             order: Order::default(),
+            counts: AtomicBool::new(true),
         });
-        self.all().insert(client, Arc::clone(&replica));
+        let (mut all, counted) = (self.all(), self.counted());
+        replica.counts.store(counted.as_ref().is_none_or(|it| it.contains(&replica.address)), Relaxed);
+        all.insert(client, Arc::clone(&replica));
+        drop((all, counted));
         replica
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Option<Vec<String>>> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on what these have counts, and what others have that follow does not: who takes over does not ask them.
+    pub fn count_only(&self, addresses: Vec<String>) {
+        let all = self.all();
+        all.values().for_each(|it| it.counts.store(addresses.contains(&it.address), Relaxed));
+        *self.counted() = Some(addresses);
     }
 
     /// It follows no more.
@@ -107,11 +126,12 @@ impl Replicas {
         self.all().values().cloned().collect()
     }
 
-    /// How far those are that follow the log of this era.
+    /// How far those are that follow the log of this era, and count.
     pub fn acked(&self, era: u64) -> Acked {
         let all = self.all();
         let sorted = |of: fn(&Replica) -> &AtomicU64| {
             let online = all.values().filter(|replica| replica.online.load(Relaxed) && replica.era == era);
+            let online = online.filter(|replica| replica.counts.load(Relaxed));
             let mut values: Vec<u64> = online.map(|replica| of(replica).load(Relaxed)).collect();
             values.sort_unstable_by(|a, b| b.cmp(a));
             values
@@ -221,3 +241,11 @@ mod tests {
         assert_eq!(acked(2), (vec![], vec![]));
     }
 }
+        // Those that are in no file, or in another one.
+        replicas.count_only(vec!["a:1".to_owned(), peer.to_string()]);
+        assert_eq!(acked(1).0, [200, 100]);
+        replicas.count_only(vec!["a:1".to_owned()]);
+        for (client, address) in [(4, "a:1"), (5, "b:1")] {
+            replicas.add(client, address, peer, 1).online.store(true, Relaxed);
+        }
+        assert_eq!(acked(1).0, [0]);

@@ -216,6 +216,8 @@ impl Work {
         }
         self.server.settings.members.store(count, Relaxed);
         self.server.log.set_copies(self.book.told.ack.copies(count));
+        self.server.replication.replicas.count_only(self.part.others());
+        self.server.replicas_changed();
         match &self.part {
             Part::Replica(primary, _) => {
                 tracing::info!(primary, servers = count, "servers.json: this is a replica")

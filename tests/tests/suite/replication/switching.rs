@@ -332,6 +332,20 @@ fn a_replica_that_becomes_a_member_of_its_own_leads_with_the_keys_that_it_has() 
     assert_eq!(member.endpoint(0).open().run("GET k").text(), "1");
 }
 
+/// It follows on, but who takes over would not ask it for what it has.
+#[test]
+fn a_replica_that_leaves_the_member_is_no_copy() {
+    let mut member = Member::start(&["--ack", "quorum"]);
+    let mut conn = member.endpoint(0).open();
+    assert!(conn.run("SET k 1").is_ok());
+    let entry = serde_json::json!([{ "name": "m", "addr": member.addr(0), "replicas": [member.addr(1)] }]);
+    member.write(&entry);
+    member.servers[1].process.kill();
+    let refused = || conn.run("SET k 2").error().is_some_and(|why| why.contains("1 of 2 copies can be made"));
+    assert!(wait_for(WITHIN, refused), "{}", member.tell());
+    assert_eq!(info(&mut member.endpoint(2).open(), "master_link_status"), "up");
+}
+
 /// It is tried for as long as they are away, twice a second.
 #[test]
 fn what_hinders_a_server_from_leading_is_said_once() {
