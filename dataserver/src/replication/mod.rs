@@ -26,6 +26,7 @@ pub mod takeover;
 pub mod wire;
 
 use crate::log::history::epoch_of;
+use crate::log::waiting::stamp;
 use crate::server::Server;
 use status::{Followed, Replicas};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -96,6 +97,16 @@ pub fn leads(server: &Server) -> bool {
     let (replication, read_only) = (&server.replication, server.log.stance.is_read_only());
     let hands_over = replication.hands_over.load(Ordering::Relaxed);
     !replication.is_undecided.load(Ordering::Relaxed) && (!read_only || hands_over)
+}
+
+/// How many milliseconds ago a primary spoke whose log this is: none if this server leads.
+pub fn age_of_word(server: &Server) -> u64 {
+    let followed = server.replication.followed();
+    match &*followed {
+        Some(followed) => followed.state.age_of_word(stamp()),
+        None if leads(server) => 0,
+        None => u64::MAX,
+    }
 }
 
 /// Another server leads a log of this name. If that is a later one than is led here, this server was replaced: it writes no more until it

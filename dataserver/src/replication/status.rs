@@ -188,6 +188,8 @@ pub struct Following {
     pub primary_end: AtomicU64,
     /// The stamp of its last heartbeat.
     pub stamp: AtomicU64,
+    /// When a primary spoke last whose log this is, however many servers lie between, by this server's own clock.
+    word: AtomicU64,
     /// It is to end.
     pub over: AtomicBool,
     /// Woken when it is.
@@ -195,6 +197,17 @@ pub struct Following {
 }
 
 impl Following {
+    /// So long before `now` a primary spoke.
+    pub fn hear_word(&self, now: u64, age: u64) {
+        self.word.fetch_max(now.saturating_sub(age), Relaxed);
+    }
+
+    /// How long ago that was. What comes back to its sender by way of others is no news: of servers that follow each other in a ring it
+    /// only gets older.
+    pub fn age_of_word(&self, now: u64) -> u64 {
+        now.saturating_sub(self.word.load(Relaxed))
+    }
+
     /// How far it has come.
     pub fn link(&self) -> Link {
         *self.link.lock().unwrap_or_else(PoisonError::into_inner)
@@ -215,6 +228,21 @@ impl Following {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_a_ring_the_last_word_gets_older() {
+        let ring = [(); 3].map(|()| Following::default());
+        ring[0].hear_word(1_000_000, 0);
+        for round in 1..100 {
+            let now = 1_000_000 + 400 * round;
+            for at in 0..3 {
+                ring[(at + 1) % 3].hear_word(now, ring[at].age_of_word(now));
+            }
+            assert!(ring.iter().all(|it| it.age_of_word(now) == 400 * round), "{round}");
+        }
+        ring[1].hear_word(1_040_000, 0);
+        assert_eq!(ring[1].age_of_word(1_040_000), 0);
+    }
 
     #[test]
     fn an_order_is_told_or_withdrawn() {
@@ -239,8 +267,6 @@ mod tests {
         assert_eq!(acked(1), (vec![200, 100], vec![100, 50]));
         assert_eq!(acked(0), (vec![900], vec![450]));
         assert_eq!(acked(2), (vec![], vec![]));
-    }
-}
         // Those that are in no file, or in another one.
         replicas.count_only(vec!["a:1".to_owned(), peer.to_string()]);
         assert_eq!(acked(1).0, [200, 100]);
@@ -249,3 +275,5 @@ mod tests {
             replicas.add(client, address, peer, 1).online.store(true, Relaxed);
         }
         assert_eq!(acked(1).0, [0]);
+    }
+}
