@@ -111,7 +111,7 @@ fn go_on(server: &Arc<Server>, told: &Durability, part: Option<&Part>) {
     });
     // Others may lead already, or have more: the steward asks them first.
     let asks = matches!(part, Some(Part::Primary(_)));
-    server.replication.led.store(primary.is_none() && !asks, Relaxed);
+    server.replication.led.fetch_or(primary.is_none() && !asks, Relaxed);
     server.log.stance.set_read_only(primary.is_some() || asks);
     server.log.stance.set_loading(asks);
     if let Some(primary) = primary
@@ -160,7 +160,11 @@ fn restore(
     }
     // A replica that has lost some is none of that log either: it gets all keys.
     let leads = told.primary.is_none() && matches!(part, None | Some(Part::Nothing));
-    let files = if leads || has_lost { lead(files)? } else { files };
+    let mut files = if leads || has_lost { rename(files)? } else { files };
+    if leads {
+        files.set_led(true).map_err(|failure| failure.to_string())?;
+    }
+    server.replication.led.store(files.led(), Relaxed);
     server.log.write_to(files);
     let running = keep(server)?;
     // What was loaded is not in the log: it becomes its base. Damaged files are needed no more once there is one.
@@ -172,7 +176,7 @@ fn restore(
 
 /// Has the log go on under another name: replicas may have had more of it than was on disk, and must not take what comes now for what
 /// follows that.
-fn lead(mut files: Files<RealDisk>) -> Result<Files<RealDisk>, String> {
+fn rename(mut files: Files<RealDisk>) -> Result<Files<RealDisk>, String> {
     let epoch = history::epoch_of(files.history().as_str());
     let history = History::new(&history::fresh(epoch)).ok_or("no history")?;
     files.begin_history(history).map_err(|failure| failure.to_string())?;

@@ -71,8 +71,13 @@ pub(super) fn role(c: &mut Call<'_, '_>) -> Done {
     Ok(())
 }
 
-/// FAILOVER [TO host port] [TIMEOUT milliseconds]
+/// FAILOVER [TO host port] [TIMEOUT milliseconds], FAILOVER ABORT
 pub(super) fn failover(c: &mut Call<'_, '_>) -> Done {
+    if c.args.len() == 2 && is(&c.args[1], "ABORT") {
+        switch::abort(&*c.server.itself()?)?;
+        c.reply.ok();
+        return Ok(());
+    }
     let (mut to, mut patience, mut i) = (None, switch::PATIENCE, 1);
     while let Some(word) = c.args.get(i) {
         let text = |at: usize| c.args.get(at).map(|word| String::from_utf8_lossy(word).into_owned());
@@ -81,11 +86,7 @@ pub(super) fn failover(c: &mut Call<'_, '_>) -> Done {
             to = Some(format!("{host}:{port}"));
             i += 3;
         } else if is(word, "TIMEOUT") {
-            let millis = c.args.get(i + 1).and_then(parse_i64).and_then(|millis| u64::try_from(millis).ok());
-            let millis = millis.filter(|millis| *millis > 0);
-            patience = Duration::from_millis(
-                millis.ok_or(Error::fixed("ERR FAILOVER timeout must be greater than 0"))?,
-            );
+            patience = failover_timeout(c.args.get(i + 1).and_then(parse_i64))?;
             i += 2;
         } else {
             return Err(errors::SYNTAX);
@@ -94,4 +95,18 @@ pub(super) fn failover(c: &mut Call<'_, '_>) -> Done {
     switch::hand_over(&c.server.itself()?, to.as_deref(), patience)?;
     c.reply.ok();
     Ok(())
+}
+
+/// # Errors
+/// It is no time that writes may be kept back for.
+fn failover_timeout(millis: Option<i64>) -> Result<Duration, Error> {
+    let millis = millis.and_then(|millis| u64::try_from(millis).ok()).filter(|millis| *millis > 0);
+    let patience = millis.map(Duration::from_millis);
+    let patience = patience.ok_or(Error::fixed("ERR FAILOVER timeout must be greater than 0"))?;
+    match patience <= switch::MOST {
+        true => Ok(patience),
+        false => {
+            Err(Error::fixed("ERR FAILOVER timeout must be at most 3600000, writes are held back meanwhile"))
+        }
+    }
 }

@@ -3,11 +3,12 @@
 
 use super::arguments::at_least;
 use super::{Call, Done, Mode};
-use crate::log::waiting::Ack;
+use crate::log::waiting::{Ack, stamp};
 use crate::replication::bound::Bound;
 use crate::replication::feed::Handover;
+use crate::replication::follow::PATIENCE;
 use crate::replication::peer::Peer;
-use crate::replication::status::{Followed, Link};
+use crate::replication::status::{Followed, Following, Link};
 use crate::replication::{self, bound, takeover};
 use crate::session::Wait;
 use crate::store::SLOTS_PER_GROUP;
@@ -134,7 +135,11 @@ pub(super) fn sync(c: &mut Call<'_, '_>) -> Done {
     let offset = parse_i64(&c.args[3]).and_then(|offset| u64::try_from(offset).ok());
     let offset = offset.ok_or(errors::NOT_AN_INTEGER)?;
     let address = text(4);
-    let has_no_log = |followed: &Followed| followed.state.link() != Link::Up || followed.address == address;
+    // One that has had no word of a primary of late may follow the asking one by way of others.
+    let is_forsaken = |state: &Following| state.age_of_word(stamp()) > PATIENCE.as_millis() as u64;
+    let has_no_log = |followed: &Followed| {
+        followed.state.link() != Link::Up || followed.address == address || is_forsaken(&followed.state)
+    };
     // One that takes over with this server's vote gets what it lacks.
     let takes_over = c.server.replication.voted_for().as_ref() == Some(&address);
     // Between two that it follows it has nobody's log either.

@@ -84,7 +84,7 @@ fn say(source: &mut Source<'_>) -> Vec<u8> {
         }
         match source.below(16) {
             0 => {
-                push(&mut out, Kind::Heartbeat, &[u64::from(source.byte()); 2].map(u64::to_le_bytes).concat())
+                push(&mut out, Kind::Heartbeat, &[u64::from(source.byte()); 3].map(u64::to_le_bytes).concat())
             }
             1 => push(&mut out, source.one_of(&[Kind::Log, Kind::Ack, Kind::Lead]), source.bytes(40)),
             2 => out.extend_from_slice(source.bytes(40)),

@@ -179,7 +179,8 @@ fn replace(server: &Server) -> io::Result<()> {
     let saved = on_disk(save_again_with(server, || create(&draft), &Progress::default(), &hold))?;
     let history = History::new(&saved.history).ok_or_else(|| io::Error::other("the log has no name"))?;
     server.log.settled(0, |files| {
-        let replaced = files.replace(&draft, saved.offset, history.clone());
+        let led = server.replication.led.load(Relaxed);
+        let replaced = files.replace(&draft, saved.offset, history.clone(), led);
         replaced.map_err(|failure| io::Error::other(failure.to_string()))?;
         server.log.on_disk.synced.store(files.synced_offset(), Relaxed);
         Ok(())

@@ -1,9 +1,9 @@
 //! The primary's end: what a replica misses, as fast as it takes it. Nothing is kept for one that is slow but the log's backlog, which is
 //! bounded for all of them together.
 
-use super::bound;
 use super::status::Replica;
 use super::wire::{self, Kind};
+use super::{age_of_word, bound};
 use crate::backup::save::{Failed, Progress, Saved, save};
 use crate::log::waiting::stamp;
 use crate::server::{Server, unix_millis};
@@ -295,7 +295,11 @@ impl Feed<'_> {
             tokio::select! {
                 changed = grown.changed() => changed.map_err(|_| io::Error::other("the log has ended"))?,
                 readable = self.stream.readable() => readable?,
-                () = self.replica.lead.notified() => return self.let_it_lead().await,
+                () = self.replica.order.given() => {
+                    if self.replica.order.tell() {
+                        return self.let_it_lead().await;
+                    }
+                }
                 _ = heartbeat.tick() => self.check().and(self.beat().await)?,
                 // It has all that there is.
                 () = called_off(self.client) => return Err(ended()),
@@ -348,7 +352,7 @@ impl Feed<'_> {
 
     /// What a replica answers at once.
     fn push_beat(&self, out: &mut Vec<u8>) {
-        let numbers = [self.server.log.end(), stamp()];
+        let numbers = [self.server.log.end(), stamp(), age_of_word(self.server)];
         wire::push(out, Kind::Heartbeat, &numbers.map(u64::to_le_bytes).concat());
     }
 

@@ -1,7 +1,7 @@
 //! The replica's end: a thread that connects, loads, applies, and tries again.
 
 use super::aside;
-use super::role::{become_primary_after, begin_log};
+use super::role::{become_primary_after, begin_log, set_led};
 use super::status::{Following, Link};
 use super::wire::{self, Kind};
 use crate::backup::load::{self, How};
@@ -10,6 +10,7 @@ use crate::log::apply::{Applier, Refused};
 use crate::log::files::History;
 use crate::log::history;
 use crate::log::record::{Damage, next_group};
+use crate::log::waiting::stamp;
 use crate::server::{Server, unix_millis};
 use ringtail_net::{Password, Stream, TlsClient};
 use ringtail_protocol::reply::write_request;
@@ -23,8 +24,8 @@ use tokio::time::{sleep, timeout};
 
 /// How long a connection, and each answer, may take.
 const DIAL: Duration = Duration::from_secs(5);
-/// A primary that says nothing for so long is given up: it sends heartbeats.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A primary that says nothing for so long is given up: it sends heartbeats. The same of one that is a replica, and has had no word of a primary.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 /// From one try to the next, at first and at most.
 const FIRST: Duration = Duration::from_millis(2);
 const MOST: Duration = Duration::from_secs(1);
@@ -58,6 +59,8 @@ pub(super) struct Follower {
     applier: Applier,
     /// What came of the log and is no whole group yet.
     groups: Vec<u8>,
+    /// When the log began to come, by the clock of stamps.
+    begun: u64,
     /// When the primary heard of us last, and how far we were.
     said: (Instant, u64),
     /// The last error that was told.
@@ -68,7 +71,7 @@ impl Follower {
     pub(super) fn new(server: Arc<Server>, state: Arc<Following>, address: String) -> Self {
         let applier = Applier::new(Arc::clone(&server), 0);
         let said = (Instant::now(), 0);
-        Self { server, state, address, applier, groups: Vec::new(), said, told: String::new() }
+        Self { server, state, address, applier, groups: Vec::new(), begun: 0, said, told: String::new() }
     }
 
     /// Follows until it is told to end.
@@ -133,7 +136,7 @@ impl Follower {
                     "the primary is followed from where it was left"
                 );
                 self.server.log.rename(history);
-                self.server.replication.led.store(false, Relaxed);
+                set_led(&self.server, false);
             }
             ["FULL", history, common] if History::new(history).is_some() => {
                 self.set_aside(common.parse().ok())?;
@@ -169,8 +172,9 @@ impl Follower {
             return Err(io::Error::other("the primary's log has become another one meanwhile"));
         }
         let (keys, offset) = (summary.keys, summary.offset);
-        begin_log(&self.server, history, offset);
+        // The files say otherwise until they have these keys.
         self.server.replication.led.store(false, Relaxed);
+        begin_log(&self.server, history, offset);
         self.server.log.stance.set_loading(false);
         tracing::info!(primary = self.address, keys, offset, "all keys of the primary are here");
         Ok(())
@@ -202,7 +206,10 @@ impl Follower {
                         return Ok(());
                     }
                 }
-                Kind::Heartbeat => {}
+                Kind::Heartbeat => {
+                    let [_, _, age] = wire::numbers(&bytes)?;
+                    self.state.hear_word(stamp(), age);
+                }
                 Kind::Log | Kind::Ack | Kind::Lead => return Err(odd()),
             }
         }
@@ -210,6 +217,7 @@ impl Follower {
 
     /// Follows the log.
     async fn stream(&mut self, mut link: Connected) -> io::Result<()> {
+        self.begun = stamp();
         loop {
             let told = self.take_log(&mut link.unread)?;
             self.apply()?;
@@ -255,11 +263,26 @@ impl Follower {
     /// Takes the frames that are whole; what they say besides the log.
     fn take_log(&mut self, unread: &mut Vec<u8>) -> io::Result<wire::Told> {
         let told = wire::take_log(unread, &mut self.groups)?;
-        if let Some([end, stamp]) = told.heartbeat {
+        if let Some([end, stamp, age]) = told.heartbeat {
             self.state.primary_end.store(end, Relaxed);
             self.state.stamp.store(stamp, Relaxed);
+            self.hear_word(age)?;
         }
         Ok(told)
+    }
+
+    /// A primary spoke so long ago.
+    ///
+    /// # Errors
+    /// That is too long: the one that is followed has none above it, or they all follow each other.
+    fn hear_word(&self, age: u64) -> io::Result<()> {
+        let now = stamp();
+        self.state.hear_word(now, age);
+        let silent = self.state.age_of_word(now).min(now.saturating_sub(self.begun));
+        if silent > PATIENCE.as_millis() as u64 {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "it has heard of no primary for too long"));
+        }
+        Ok(())
     }
 
     /// Applies the groups that are whole.

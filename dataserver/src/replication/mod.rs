@@ -26,6 +26,7 @@ pub mod takeover;
 pub mod wire;
 
 use crate::log::history::epoch_of;
+use crate::log::waiting::stamp;
 use crate::server::Server;
 use status::{Followed, Replicas};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -39,6 +40,8 @@ pub struct Replication {
     followed: Mutex<Option<Followed>>,
     /// A replica is about to take over.
     pub switching: AtomicBool,
+    /// That is to be given up.
+    pub aborts: AtomicBool,
     /// All is held for it, and it is not followed yet.
     pub hands_over: AtomicBool,
     changing: Mutex<()>,
@@ -96,6 +99,16 @@ pub fn leads(server: &Server) -> bool {
     !replication.is_undecided.load(Ordering::Relaxed) && (!read_only || hands_over)
 }
 
+/// How many milliseconds ago a primary spoke whose log this is: none if this server leads.
+pub fn age_of_word(server: &Server) -> u64 {
+    let followed = server.replication.followed();
+    match &*followed {
+        Some(followed) => followed.state.age_of_word(stamp()),
+        None if leads(server) => 0,
+        None => u64::MAX,
+    }
+}
+
 /// Another server leads a log of this name. If that is a later one than is led here, this server was replaced: it writes no more until it
 /// follows.
 pub fn hear_of(server: &Server, history: &str) {
@@ -103,8 +116,8 @@ pub fn hear_of(server: &Server, history: &str) {
     server.replication.seen.fetch_max(epoch, Ordering::Relaxed);
     let own = epoch_of(&server.log.position().0);
     if epoch > own && leads(server) {
-        server.log.stance.set_read_only(true);
         server.replication.replaced.store(true, Ordering::Relaxed);
+        server.log.stance.set_read_only(true);
         bound::end_waiting(server);
         tracing::error!(
             epoch,

@@ -79,10 +79,32 @@ fn begin_to_lead(server: &Arc<Server>) {
         server.log.fork(seen);
     }
     server.store.set_keeps(false);
-    server.replication.led.store(true, Relaxed);
+    set_led(server, true);
     server.log.reached.begin_term();
     server.log.stance.set_read_only(false);
     server.log.stance.set_loading(false);
+}
+
+/// Leads on: nobody was told to take over. Unless this server follows somebody, or was replaced, meanwhile; whether it leads.
+pub(super) fn lead_on(server: &Server) -> bool {
+    let _one = server.replication.changing();
+    if server.replication.followed().is_some() {
+        return false;
+    }
+    server.store.set_keeps(false);
+    server.log.stance.set_read_only(false);
+    let replaced = server.replication.replaced.load(Relaxed);
+    server.log.stance.set_read_only(replaced);
+    !replaced
+}
+
+/// Notes whether clients' writes are taken here, in the files too: what may be here alone is to be known after a restart.
+pub(super) fn set_led(server: &Server, led: bool) {
+    server.replication.led.store(led, Relaxed);
+    let noted = server.log.files().as_mut().map_or(Ok(()), |files| files.set_led(led));
+    if let Err(failure) = noted {
+        tracing::error!("that this server leads, or does so no more, is not on disk: {failure}");
+    }
 }
 
 /// Follows nobody any more, and stays what it is: nothing is written here. Whom it followed.

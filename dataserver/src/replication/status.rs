@@ -3,7 +3,7 @@
 use crate::server::unix_millis;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -14,7 +14,7 @@ pub struct Replica {
     pub address: String,
     /// Of which of this server's logs its offsets are.
     pub era: u64,
-    /// It has had all keys, and follows the log.
+    /// It has had all keys, and follows the log, to this day.
     pub online: AtomicBool,
     /// It has applied the log up to this offset.
     pub acked: AtomicU64,
@@ -24,14 +24,52 @@ pub struct Replica {
     pub heard: AtomicU64,
     /// The stamp of the last heartbeat that it has heard.
     pub told: AtomicU64,
-    /// It is to be told to lead.
-    pub lead: tokio::sync::Notify,
+    /// Whether it is to be told to lead.
+    pub order: Order,
+    /// What it has counts as a copy.
+    counts: AtomicBool,
+}
+
+/// The order to lead: given by who hands over, and told by who sends to the replica, unless it was withdrawn before.
+#[derive(Debug, Default)]
+pub struct Order {
+    state: AtomicU8,
+    given: tokio::sync::Notify,
+}
+
+impl Order {
+    const NONE: u8 = 0;
+    const GIVEN: u8 = 1;
+    const TOLD: u8 = 2;
+
+    /// It is to be told.
+    pub fn give(&self) {
+        self.state.store(Self::GIVEN, Relaxed);
+        self.given.notify_one();
+    }
+
+    /// Comes when it was given; it may have been withdrawn since.
+    pub async fn given(&self) {
+        self.given.notified().await;
+    }
+
+    /// It is being told, from now on; whether it still is to be.
+    pub fn tell(&self) -> bool {
+        self.state.compare_exchange(Self::GIVEN, Self::TOLD, Relaxed, Relaxed).is_ok()
+    }
+
+    /// It is not to be told any more; whether nobody has begun to.
+    pub fn withdraw(&self) -> bool {
+        self.state.compare_exchange(Self::GIVEN, Self::NONE, Relaxed, Relaxed).is_ok()
+    }
 }
 
 /// All that follow, by their connections' numbers.
 #[derive(Debug, Default)]
 pub struct Replicas {
     all: Mutex<BTreeMap<u64, Arc<Replica>>>,
+    /// Whose copies count: the member's other servers, as its file has them.
+    counted: Mutex<Option<Vec<String>>>,
     /// How often one was sent all keys, ...
     pub full: AtomicU64,
     /// ... went on where it had been, ...
@@ -55,15 +93,32 @@ impl Replicas {
             on_disk: AtomicU64::new(0),
             heard: AtomicU64::new(unix_millis()),
             told: AtomicU64::new(0),
-            lead: tokio::sync::Notify::new(),
+            order: Order::default(),
+            counts: AtomicBool::new(true),
         });
-        self.all().insert(client, Arc::clone(&replica));
+        let (mut all, counted) = (self.all(), self.counted());
+        replica.counts.store(counted.as_ref().is_none_or(|it| it.contains(&replica.address)), Relaxed);
+        all.insert(client, Arc::clone(&replica));
+        drop((all, counted));
         replica
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Option<Vec<String>>> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on what these have counts, and what others have that follow does not: who takes over does not ask them.
+    pub fn count_only(&self, addresses: Vec<String>) {
+        let all = self.all();
+        all.values().for_each(|it| it.counts.store(addresses.contains(&it.address), Relaxed));
+        *self.counted() = Some(addresses);
     }
 
     /// It follows no more.
     pub fn remove(&self, client: u64) {
-        self.all().remove(&client);
+        if let Some(replica) = self.all().remove(&client) {
+            replica.online.store(false, Relaxed);
+        }
     }
 
     /// Those that there are.
@@ -71,11 +126,12 @@ impl Replicas {
         self.all().values().cloned().collect()
     }
 
-    /// How far those are that follow the log of this era.
+    /// How far those are that follow the log of this era, and count.
     pub fn acked(&self, era: u64) -> Acked {
         let all = self.all();
         let sorted = |of: fn(&Replica) -> &AtomicU64| {
             let online = all.values().filter(|replica| replica.online.load(Relaxed) && replica.era == era);
+            let online = online.filter(|replica| replica.counts.load(Relaxed));
             let mut values: Vec<u64> = online.map(|replica| of(replica).load(Relaxed)).collect();
             values.sort_unstable_by(|a, b| b.cmp(a));
             values
@@ -132,6 +188,8 @@ pub struct Following {
     pub primary_end: AtomicU64,
     /// The stamp of its last heartbeat.
     pub stamp: AtomicU64,
+    /// When a primary spoke last whose log this is, however many servers lie between, by this server's own clock.
+    word: AtomicU64,
     /// It is to end.
     pub over: AtomicBool,
     /// Woken when it is.
@@ -139,6 +197,17 @@ pub struct Following {
 }
 
 impl Following {
+    /// So long before `now` a primary spoke.
+    pub fn hear_word(&self, now: u64, age: u64) {
+        self.word.fetch_max(now.saturating_sub(age), Relaxed);
+    }
+
+    /// How long ago that was. What comes back to its sender by way of others is no news: of servers that follow each other in a ring it
+    /// only gets older.
+    pub fn age_of_word(&self, now: u64) -> u64 {
+        now.saturating_sub(self.word.load(Relaxed))
+    }
+
     /// How far it has come.
     pub fn link(&self) -> Link {
         *self.link.lock().unwrap_or_else(PoisonError::into_inner)
@@ -161,6 +230,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn in_a_ring_the_last_word_gets_older() {
+        let ring = [(); 3].map(|()| Following::default());
+        ring[0].hear_word(1_000_000, 0);
+        for round in 1..100 {
+            let now = 1_000_000 + 400 * round;
+            for at in 0..3 {
+                ring[(at + 1) % 3].hear_word(now, ring[at].age_of_word(now));
+            }
+            assert!(ring.iter().all(|it| it.age_of_word(now) == 400 * round), "{round}");
+        }
+        ring[1].hear_word(1_040_000, 0);
+        assert_eq!(ring[1].age_of_word(1_040_000), 0);
+    }
+
+    #[test]
+    fn an_order_is_told_or_withdrawn() {
+        let order = Order::default();
+        assert!(!order.tell() && !order.withdraw());
+        order.give();
+        assert!(order.tell() && !order.tell() && !order.withdraw());
+        order.give();
+        assert!(order.withdraw() && !order.tell());
+    }
+
+    #[test]
     fn offsets_of_another_log_are_not_counted() {
         let (replicas, peer) = (Replicas::default(), SocketAddr::from(([127, 0, 0, 1], 1)));
         for (client, era, offset) in [(1, 0, 900), (2, 1, 100), (3, 1, 200)] {
@@ -173,5 +267,13 @@ mod tests {
         assert_eq!(acked(1), (vec![200, 100], vec![100, 50]));
         assert_eq!(acked(0), (vec![900], vec![450]));
         assert_eq!(acked(2), (vec![], vec![]));
+        // Those that are in no file, or in another one.
+        replicas.count_only(vec!["a:1".to_owned(), peer.to_string()]);
+        assert_eq!(acked(1).0, [200, 100]);
+        replicas.count_only(vec!["a:1".to_owned()]);
+        for (client, address) in [(4, "a:1"), (5, "b:1")] {
+            replicas.add(client, address, peer, 1).online.store(true, Relaxed);
+        }
+        assert_eq!(acked(1).0, [0]);
     }
 }

@@ -30,6 +30,9 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// A replica may miss so many bytes when writes begin to be kept back for it.
 const NEAR: u64 = 256 << 10;
 
+/// How long writes may be kept back for a planned switch, and how long they go on at least before the next try.
+const HOLD: Duration = Duration::from_secs(3);
+
 /// What was told at start.
 #[derive(Clone, Debug)]
 pub struct Told {
@@ -144,6 +147,7 @@ impl Steward {
                 is_due: true,
                 in_touch: Instant::now(),
                 asked: None,
+                failed: None,
                 said: String::new(),
             };
             work.take();
@@ -180,6 +184,8 @@ struct Work {
     in_touch: Instant,
     /// When the others were asked.
     asked: Option<Instant>,
+    /// When a planned switch has come to nothing.
+    failed: Option<Instant>,
     /// What was told last.
     said: String,
 }
@@ -200,7 +206,7 @@ impl Work {
 
     /// The file says something new.
     fn take(&mut self) {
-        (self.is_due, self.in_touch, self.asked) = (true, Instant::now(), None);
+        (self.is_due, self.in_touch, self.asked, self.failed) = (true, Instant::now(), None, None);
         self.server.replication.replaced.store(false, Relaxed);
         let count = self.part.others().len() + 1;
         if self.part == Part::Nothing {
@@ -210,6 +216,8 @@ impl Work {
         }
         self.server.settings.members.store(count, Relaxed);
         self.server.log.set_copies(self.book.told.ack.copies(count));
+        self.server.replication.replicas.count_only(self.part.others());
+        self.server.replicas_changed();
         match &self.part {
             Part::Replica(primary, _) => {
                 tracing::info!(primary, servers = count, "servers.json: this is a replica")
@@ -273,11 +281,14 @@ impl Work {
             return false;
         };
         let end = self.server.log.position().1;
-        if replica.acked.load(Relaxed) + NEAR < end {
+        if replica.acked.load(Relaxed) + NEAR < end || self.failed.is_some_and(|at| at.elapsed() < HOLD) {
             return false;
         }
-        match switch::hand_over_here(&self.server, primary, switch::PATIENCE) {
-            Ok(done) => self.is_due = !done,
+        match switch::hand_over_here(&self.server, primary, HOLD) {
+            Ok(done) => {
+                self.is_due = !done;
+                self.failed = (!done).then(Instant::now);
+            }
             Err(error) => self.say(format!("{primary} is to be the primary: {}", error.text())),
         }
         true
@@ -337,7 +348,16 @@ impl Work {
             self.in_touch = Instant::now();
         }
         if self.is_due && in_touch && self.may_ask() {
-            self.follow_the_leader(followed).await;
+            if self.follow_the_leader(followed).await {
+                return;
+            }
+            if !self.part.others().iter().any(|it| it == followed) {
+                tracing::warn!(
+                    followed,
+                    "what this server follows is not of its member, and will not hand over"
+                );
+                return self.try_to_lead().await;
+            }
         }
         if !self.is_due || self.in_touch.elapsed() < PATIENCE {
             return;
@@ -346,13 +366,15 @@ impl Work {
         self.try_to_lead().await;
     }
 
-    /// It is the one that leads that hands over, and only to who follows it, not to who follows a replica of it.
-    async fn follow_the_leader(&mut self, followed: &str) {
+    /// It is the one that leads that hands over, and only to who follows it, not to who follows a replica of it. Whether another one is followed
+    /// now.
+    async fn follow_the_leader(&mut self, followed: &str) -> bool {
         let answers = ask_all(&self.server, self.part.others()).await;
         let leader = answers.iter().find(|(_, peer)| peer.leads).filter(|(address, _)| address != followed);
         if let Some((address, _)) = leader {
             self.follow(address);
         }
+        leader.is_some()
     }
 
     async fn try_to_lead(&mut self) {

@@ -4,7 +4,7 @@
 //! lead, and this server follows it. Only then do those go on who were kept back: to be told that this is a replica, or to be sent to it.
 
 use super::status::{Link, Replica};
-use super::{bound, role};
+use super::{bound, leads, role};
 use crate::log::history::epoch_of;
 use crate::pause::Paused;
 use crate::rest::rest;
@@ -23,6 +23,8 @@ const LOOK: Duration = Duration::from_millis(1);
 
 /// How long the replica may take unless told otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may be told to take: writes are kept back meanwhile.
+pub const MOST: Duration = Duration::from_hours(1);
 
 /// Who holds all slots meanwhile; no client has this number.
 const HOLDER: Owner = Owner::MAX;
@@ -48,6 +50,18 @@ pub fn hand_over_here(server: &Arc<Server>, to: &str, patience: Duration) -> Res
     Ok(switching.run(&replica, patience))
 }
 
+/// Gives up the switch that is on its way, unless the replica was told to lead by now.
+///
+/// # Errors
+/// There is none.
+pub fn abort(server: &Server) -> Result<(), Error> {
+    if !server.replication.switching.load(Relaxed) {
+        return Err(Error::fixed("ERR No failover in progress."));
+    }
+    server.replication.aborts.store(true, Relaxed);
+    Ok(())
+}
+
 /// Keeps writes back from now on: what comes after the answer to FAILOVER waits.
 fn begin(
     server: &Arc<Server>,
@@ -61,6 +75,7 @@ fn begin(
     if server.replication.switching.swap(true, Relaxed) {
         return Err(Error::fixed("ERR FAILOVER already in progress."));
     }
+    server.replication.aborts.store(false, Relaxed);
     let until = unix_millis() + patience.as_millis() as u64 + 1000;
     server.pause.begin(until, Paused::Writes);
     Ok((replica, Switching { server: Arc::clone(server), held: None }))
@@ -94,7 +109,9 @@ impl Drop for Switching {
         server.pause.end();
         if let Some(held) = self.held.take() {
             held.release(&server.store);
-            bound::end_waiting(server);
+            if !leads(server) {
+                bound::end_waiting(server);
+            }
         }
         server.clients.list().iter().for_each(|client| client.unpark());
     }
@@ -107,7 +124,7 @@ impl Switching {
         let done = self.stop(replica, until).and_then(|()| self.let_lead(replica, until));
         match done {
             Ok(()) => tracing::info!(primary = replica.address, "it leads from here on"),
-            Err(why) if self.held.is_none() => {
+            Err(why) if !self.server.log.stance.is_read_only() => {
                 tracing::error!(
                     replica = replica.address,
                     "the switch was given up, this server leads on: {why}"
@@ -132,17 +149,29 @@ impl Switching {
                 Err(end) => end,
             };
             while replica.acked.load(Relaxed) < end {
+                self.goes_on(replica)?;
                 if Instant::now() >= until {
                     return Err("the replica did not catch up in time");
                 }
                 server.log.ask_replicas();
                 rest(LOOK);
             }
+            self.goes_on(replica)?;
             if Instant::now() >= until {
                 return Err("a script or a transaction did not end in time");
             }
             rest(LOOK);
         }
+    }
+
+    /// # Errors
+    /// Somebody has it given up, or the replica is gone.
+    fn goes_on(&self, replica: &Replica) -> Result<(), &'static str> {
+        if self.server.replication.aborts.load(Relaxed) {
+            return Err("FAILOVER ABORT");
+        }
+        let follows = replica.online.load(Relaxed);
+        follows.then_some(()).ok_or("the replica follows no more")
     }
 
     /// Holds all slots if the log's end has been reached, under all locks: nothing is on its way then. Else says where the end is.
@@ -170,9 +199,16 @@ impl Switching {
     fn let_lead(&self, replica: &Replica, until: Instant) -> Result<(), &'static str> {
         let server = &self.server;
         let before = epoch_of(&server.log.position().0);
-        replica.lead.notify_one();
-        while replica.online.load(Relaxed) && Instant::now() < until {
+        replica.order.give();
+        while self.goes_on(replica).is_ok() && Instant::now() < until {
             rest(LOOK);
+        }
+        if replica.order.withdraw() {
+            role::lead_on(server);
+            return Err(self
+                .goes_on(replica)
+                .err()
+                .unwrap_or("the replica could not be told to lead in time"));
         }
         role::follow(server, &replica.address).map_err(|_| "no thread to follow with")?;
         let leads = || {

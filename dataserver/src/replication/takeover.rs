@@ -67,7 +67,7 @@ fn has_more(other: &Peer, own: &Peer) -> bool {
 /// Gets enough votes, and all that those who gave them have; how many others gave theirs.
 async fn prepare(server: &Arc<Server>, others: Vec<String>, epoch: u32) -> Result<usize, String> {
     let (servers, copies) = (others.len() + 1, usize::from(server.log.copies()));
-    let mut votes = ask_for_votes(server, others, epoch).await?;
+    let (mut votes, refusals) = ask_for_votes(server, others, epoch).await?;
     let voted = Instant::now();
     // One that has only a part of the keys may have had, and acknowledged, what it has no more.
     votes.retain(|(_, peer)| epoch_of(&peer.history) > 0);
@@ -75,9 +75,11 @@ async fn prepare(server: &Arc<Server>, others: Vec<String>, epoch: u32) -> Resul
         (votes.len() + 1, if copies > 1 { (servers + 1).saturating_sub(copies) } else { 1 });
     if there < needed {
         return Err(format!(
-            "only {there} of its member's {servers} servers can be asked, {needed} are needed"
+            "only {there} of its member's {servers} servers can be asked, {needed} are needed: {}",
+            refusals.join("; ")
         ));
     }
+    refusals.iter().for_each(|refusal| tracing::warn!("no vote of {refusal}"));
     let own = Peer::of(server);
     let furthest =
         votes.iter().filter(|(_, peer)| has_more(peer, &own)).max_by_key(|(_, peer)| position(peer));
@@ -91,13 +93,15 @@ async fn prepare(server: &Arc<Server>, others: Vec<String>, epoch: u32) -> Resul
     Ok(votes.len())
 }
 
+/// The votes, and why others gave none: once for each try it would be too much to be told.
+///
 /// # Errors
 /// One of them leads: it is there, and hands over by itself when the file tells it so, or is followed.
 async fn ask_for_votes(
     server: &Arc<Server>,
     others: Vec<String>,
     epoch: u32,
-) -> Result<Vec<(String, Peer)>, String> {
+) -> Result<(Vec<(String, Peer)>, Vec<String>), String> {
     let mut asked = JoinSet::new();
     for address in others {
         let server = Arc::clone(server);
@@ -107,7 +111,7 @@ async fn ask_for_votes(
         });
     }
     server.replication.seen.fetch_max(epoch, Relaxed);
-    let mut votes = Vec::new();
+    let (mut votes, mut refusals) = (Vec::new(), Vec::new());
     while let Some(answer) = asked.join_next().await {
         match answer {
             Ok((Ok(peer), address)) => votes.push((address, peer)),
@@ -116,7 +120,7 @@ async fn ask_for_votes(
                 if text.contains(LEADS) {
                     return Err(format!("{address} leads"));
                 }
-                tracing::warn!(address, "no vote: {text}");
+                refusals.push(format!("{address}: {text}"));
                 // The next try is to be later than that.
                 let later = text.split_once(LATER).and_then(|(_, epoch)| epoch.parse().ok());
                 server.replication.seen.fetch_max(later.unwrap_or(0), Relaxed);
@@ -124,7 +128,8 @@ async fn ask_for_votes(
             Err(_) => {}
         }
     }
-    Ok(votes)
+    refusals.sort_unstable();
+    Ok((votes, refusals))
 }
 
 async fn ask_for_vote(server: &Server, address: &str, epoch: u32) -> io::Result<Peer> {

@@ -22,7 +22,8 @@ pub enum Kind {
     Snapshot = 0,
     /// Bytes of the log.
     Log = 1,
-    /// The primary lives: its log's end and the stamp of its clock, two u64. It is answered at once.
+    /// It lives: its log's end, the stamp of its clock, and how many milliseconds ago a primary spoke, itself or the one that its own log comes
+    /// of: three u64. It is answered at once.
     Heartbeat = 2,
     /// The replica has applied the log up to an offset, has it on disk up to another, and has heard the heartbeat of that stamp: three
     /// u64.
@@ -98,8 +99,8 @@ pub fn numbers<const N: usize>(bytes: &[u8]) -> io::Result<[u64; N]> {
 /// What a primary has said besides its log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// Its last heartbeat: where its log ends, and its stamp.
-    pub heartbeat: Option<[u64; 2]>,
+    /// Its last heartbeat: where its log ends, its stamp, and how long ago a primary spoke.
+    pub heartbeat: Option<[u64; 3]>,
     /// The replica is to lead.
     pub leads: bool,
 }
@@ -177,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_log_is_taken_in_whole_frames_up_to_the_order_to_lead() {
-        let beat = [77_u64.to_le_bytes(), 5_u64.to_le_bytes()].concat();
+        let beat = [77_u64, 5, 3].map(u64::to_le_bytes).concat();
         let all =
             frames(&[(Kind::Log, b"ab"), (Kind::Heartbeat, &beat), (Kind::Log, b"c"), (Kind::Lead, b"")]);
         let (mut groups, mut unread, mut told) = (Vec::new(), Vec::new(), Vec::new());
@@ -187,7 +188,7 @@ mod tests {
             told.extend((one != Told::default()).then_some(one));
         }
         assert_eq!((&groups[..], unread.len()), (&b"abc"[..], 0));
-        let heartbeat = Told { heartbeat: Some([77, 5]), leads: false };
+        let heartbeat = Told { heartbeat: Some([77, 5, 3]), leads: false };
         assert_eq!(told, [heartbeat, Told { heartbeat: None, leads: true }]);
         let mut more = [all, frames(&[(Kind::Log, b"no more")])].concat();
         groups.clear();

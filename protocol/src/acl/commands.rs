@@ -46,11 +46,13 @@ impl Commands {
         self.all
     }
 
-    /// Whether the request's command is allowed. What leads to authentication always is.
+    /// Whether the request's command is allowed. What leads to authentication always is, and what leads to the primary: a connection that
+    /// is not bound to it would stay at a server that leads no more, and all that is shown is who leads.
     #[inline]
     pub(super) fn allow<A: Arguments + ?Sized>(&self, command: &Command, request: &A) -> bool {
         self.has(command.executes())
             || command.flags.contains(Flags::NO_AUTH)
+            || command.id == CommandId::RingtailPrimary
             || (!self.first_args.is_empty() && self.has_first_arg(command, request))
     }
 

@@ -395,3 +395,12 @@ fn dry_run_names_what_is_missing() {
     let nobody = answered(&users, &["ACL", "DRYRUN", "x", "GET", "a"]).unwrap_err();
     assert_eq!(nobody.text(), "ERR User 'x' not found");
 }
+
+/// Else a proxy that passes users through would stay at the old primary with those who lack it.
+#[test]
+fn everybody_may_ask_for_the_primary() {
+    for rules in ["on nopass", "on nopass +@all -ringtail", "on nopass +@all -ringtail|primary"] {
+        assert_eq!(refused(rules, "RINGTAIL PRIMARY"), None, "{rules}");
+    }
+    assert!(refused("on nopass +@all -ringtail", "RINGTAIL PEER -").is_some());
+}

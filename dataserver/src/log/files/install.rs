@@ -30,7 +30,7 @@ impl<D: Disk> Files<D> {
         self.name_base(file, &base.file).map_err(Failure::of("install", file))?;
         let first = self.starts.iter().copied().filter(|&start| start <= offset).max();
         let mut manifest = Manifest::new(self.manifest.history.clone(), Some(base), first.unwrap_or(offset));
-        manifest.replaced = self.manifest.replaced;
+        (manifest.replaced, manifest.led) = (self.manifest.replaced, self.manifest.led);
         manifest.earlier.clone_from(&self.manifest.earlier);
         manifest.earlier.retain(|earlier| earlier.until >= manifest.first);
         self.write_manifest(&manifest)?;
@@ -41,16 +41,16 @@ impl<D: Disk> Files<D> {
     }
 
     /// Puts another history in the place of this one: its state at an offset, in a file of the same file system, where the log then goes on. For
-    /// a replica's first sync. Killed at any step, the directory has all of the one or of the other.
+    /// a replica's first sync. Killed at any step, the directory has all of the one or of the other. `led` is as of [`Self::set_led`].
     ///
     /// # Errors
     /// If [`Self::history`] is the old one, all is as it was. If it is the new one, [`Self::heal`] goes on with it.
-    pub fn replace(&mut self, file: &Path, offset: u64, history: History) -> Result<(), Failure> {
+    pub fn replace(&mut self, file: &Path, offset: u64, history: History, led: bool) -> Result<(), Failure> {
         self.ready()?;
         let base = Base { file: names::base_of(&history, offset), offset };
         self.name_base(file, &base.file).map_err(Failure::of("install", file))?;
         self.manifest = Manifest::new(history, Some(base), offset);
-        self.manifest.replaced = true;
+        (self.manifest.replaced, self.manifest.led) = (true, led);
         self.manifest_due = true;
         self.starts.clear();
         self.pending.clear();
@@ -59,6 +59,23 @@ impl<D: Disk> Files<D> {
         self.check("write", begun)?;
         self.sweep();
         Ok(())
+    }
+
+    /// Notes whether clients' writes may be here that no other server has, so that it is known at the next start.
+    ///
+    /// # Errors
+    /// It is not on disk: [`Self::heal`] brings it there.
+    pub fn set_led(&mut self, led: bool) -> Result<(), Failure> {
+        if self.manifest.led == led {
+            return Ok(());
+        }
+        self.manifest.led = led;
+        if self.manifest_due {
+            return Ok(());
+        }
+        let written = self.manifest.write(&self.disk, &self.dir);
+        self.manifest_due = written.is_err();
+        self.check("write", written)
     }
 
     /// Gives the log another name from here on, when this server begins to lead: what others call by the old name is the same up to here.

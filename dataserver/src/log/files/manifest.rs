@@ -85,11 +85,14 @@ pub(super) struct Manifest {
     /// Segments of other histories are what this one has replaced, and nobody has removed yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) replaced: bool,
+    /// Clients' writes were taken here since this server followed anybody: it may have what nobody else has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) led: bool,
 }
 
 impl Manifest {
     pub(super) fn new(history: History, base: Option<Base>, first: u64) -> Self {
-        Self { version: VERSION, history, base, first, earlier: Vec::new(), replaced: false }
+        Self { version: VERSION, history, base, first, earlier: Vec::new(), replaced: false, led: false }
     }
 
     /// What the log was called that begins at an offset: not by a name under which nothing was written.

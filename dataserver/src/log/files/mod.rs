@@ -52,7 +52,7 @@ pub struct Files<D: Disk> {
     dir: PathBuf,
     _lock: D::Lock,
     manifest: Manifest,
-    /// The manifest is not on disk yet: it is of a history that replaces what is there.
+    /// The manifest is not on disk yet.
     manifest_due: bool,
     segment_size: u64,
     /// Where each segment begins, the last being written to.
@@ -172,6 +172,11 @@ impl<D: Disk> Files<D> {
     /// The name of the sequence of changes that this is.
     pub fn history(&self) -> &History {
         &self.manifest.history
+    }
+
+    /// Whether clients' writes may be here that no other server has ([`Self::set_led`]).
+    pub fn led(&self) -> bool {
+        self.manifest.led
     }
 
     /// The histories that this one goes on from, the oldest first.

@@ -137,7 +137,10 @@ fn guess<D: Disk>(
     let offset = names.iter().filter_map(|name| names::base_offset(name)).max();
     let base = offset.map(|offset| Base { file: names::base(offset), offset });
     let first = offset.map_or(0, |offset| starts.first().map_or(offset, |&start| start.min(offset)));
-    Ok(Manifest::new(history.unwrap_or_else(|| options.history.clone()), base, first))
+    let mut manifest = Manifest::new(history.unwrap_or_else(|| options.history.clone()), base, first);
+    // Nobody knows: so nothing of it is dropped unseen.
+    manifest.led = true;
+    Ok(manifest)
 }
 
 /// The segments that count: others are left of a base's installation that was cut short.

@@ -182,7 +182,12 @@ Monitor = row("monitor", 1, flags!(ADMIN NOSCRIPT LOADING STALE))
 
 Failover = row("failover", -1, flags!(ADMIN NOSCRIPT STALE))
     .about("6.2.0", "O(1)", "Has a replica take over from this primary, without a lost write.")
-    .args(&[string("host").after("TO").opt(), int("port").opt(), int("milliseconds").after("TIMEOUT").opt()])
+    .args(&[
+        string("host").after("TO").opt(),
+        int("port").opt(),
+        word("abort", "ABORT").opt(),
+        int("milliseconds").after("TIMEOUT").opt(),
+    ])
     .pool(PoolRule::Refused);
 
 Replicaof = row("replicaof", 3, flags!(ADMIN NOSCRIPT STALE NO_ASYNC_LOADING))

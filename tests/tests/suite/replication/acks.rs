@@ -246,3 +246,33 @@ fn nobody_takes_over_who_can_not() {
     go_on(std::slice::from_ref(&replica));
     equal(&primary, &replica);
 }
+
+/// Writes are kept back meanwhile: nobody waits for what can't come any more.
+#[test]
+fn a_failover_ends_with_its_replica_or_when_it_is_aborted() {
+    let primary = server(&[]);
+    let mut replica = replica_of(&primary.endpoint, &[]);
+    in_step(&primary, &replica);
+    let mut conn = primary.endpoint.open();
+    assert_eq!(error(&mut conn, "FAILOVER ABORT"), "ERR No failover in progress.");
+    for much in ["3600001", "9223372036854775807"] {
+        let said = error(&mut conn, &format!("FAILOVER TIMEOUT {much}"));
+        assert!(said.contains("at most 3600000"), "{said}");
+    }
+    let begun = Instant::now();
+    for abort in [true, false] {
+        stop(std::slice::from_ref(&replica));
+        assert!(conn.run("SET k 1").is_ok());
+        assert!(conn.run("FAILOVER TIMEOUT 600000").is_ok());
+        assert_eq!(info(&mut conn, "master_failover_state"), "waiting-for-sync");
+        if abort {
+            assert!(conn.run("FAILOVER ABORT").is_ok());
+            go_on(std::slice::from_ref(&replica));
+        } else {
+            replica.process.kill();
+        }
+        assert!(conn.run("SET k 2").is_ok(), "held back, and then done");
+        assert_eq!(info(&mut conn, "role"), "master");
+    }
+    assert!(begun.elapsed() < WITHIN, "{:?}", begun.elapsed());
+}

@@ -35,14 +35,19 @@ impl Member {
         self.is_led_by(primary, &[0, 1, 2]);
     }
 
+    fn addr(&self, at: usize) -> String {
+        format!("127.0.0.1:{}", self.servers[at].endpoint.port)
+    }
+
     fn edit(&self, primary: usize) {
-        let addr = |server: &Server| format!("127.0.0.1:{}", server.endpoint.port);
-        let others = self.servers.iter().enumerate().filter(|(at, _)| *at != primary);
-        let replicas: Vec<String> = others.map(|(_, server)| addr(server)).collect();
-        let entry =
-            serde_json::json!([{ "name": "m", "addr": addr(&self.servers[primary]), "replicas": replicas }]);
+        let others = (0..self.servers.len()).filter(|at| *at != primary);
+        let replicas: Vec<String> = others.map(|at| self.addr(at)).collect();
+        self.write(&serde_json::json!([{ "name": "m", "addr": self.addr(primary), "replicas": replicas }]));
+    }
+
+    fn write(&self, entries: &serde_json::Value) {
         let new = self.file.with_extension("new");
-        std::fs::write(&new, entry.to_string())
+        std::fs::write(&new, entries.to_string())
             .and_then(|()| std::fs::rename(&new, &self.file))
             .expect("a file");
     }
@@ -226,13 +231,43 @@ fn a_primary_that_was_replaced_sets_aside_what_it_has_alone() {
     let refused = conn.run("SET k more");
     assert!(refused.error().is_some_and(|error| error.starts_with("READONLY")), "{refused}");
     equal(&member.servers[1], &member.servers[0]);
-    let says = member.servers[0].process.output();
+    has_set_aside(&member.servers[0], "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nalone\r\n");
+}
+
+/// Whether it says so, and in which file, and that has these commands and no others.
+fn has_set_aside(server: &Server, commands: &str) {
+    let says = server.process.output();
     let line =
         says.lines().find(|line| line.contains("what this server has alone is set aside")).expect(&says);
     let path = line.split("path=").nth(1).and_then(|rest| rest.split(' ').next()).expect("a path");
-    let aside = std::fs::read(path).expect("the file");
-    let set = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nalone\r\n";
-    assert!(aside.windows(set.len()).any(|part| part == set), "{}", aside.escape_ascii());
+    let aside = std::fs::read_to_string(path).expect("the file");
+    assert_eq!(aside, format!("*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n{commands}"));
+}
+
+/// As a rule a primary is replaced because it has died, and comes back as a replica.
+#[test]
+fn a_primary_that_was_replaced_while_it_was_dead_sets_aside_what_it_has_alone() {
+    let mut member = Member::start(&[]);
+    let mut conn = member.endpoint(0).open();
+    assert!(conn.run("SET k shared").is_ok());
+    in_step(&member.servers[0], &member.servers[1]);
+    member.servers[1..].iter_mut().for_each(|server| server.process.kill());
+    assert!(conn.run("SET k alone").is_ok());
+    assert_eq!(conn.run("WAITAOF 1 0 5000").items()[0].int(), 1);
+    member.servers[0].process.kill();
+    member.edit(1);
+    member.servers[1..].iter_mut().for_each(Server::restart);
+    member.is_led_by(1, &[1, 2]);
+    assert!(member.endpoint(1).open().run("SET k new").is_ok());
+    member.servers[0].restart();
+    member.is_led_by(1, &[0, 1, 2]);
+    equal(&member.servers[1], &member.servers[0]);
+    has_set_aside(&member.servers[0], "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nalone\r\n");
+    // What came of a primary is nobody's alone.
+    member.servers[2].process.kill();
+    member.servers[2].restart();
+    member.is_led_by(1, &[0, 1, 2]);
+    assert_eq!(says(&member.servers[2], "set aside"), 0);
 }
 
 /// An empty primary must not have its replicas drop all that there is.
@@ -281,4 +316,45 @@ fn a_failover_stands_until_the_file_changes() {
     member.is_led_by(1, &[0, 1]);
     member.lead_by(2);
     member.lead_by(0);
+}
+
+/// Its old primary leads another member now, and hands over to none but its own.
+#[test]
+fn a_replica_that_becomes_a_member_of_its_own_leads_with_the_keys_that_it_has() {
+    let member = Member::start(&[]);
+    assert!(member.endpoint(0).open().run("SET k 1").is_ok());
+    in_step(&member.servers[0], &member.servers[1]);
+    member.write(&serde_json::json!([{ "addr": member.addr(0) }, { "addr": member.addr(1) }]));
+    member.is_led_by(1, &[1]);
+    let mut conn = member.endpoint(1).open();
+    assert_eq!(conn.run("GET k").text(), "1");
+    assert!(conn.run("SET k 2").is_ok());
+    assert_eq!(member.endpoint(0).open().run("GET k").text(), "1");
+}
+
+/// It follows on, but who takes over would not ask it for what it has.
+#[test]
+fn a_replica_that_leaves_the_member_is_no_copy() {
+    let mut member = Member::start(&["--ack", "quorum"]);
+    let mut conn = member.endpoint(0).open();
+    assert!(conn.run("SET k 1").is_ok());
+    let entry = serde_json::json!([{ "name": "m", "addr": member.addr(0), "replicas": [member.addr(1)] }]);
+    member.write(&entry);
+    member.servers[1].process.kill();
+    let refused = || conn.run("SET k 2").error().is_some_and(|why| why.contains("1 of 2 copies can be made"));
+    assert!(wait_for(WITHIN, refused), "{}", member.tell());
+    assert_eq!(info(&mut member.endpoint(2).open(), "master_link_status"), "up");
+}
+
+/// It is tried for as long as they are away, twice a second.
+#[test]
+fn what_hinders_a_server_from_leading_is_said_once() {
+    let mut member = Member::start(&["--ack", "quorum"]);
+    member.servers.iter_mut().for_each(|server| server.process.kill());
+    member.servers[0].restart();
+    let waits = || says(&member.servers[0], "can't be yet: only 1 of its member's 3 servers") == 1;
+    assert!(wait_for(WITHIN, waits), "{}", member.tell());
+    pause(Duration::from_secs(3));
+    assert!(waits(), "{}", member.tell());
+    assert!(says(&member.servers[0], "no vote") == 0, "{}", member.tell());
 }

@@ -2,7 +2,7 @@
 
 use super::load::Load;
 use super::{FULL, WITHIN, equal, follow, in_step, info, replica_of, says, server};
-use ringtail_tests::harness::{Server, Signal, wait_for};
+use ringtail_tests::harness::{Server, Signal, pause, wait_for};
 use ringtail_tests::resp::Conn;
 use std::time::Duration;
 
@@ -152,6 +152,28 @@ fn who_is_to_follow_itself_or_in_a_ring_never_says_that_it_does() {
         assert!(server.endpoint.open().run("REPLICAOF NO ONE").is_ok());
         assert!(server.endpoint.open().run("SET k v").is_ok());
     }
+}
+
+/// Each of them has one that speaks to it, so only a primary's word tells them from a chain.
+#[test]
+fn three_that_follow_each_other_say_that_they_have_no_primary() {
+    let top = server(&[]);
+    let first = replica_of(&top.endpoint, &[]);
+    let second = replica_of(&first.endpoint, &[]);
+    let third = replica_of(&second.endpoint, &[]);
+    in_step(&top, &third);
+    follow(&first.endpoint, &third.endpoint);
+    let ring = [&first, &second, &third];
+    let is_down = |server: &&Server| info(&mut server.endpoint.open(), "master_link_status") == "down";
+    assert!(wait_for(WITHIN, || ring.iter().all(is_down)), "{}", first.process.output());
+    pause(Duration::from_secs(2));
+    assert!(ring.iter().all(is_down), "{}", first.process.output());
+    // A chain that is long in use goes on, and so does what was a ring once it is one again.
+    follow(&first.endpoint, &top.endpoint);
+    assert!(top.endpoint.open().run("SET k v").is_ok());
+    ring.iter().for_each(|server| equal(&top, server));
+    pause(Duration::from_secs(12));
+    assert!(!ring.iter().any(is_down), "{}", third.process.output());
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! Clients of a proxy, while the primary behind it becomes another one.
 
 use super::{WITHIN, equal, in_step, info, replica_of, server};
-use ringtail_tests::harness::{Options, Process, Server, pause, scratch, start_proxy, wait_for};
+use ringtail_tests::harness::{
+    Options, Process, Server, free_port, ours, pause, scratch, start_proxy, wait_for,
+};
 use ringtail_tests::resp::{Conn, Endpoint, Value, request};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -41,6 +44,24 @@ impl Turning {
         let options = Options::args(&["--threads", "2", "--timeout", "10s"]);
         let (proxy, endpoint) = start_proxy(&options, &file);
         Self { servers, single, proxy, endpoint, file, by_edit }
+    }
+
+    /// Has a proxy before them whose users are the servers'. To who has not said who it is it says nothing else.
+    fn pass_users_through(&mut self) {
+        self.endpoint = Endpoint { port: free_port(), tls: None, password: None };
+        let mut command = Command::new(ours("ringtail-proxy"));
+        command
+            .args(["--addr", &format!("127.0.0.1:{}", self.endpoint.port)])
+            .arg("--servers")
+            .arg(&self.file);
+        command.args(["--threads", "2", "--timeout", "10s", "--acl-pass-through"]);
+        self.proxy = Process::start("ringtail-proxy", &mut command);
+        let lets_in = || {
+            self.endpoint
+                .connect()
+                .is_ok_and(|mut conn| conn.try_call(&["PING"]).is_ok_and(|it| it.error().is_some()))
+        };
+        assert!(wait_for(WITHIN, lets_in), "{}", self.proxy.output());
     }
 
     /// Hands over so many times, with a pause before each.
@@ -234,4 +255,26 @@ fn who_waits_and_who_listens_goes_on_at_the_new_primary() {
     let heard = wait_for(WITHIN, || int(&conn.run("PUBLISH news flash")) > 0);
     assert!(heard, "nobody listens at the new primary");
     assert_eq!(listens.read().expect("a message").items()[2].text(), "flash");
+}
+
+/// Connections of a user turn as others do, whatever the user may run.
+#[test]
+fn users_that_the_servers_know_turn_with_the_primary() {
+    let mut all = Turning::by_failover();
+    for server in all.servers.iter().chain([&all.single]) {
+        let rules = "ACL SETUSER lim on nopass ~* -@all +@connection +@read +@write";
+        assert!(server.endpoint.open().run(rules).is_ok());
+    }
+    all.pass_users_through();
+    all.meanwhile(2, 3, |conn, id, over| {
+        assert!(conn.run("AUTH lim any").is_ok());
+        let mut last = 0;
+        while !over.load(Relaxed) {
+            last += 1;
+            for n in 0..8 {
+                assert_eq!(int(&conn.run(&format!("INCR user{id}-{n}"))), last);
+            }
+        }
+        last
+    });
 }

@@ -34,7 +34,7 @@ fn replace(files: &mut Files<FaultyDisk>, disk: &FaultyDisk, offset: u64) -> Res
     let draft = files.draft();
     let written = disk.create(&draft).and_then(|file| file.write_at(&base_bytes(&other(), offset), 0));
     written.map_err(Failure::of("write", &draft))?;
-    files.replace(&draft, offset, other())
+    files.replace(&draft, offset, other(), false)
 }
 
 /// Offsets before, in (where a segment and where the base is, too) and behind the old log.
@@ -197,5 +197,39 @@ fn a_new_name_survives_whatever_fails_and_is_killed() {
             *name == history() || (named.is_err() && *name == other()),
             "{fails}: {named:?} and {name:?}"
         );
+    }
+}
+
+#[test]
+fn that_clients_wrote_here_is_known_until_another_log_is_here() {
+    let disk = FaultyDisk::new(1);
+    let (mut files, _) = old_log(&disk).unwrap();
+    assert!(!files.led());
+    files.set_led(true).unwrap();
+    files.begin_history(other()).unwrap();
+    let end = files.end_offset();
+    install(&mut files, &disk, end).unwrap();
+    drop(files);
+    let disk = disk.crash();
+    let mut files = open(&disk, &options()).unwrap().files;
+    assert!(files.led());
+    replace(&mut files, &disk, 1000).unwrap();
+    assert!(!files.led());
+    drop(files);
+    assert!(!open(&disk.crash(), &options()).unwrap().files.led());
+}
+
+#[test]
+fn that_clients_wrote_here_is_on_disk_once_it_is_well() {
+    for fails in 0..8 {
+        let disk = FaultyDisk::new(1);
+        let (mut files, _) = old_log(&disk).unwrap();
+        let from = disk.steps() + fails;
+        disk.set(Faults { fail: from..u64::MAX, ..Faults::default() });
+        let noted = files.set_led(true);
+        assert_eq!(noted.is_err(), files.failure().is_some(), "{fails}");
+        disk.set(Faults::default());
+        files.heal().unwrap();
+        assert!(open(&disk.crash(), &options()).unwrap().files.led(), "{fails}: {noted:?}");
     }
 }
