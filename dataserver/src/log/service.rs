@@ -1,25 +1,28 @@
 //! The log of one server: who collects what was committed, and where it goes.
 
+mod collect;
+mod disk;
+mod names;
+
+pub use collect::Collecting;
+
 use super::backlog::{Backlog, TooOld};
-use super::files::{Files, History, RealDisk};
+use super::files::{Files, RealDisk};
 use super::history;
 use super::intake::Intake;
 use super::keeper::Policy;
 use super::lateness::Lateness;
-use super::merge::{Merge, empty};
+use super::merge::Merge;
 use super::waiting::{Awaited, LEASE, Marks, Need, Reached, Waiters, stamp};
 use crate::replication::status::Acked;
-use crate::rest::rest;
 use crate::session::Client;
 use crate::session::wake::Turn;
 use crate::stance::Stance;
 use crate::store::Store;
 use crate::store::memory::Memory;
 use ringtail_protocol::errors::Error;
-use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::watch;
 
 /// Bytes of the log that are kept for replicas unless told otherwise.
@@ -93,21 +96,6 @@ pub struct Log {
     applying: Mutex<()>,
 }
 
-/// A turn of a worker, whose groups are collected at its end.
-pub struct Collecting {
-    log: Arc<Log>,
-    before: u64,
-}
-
-impl Drop for Collecting {
-    fn drop(&mut self) {
-        Intake::set_collects(false);
-        if Intake::last_of_thread() != self.before {
-            self.log.collect_own();
-        }
-    }
-}
-
 /// What there is of the log on disk.
 #[derive(Debug, Default)]
 pub struct OnDisk {
@@ -172,70 +160,6 @@ impl Log {
         *self.offset.borrow()
     }
 
-    /// What was committed before, all of it: to be called while no command runs, that is under the locks of all groups.
-    pub fn cut(&self) -> (String, u64) {
-        let state = &mut *self.state();
-        empty(&mut state.chunk);
-        let ticket = state.merge.collect_all(&self.store.intake, &mut state.chunk);
-        self.append(state, ticket);
-        (state.history.clone(), state.offset)
-    }
-
-    /// Takes what was committed, and leaves in `unwritten` what is to be written to files. Returns the ticket behind it.
-    pub(super) fn collect(&self, unwritten: &mut Vec<u8>) -> u64 {
-        let state = &mut *self.state();
-        empty(&mut state.chunk);
-        let ticket = state.merge.collect(&self.store.intake, &mut state.chunk);
-        self.append(state, ticket);
-        if !state.held {
-            std::mem::swap(&mut state.unwritten, unwritten);
-        }
-        ticket
-    }
-
-    /// Collects what this thread commits while that lives, at its end; nothing where nobody follows.
-    #[inline]
-    pub fn collecting(self: &Arc<Self>) -> Option<Collecting> {
-        self.followed.load(Relaxed).then(|| {
-            Intake::set_collects(true);
-            Collecting { log: Arc::clone(self), before: Intake::last_of_thread() }
-        })
-    }
-
-    fn collect_own(&self) {
-        let ticket = Intake::last_of_thread();
-        let is_collected = || self.collected.load(Relaxed) >= ticket;
-        if is_collected() {
-            return;
-        }
-        let state = &mut *self.state();
-        // Others that had the lock before have taken it along.
-        if !is_collected() {
-            empty(&mut state.chunk);
-            let ticket = state.merge.collect(&self.store.intake, &mut state.chunk);
-            self.append(state, ticket);
-        }
-        if state.readers.files {
-            self.store.intake.wake_sleeper();
-        }
-    }
-
-    fn append(&self, state: &mut State, ticket: u64) {
-        self.collected.store(ticket, Relaxed);
-        if state.chunk.is_empty() {
-            return;
-        }
-        state.offset += state.chunk.len() as u64;
-        state.backlog.push(&state.chunk);
-        state.marks.push(ticket, state.offset);
-        if state.readers.files && state.unwritten.is_empty() {
-            std::mem::swap(&mut state.unwritten, &mut state.chunk);
-        } else if state.readers.files {
-            state.unwritten.extend_from_slice(&state.chunk);
-        }
-        self.offset.send_replace(state.offset);
-    }
-
     /// Bytes from an offset on, at most about so many.
     ///
     /// # Errors
@@ -275,107 +199,6 @@ impl Log {
     pub(super) fn serve_waiters(&self) {
         let _turn = Turn::begin();
         self.waiters.serve(&self.reached);
-    }
-
-    /// Begins to write to these files, which end where the log is to go on.
-    pub fn write_to(&self, files: Files<RealDisk>) {
-        let state = &mut *self.state();
-        state.history = files.history().as_str().to_owned();
-        state.previous = files.earlier().last().map(|old| (old.history.as_str().to_owned(), old.until));
-        state.offset = files.end_offset();
-        if state.backlog.range().1 != state.offset {
-            state.backlog.restart(state.offset);
-        }
-        state.readers.files = true;
-        self.offset.send_replace(state.offset);
-        *self.files() = Some(files);
-        self.lateness.cover(stamp());
-        self.on_disk.written.store(true, Relaxed);
-        self.set_policy(self.policy());
-        self.store.set_logged(true);
-    }
-
-    /// What is loaded of the log at the start is kept too, for those who followed this server before.
-    pub fn loaded(&self, offset: u64, bytes: &[u8]) {
-        let backlog = &mut self.state().backlog;
-        if backlog.range().1 != offset {
-            backlog.restart(offset);
-        }
-        backlog.push(bytes);
-    }
-
-    /// When what was written is brought to disk, if it is written.
-    pub fn policy(&self) -> Policy {
-        *self.policy.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Changes it, for all that is acknowledged from now on.
-    pub fn set_policy(&self, policy: Policy) {
-        let mut own = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
-        *own = policy;
-        self.always.store(policy == Policy::Always && self.on_disk.written.load(Relaxed), Relaxed);
-        drop(own);
-        self.store.intake.wake();
-    }
-
-    /// Does something with the files once all before an offset is written and no sync runs.
-    ///
-    /// # Errors
-    /// What it says, or the log can't be written.
-    pub fn settled<T>(
-        &self,
-        offset: u64,
-        mut done: impl FnMut(&mut Files<RealDisk>) -> io::Result<T>,
-    ) -> io::Result<T> {
-        self.settling.store(true, Relaxed);
-        let ended = loop {
-            if !self.state().readers.files {
-                break Err(io::Error::other("the log in the files is another one"));
-            }
-            match &mut *self.files() {
-                None => break Err(io::Error::other("the log is closed")),
-                Some(files) if files.failure().is_some() => {
-                    break Err(io::Error::other("the log can't be written"));
-                }
-                Some(files) if files.end_offset() >= offset && !files.is_syncing() => break done(files),
-                Some(_) => {}
-            }
-            self.store.intake.wake();
-            rest(Duration::from_millis(1));
-        };
-        self.settling.store(false, Relaxed);
-        ended
-    }
-
-    /// The files that it is written to.
-    pub fn files(&self) -> MutexGuard<'_, Option<Files<RealDisk>>> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Looks whether the disk keeps up: to be called about ten times a second by who does not wait for it.
-    pub fn watch_disk(&self) {
-        if !self.on_disk.written.load(Relaxed) {
-            return;
-        }
-        let now = stamp();
-        let is_there = self.reached.is_on_disk(self.store.intake.end());
-        // While it fails writes are refused, and while the files are another log's nothing is said of them.
-        if is_there || self.failing().is_some() || !self.state().is_in_files() {
-            self.lateness.cover(now);
-        }
-        self.lateness.look(now);
-    }
-
-    /// What is before this offset is on disk; a restart replays so many bytes.
-    pub(super) fn is_on_disk(&self, offset: u64, size: u64) {
-        let state = self.state();
-        // Until the files go on from a first sync they have another log.
-        if state.is_in_files() {
-            self.reached.set_disk(state.marks.ticket_at(offset));
-        }
-        drop(state);
-        self.on_disk.synced.store(offset, Relaxed);
-        self.on_disk.size.store(size, Relaxed);
     }
 
     /// Has a command served once what it waits for is there.
@@ -500,131 +323,9 @@ impl Log {
         self.state().backlog.range()
     }
 
-    /// Whether a log of this name is this one up to an offset.
-    pub fn knows(&self, history: &str, offset: u64) -> bool {
-        let state = self.state();
-        let was = |(name, end): &(String, u64)| name == history && offset <= *end;
-        (state.history == history && offset <= state.offset) || state.previous.as_ref().is_some_and(was)
-    }
-
-    /// Up to where a log of this name that goes to an offset is the same as this one; nothing if this log never had that name.
-    pub fn common(&self, history: &str, offset: u64) -> Option<u64> {
-        let state = self.state();
-        match &state.previous {
-            _ if state.history == history => Some(offset.min(state.offset)),
-            Some((name, end)) if name == history => Some(offset.min(*end)),
-            _ => None,
-        }
-    }
-
-    /// The name that the log had before, and up to where.
-    pub fn previous(&self) -> Option<(String, u64)> {
-        self.state().previous.clone()
-    }
-
-    /// The log is another one from here on, of a later epoch than both its own and `seen`: what follows is not what the primary goes on with.
-    pub fn fork(&self, seen: u32) {
-        let history = {
-            let state = &mut *self.state();
-            let epoch = history::epoch_of(&state.history).max(seen).saturating_add(1);
-            let old = std::mem::replace(&mut state.history, history::fresh(epoch));
-            state.previous = Some((old, state.offset));
-            state.marks.push(self.store.intake.end(), state.offset);
-            state.era += 1;
-            self.offset.send_replace(state.offset);
-            state.history.clone()
-        };
-        self.name_files(&history);
-    }
-
-    /// Has the files say the log's name.
-    fn name_files(&self, history: &str) {
-        let offset = self.state().offset;
-        let known = self.files().as_ref().is_none_or(|files| files.history().as_str() == history);
-        let (Some(history), false) = (History::new(history), known) else { return };
-        if !self.state().readers.files {
-            return;
-        }
-        let named = self.settled(offset, |files| {
-            files.begin_history(history.clone()).map_err(|failure| io::Error::other(failure.to_string()))
-        });
-        if let Err(error) = named {
-            tracing::error!("the log's new name is not on disk: {error}");
-        }
-    }
-
-    /// The log that is followed has this name now, and is the same up to here.
-    pub fn rename(&self, history: &str) {
-        self.reached.set_in_step();
-        {
-            let state = &mut *self.state();
-            if state.history == history {
-                return;
-            }
-            let old = std::mem::replace(&mut state.history, history.to_owned());
-            state.previous = Some((old, state.offset));
-            state.era += 1;
-            self.offset.send_replace(state.offset);
-        }
-        self.name_files(history);
-    }
-
-    /// Another server leads from now on: what was committed here and has not reached enough replicas by now is never acknowledged.
-    pub fn end_term(&self) {
-        // Meanwhile no acknowledgement is taken.
-        let _state = self.state();
-        self.reached.end_term();
-    }
-
-    /// Begins again as a log of this name at an offset, which is the state that is here now.
-    pub fn restart(&self, history: &str, offset: u64) {
-        let state = &mut *self.state();
-        (state.history, state.previous) = (history.to_owned(), None);
-        state.era += 1;
-        state.offset = offset;
-        state.backlog.restart(offset);
-        state.marks = Marks::default();
-        // What was committed in an earlier life is nobody's to wait for.
-        state.marks.push(self.store.intake.end(), offset);
-        self.reached.set_in_step();
-        self.offset.send_replace(offset);
-    }
-
-    /// Writes nothing to files for now: what is in them is another log.
-    pub fn leave_files(&self) {
-        let state = &mut *self.state();
-        (state.readers.files, state.held) = (false, false);
-        state.unwritten.clear();
-    }
-
-    /// Keeps for the files all that comes from now on, until they [go on](Self::go_on_in_files) from here: under the locks of all groups.
-    pub fn hold_for_files(&self) {
-        let state = &mut *self.state();
-        state.unwritten.clear();
-        (state.readers.files, state.held) = (true, true);
-    }
-
-    /// The files are ready for what was kept.
-    pub fn go_on_in_files(&self) {
-        self.state().held = false;
-        self.store.intake.wake();
-    }
-
     /// Held while groups of another log are applied and appended.
     pub fn applying(&self) -> MutexGuard<'_, ()> {
         self.applying.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Appends groups of the log that is followed, which were applied.
-    pub fn append_applied(&self, groups: &[u8]) {
-        let state = &mut *self.state();
-        empty(&mut state.chunk);
-        state.chunk.extend_from_slice(groups);
-        let ticket = self.store.intake.end();
-        self.append(state, ticket);
-        if state.readers.files {
-            self.store.intake.wake();
-        }
     }
 
     /// Up to where the log was applied, and is on disk.

@@ -1,0 +1,99 @@
+//! What the log is called, and up to where it is the same as one of another name.
+
+use super::Log;
+use crate::log::files::History;
+use crate::log::history;
+use crate::log::waiting::Marks;
+use std::io;
+
+impl Log {
+    /// Whether a log of this name is this one up to an offset.
+    pub fn knows(&self, history: &str, offset: u64) -> bool {
+        let state = self.state();
+        let was = |(name, end): &(String, u64)| name == history && offset <= *end;
+        (state.history == history && offset <= state.offset) || state.previous.as_ref().is_some_and(was)
+    }
+
+    /// Up to where a log of this name that goes to an offset is the same as this one; nothing if this log never had that name.
+    pub fn common(&self, history: &str, offset: u64) -> Option<u64> {
+        let state = self.state();
+        match &state.previous {
+            _ if state.history == history => Some(offset.min(state.offset)),
+            Some((name, end)) if name == history => Some(offset.min(*end)),
+            _ => None,
+        }
+    }
+
+    /// The name that the log had before, and up to where.
+    pub fn previous(&self) -> Option<(String, u64)> {
+        self.state().previous.clone()
+    }
+
+    /// The log is another one from here on, of a later epoch than both its own and `seen`: what follows is not what the primary goes on with.
+    pub fn fork(&self, seen: u32) {
+        let history = {
+            let state = &mut *self.state();
+            let epoch = history::epoch_of(&state.history).max(seen).saturating_add(1);
+            let old = std::mem::replace(&mut state.history, history::fresh(epoch));
+            state.previous = Some((old, state.offset));
+            state.marks.push(self.store.intake.end(), state.offset);
+            state.era += 1;
+            self.offset.send_replace(state.offset);
+            state.history.clone()
+        };
+        self.name_files(&history);
+    }
+
+    /// Has the files say the log's name.
+    fn name_files(&self, history: &str) {
+        let offset = self.state().offset;
+        let known = self.files().as_ref().is_none_or(|files| files.history().as_str() == history);
+        let (Some(history), false) = (History::new(history), known) else { return };
+        if !self.state().readers.files {
+            return;
+        }
+        let named = self.settled(offset, |files| {
+            files.begin_history(history.clone()).map_err(|failure| io::Error::other(failure.to_string()))
+        });
+        if let Err(error) = named {
+            tracing::error!("the log's new name is not on disk: {error}");
+        }
+    }
+
+    /// The log that is followed has this name now, and is the same up to here.
+    pub fn rename(&self, history: &str) {
+        self.reached.set_in_step();
+        {
+            let state = &mut *self.state();
+            if state.history == history {
+                return;
+            }
+            let old = std::mem::replace(&mut state.history, history.to_owned());
+            state.previous = Some((old, state.offset));
+            state.era += 1;
+            self.offset.send_replace(state.offset);
+        }
+        self.name_files(history);
+    }
+
+    /// Another server leads from now on: what was committed here and has not reached enough replicas by now is never acknowledged.
+    pub fn end_term(&self) {
+        // Meanwhile no acknowledgement is taken.
+        let _state = self.state();
+        self.reached.end_term();
+    }
+
+    /// Begins again as a log of this name at an offset, which is the state that is here now.
+    pub fn restart(&self, history: &str, offset: u64) {
+        let state = &mut *self.state();
+        (state.history, state.previous) = (history.to_owned(), None);
+        state.era += 1;
+        state.offset = offset;
+        state.backlog.restart(offset);
+        state.marks = Marks::default();
+        // What was committed in an earlier life is nobody's to wait for.
+        state.marks.push(self.store.intake.end(), offset);
+        self.reached.set_in_step();
+        self.offset.send_replace(offset);
+    }
+}
