@@ -47,16 +47,15 @@ impl Backlog {
         self.on = true;
     }
 
-    /// Keeps nothing any more.
-    pub fn turn_off(&mut self) {
-        self.on = false;
-        self.restart(self.end);
-    }
-
     /// Changes how much is kept.
     pub fn set_most(&mut self, most: usize) {
         self.most = most;
         self.trim();
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn held(&self) -> usize {
+        self.pieces.len() * PIECE
     }
 
     /// How much is kept.

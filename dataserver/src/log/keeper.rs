@@ -207,6 +207,7 @@ impl Keeper {
         } else {
             self.note_speed(files.unsynced());
         }
+        log.memory().set_unsynced(files.held());
         log.is_on_disk(files.synced_offset(), files.size_since_base());
         (self.on_growth)(files.size_since_base());
     }

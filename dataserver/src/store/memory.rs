@@ -94,6 +94,9 @@ pub struct Memory {
     used: AtomicI64,
     /// Bytes that the lazy thread has been given and has not freed yet.
     pending: AtomicI64,
+    /// Bytes of the log's end that are held for replicas, and for the disk. No key that goes would give them back.
+    backlog: AtomicI64,
+    unsynced: AtomicI64,
     /// The highest value of `used` that was seen.
     peak: AtomicI64,
     limit: AtomicU64,
@@ -110,6 +113,8 @@ impl Default for Memory {
         Self {
             used: AtomicI64::new(0),
             pending: AtomicI64::new(0),
+            backlog: AtomicI64::new(0),
+            unsynced: AtomicI64::new(0),
             peak: AtomicI64::new(0),
             limit: AtomicU64::new(0),
             policy: AtomicU8::new(Policy::AllKeysLru as u8),
@@ -175,11 +180,29 @@ impl Memory {
         self.peak.load(Relaxed).max(0) as u64
     }
 
-    /// Whether more than the limit is in use, without what is about to be freed.
+    /// Whether more than the limit is in use, without what is about to be freed, and what the log holds.
     #[inline]
     pub fn is_over(&self) -> bool {
         let limit = self.limit.load(Relaxed);
-        limit > 0 && self.used.load(Relaxed) - self.pending.load(Relaxed) > limit as i64
+        limit > 0
+            && self.used.load(Relaxed) - self.pending.load(Relaxed) - self.of_log().iter().sum::<i64>()
+                > limit as i64
+    }
+
+    /// Bytes of the log that are held for replicas, and for the disk.
+    #[inline]
+    pub fn of_log(&self) -> [i64; 2] {
+        [self.backlog.load(Relaxed), self.unsynced.load(Relaxed)]
+    }
+
+    /// So many are held for replicas.
+    pub fn set_backlog(&self, bytes: usize) {
+        self.backlog.store(bytes as i64, Relaxed);
+    }
+
+    /// So many are held for the disk.
+    pub fn set_unsynced(&self, bytes: usize) {
+        self.unsynced.store(bytes as i64, Relaxed);
     }
 
     /// Notes bytes that are on their way to the lazy thread (positive) or freed by it (negative).

@@ -356,3 +356,20 @@ fn what_threads_of_the_log_and_of_replicas_hold_is_counted() {
     assert!(wait_for(Duration::from_secs(20), has_keys), "no first sync");
     wait_until_counted("a replica, by a first sync", &mut other);
 }
+
+#[test]
+fn what_is_held_for_replicas_and_the_disk_evicts_nothing() {
+    let directory = scratch("held");
+    let dir = directory.to_str().expect("UTF-8");
+    let primary = Server::start(&Options::args(&["--dir", dir, "--log", "everysec", "--maxmemory", "16mb"]));
+    let replica = Server::start(&Options::default());
+    let (mut conn, mut other) = (primary.endpoint.open(), replica.endpoint.open());
+    let port = primary.endpoint.port.to_string();
+    assert_eq!(other.call(&["REPLICAOF", "127.0.0.1", &port]).text(), "OK");
+    assert!(wait_for(Duration::from_secs(10), || info(&mut conn, "connected_slaves") == 1));
+    fill(&mut conn, 0..40_000, |_| "v".repeat(1000));
+    let held = info(&mut conn, "mem_not_counted_for_evict");
+    assert!(held > 32 * MIB, "{held} bytes are held for the replica");
+    let keys = conn.run("DBSIZE").int();
+    assert!(keys > 8000, "{keys} keys of a thousand bytes with room for 16 MiB");
+}

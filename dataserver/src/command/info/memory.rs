@@ -25,13 +25,14 @@ pub(super) fn memory(text: &mut Text, about: &mut About<'_, '_>) {
     text.put_bytes("maxmemory", limit);
     text.put("maxmemory_policy", server.store.memory.policy().name());
     fragmentation(text, &usage);
-    text.put("mem_not_counted_for_evict", 0);
-    text.put("mem_replication_backlog", 0);
-    text.put("mem_total_replication_buffers", 0);
+    let [backlog, unsynced] = server.store.memory.of_log();
+    text.put("mem_not_counted_for_evict", backlog + unsynced);
+    text.put("mem_replication_backlog", backlog);
+    text.put("mem_total_replication_buffers", backlog);
     text.put("mem_clients_slaves", 0);
     text.put("mem_clients_normal", usage.clients);
     text.put("mem_cluster_links", 0);
-    text.put("mem_aof_buffer", 0);
+    text.put("mem_aof_buffer", unsynced);
     text.put("mem_allocator", "jemalloc-5.3.0");
     text.put("active_defrag_running", 0);
     text.put("lazyfree_pending_objects", server.store.lazy.pending());

@@ -204,6 +204,11 @@ impl<D: Disk> Files<D> {
         self.pending.len()
     }
 
+    /// Bytes of memory for them.
+    pub fn held(&self) -> usize {
+        self.pending.held()
+    }
+
     /// Bytes of the log that a restart replays on the base.
     pub fn size_since_base(&self) -> u64 {
         self.end_offset() - self.base().map_or(self.manifest.first, |base| base.offset)

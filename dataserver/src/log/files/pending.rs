@@ -10,8 +10,9 @@ const SPARE_MOST: usize = 32 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     pieces: VecDeque<Vec<u8>>,
-    /// Bytes of all of them.
+    /// Bytes of all of them, and of their buffers.
     len: usize,
+    held: usize,
     /// Emptied ones: memory that is used again costs less than new memory.
     spare: Vec<Vec<u8>>,
     spare_bytes: usize,
@@ -21,6 +22,11 @@ impl Pending {
     /// How many bytes there are.
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Bytes of memory for them and for those to come.
+    pub(super) fn held(&self) -> usize {
+        self.held + self.spare_bytes
     }
 
     /// The bytes, piece by piece.
@@ -37,6 +43,7 @@ impl Pending {
             _ => {
                 let spare = self.spare.pop().unwrap_or_default();
                 self.spare_bytes -= spare.capacity();
+                self.held += bytes.capacity();
                 self.pieces.push_back(mem::replace(bytes, spare));
             }
         }
@@ -59,6 +66,7 @@ impl Pending {
 
     fn pop(&mut self) {
         let Some(mut piece) = self.pieces.pop_front() else { return };
+        self.held -= piece.capacity();
         if self.spare_bytes + piece.capacity() <= SPARE_MOST {
             piece.clear();
             self.spare_bytes += piece.capacity();
@@ -93,6 +101,7 @@ mod tests {
             assert_eq!(pending.pieces().collect::<Vec<_>>().concat(), all[gone..]);
             assert_eq!(pending.len(), all.len() - gone);
             let capacity: usize = pending.pieces.iter().map(Vec::capacity).sum();
+            assert_eq!(pending.held(), capacity + pending.spare.iter().map(Vec::capacity).sum::<usize>());
             let last = pending.pieces.back().map_or(0, Vec::capacity);
             assert!(capacity <= 2 * pending.len() + 2 * last + 1000, "{capacity} for {}", pending.len());
         }

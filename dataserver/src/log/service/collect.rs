@@ -77,6 +77,7 @@ impl Log {
         }
         state.offset += state.chunk.len() as u64;
         state.backlog.push(&state.chunk);
+        self.memory().set_backlog(state.backlog.held());
         state.marks.push(ticket, state.offset);
         if state.readers.files && state.unwritten.is_empty() {
             std::mem::swap(&mut state.unwritten, &mut state.chunk);
