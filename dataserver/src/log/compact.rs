@@ -175,13 +175,27 @@ pub fn begin_again(server: &Server) -> io::Result<()> {
 
 fn replace(server: &Server) -> io::Result<()> {
     let Some(draft) = server.log.files().as_ref().map(|files| files.draft()) else { return Ok(()) };
+    let saved = save_and_hold(server, &draft)?;
+    put_in_place(server, &draft, &saved)
+}
+
+/// Writes the state; what comes behind it is held for the files.
+fn save_and_hold(server: &Server, draft: &Path) -> io::Result<Saved> {
     let hold = || server.log.hold_for_files();
-    let saved = on_disk(save_again_with(server, || create(&draft), &Progress::default(), &hold))?;
-    let history = History::new(&saved.history).ok_or_else(|| io::Error::other("the log has no name"))?;
+    on_disk(save_again_with(server, || create(draft), &Progress::default(), &hold))
+}
+
+fn put_in_place(server: &Server, draft: &Path, saved: &Saved) -> io::Result<()> {
+    let history = named(&saved.history)?;
     server.log.settled(0, |files| {
         let led = server.replication.led.load(Relaxed);
-        let replaced = files.replace(&draft, saved.offset, history.clone(), led);
+        let replaced = files.replace(draft, saved.offset, history.clone(), led);
         replaced.map_err(|failure| io::Error::other(failure.to_string()))?;
+        // Who leads, or follows a later log, since the state was written has given the new name to the files of before.
+        if server.log.previous().is_some_and(|(before, _)| before == saved.history) {
+            let renamed = files.begin_history(named(&server.log.position().0)?);
+            renamed.map_err(|failure| io::Error::other(failure.to_string()))?;
+        }
         server.log.on_disk.synced.store(files.synced_offset(), Relaxed);
         Ok(())
     })?;
@@ -189,4 +203,37 @@ fn replace(server: &Server) -> io::Result<()> {
     let offset = saved.offset;
     tracing::info!(offset, "the log of the primary goes on in this server's files");
     Ok(())
+}
+
+fn named(history: &str) -> io::Result<History> {
+    History::new(history).ok_or_else(|| io::Error::other("the log has no name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::Harness;
+    use crate::log::files::{Files, Options, RealDisk};
+    use crate::log::history::fresh;
+
+    /// While the keys of its first sync are brought to disk a replica may be told to lead. Under the old name others would take what it writes
+    /// then for their primary's.
+    #[test]
+    fn files_that_come_late_have_the_name_that_the_log_has_by_then() {
+        let (server, dir) = (Harness::new().server, tempfile::tempdir().unwrap());
+        let options = Options::new(named(&fresh(1)).unwrap());
+        let (files, _) = Files::open(RealDisk, dir.path(), &options).unwrap().finish().unwrap();
+        let draft = files.draft();
+        server.log.write_to(files);
+        server.log.leave_files();
+        let primarys = fresh(5);
+        server.log.restart(&primarys, 0);
+        let saved = save_and_hold(&server, &draft).unwrap();
+        server.log.fork(0);
+        put_in_place(&server, &draft, &saved).unwrap();
+        let files = server.log.files();
+        let files = files.as_ref().unwrap();
+        assert_eq!(files.history().as_str(), server.log.position().0);
+        assert_eq!(files.earlier()[0].history.as_str(), primarys);
+    }
 }
