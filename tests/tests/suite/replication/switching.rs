@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// A member of three servers, the first of them the primary.
-struct Member {
+pub(super) struct Member {
     file: PathBuf,
-    servers: Vec<Server>,
+    pub(super) servers: Vec<Server>,
 }
 
 impl Member {
-    fn start(args: &[&str]) -> Self {
+    pub(super) fn start(args: &[&str]) -> Self {
         let file = scratch("member").join("servers.json");
         // They are in it once it is known where they are.
         let nobody = r#"[{ "addr": "127.0.0.1:1" }]"#;
@@ -39,7 +39,7 @@ impl Member {
         format!("127.0.0.1:{}", self.servers[at].endpoint.port)
     }
 
-    fn edit(&self, primary: usize) {
+    pub(super) fn edit(&self, primary: usize) {
         let others = (0..self.servers.len()).filter(|at| *at != primary);
         let replicas: Vec<String> = others.map(|at| self.addr(at)).collect();
         self.write(&serde_json::json!([{ "name": "m", "addr": self.addr(primary), "replicas": replicas }]));
@@ -53,7 +53,7 @@ impl Member {
     }
 
     /// Waits until `primary` leads, and the others of these follow it.
-    fn is_led_by(&self, primary: usize, which: &[usize]) {
+    pub(super) fn is_led_by(&self, primary: usize, which: &[usize]) {
         let port = self.servers[primary].endpoint.port.to_string();
         let is_so = |at: &usize| {
             let Ok(mut conn) = self.servers[*at].endpoint.connect() else { return false };
@@ -70,7 +70,7 @@ impl Member {
         assert!(done, "{primary} does not lead\n{}", self.tell());
     }
 
-    fn tell(&self) -> String {
+    pub(super) fn tell(&self) -> String {
         self.servers
             .iter()
             .map(|server| format!("--- {}\n{}", server.endpoint.port, server.process.output()))

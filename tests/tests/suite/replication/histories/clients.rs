@@ -23,6 +23,8 @@ pub(super) struct Board {
     addresses: Vec<SocketAddr>,
     /// Who leads, as the operator says.
     pub(super) leader: AtomicUsize,
+    /// He does not: clients try one after the other.
+    is_searched: AtomicBool,
     pub(super) over: AtomicBool,
     start: Instant,
 }
@@ -30,7 +32,24 @@ pub(super) struct Board {
 impl Board {
     pub(super) fn of(ports: &[u16]) -> Self {
         let addresses = ports.iter().map(|port| SocketAddr::from(([127, 0, 0, 1], *port))).collect();
-        Self { addresses, leader: AtomicUsize::new(0), over: AtomicBool::new(false), start: Instant::now() }
+        Self {
+            addresses,
+            leader: AtomicUsize::new(0),
+            is_searched: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+            start: Instant::now(),
+        }
+    }
+
+    /// Nobody says who leads.
+    pub(super) fn to_be_searched(ports: &[u16]) -> Self {
+        Self { is_searched: AtomicBool::new(true), ..Self::of(ports) }
+    }
+
+    /// This one leads now.
+    pub(super) fn leads(&self, id: usize) {
+        self.leader.store(id, SeqCst);
+        self.is_searched.store(false, SeqCst);
     }
 
     fn now(&self) -> u64 {
@@ -80,6 +99,8 @@ pub(super) struct Client<'b> {
     board: &'b Board,
     rng: Rng,
     conn: Option<(usize, Conn)>,
+    /// Whom it asks while nobody says who leads.
+    guess: usize,
     /// The last value that it wrote, which nobody else writes.
     last: u64,
     noted: Noted,
@@ -88,7 +109,7 @@ pub(super) struct Client<'b> {
 impl<'b> Client<'b> {
     pub(super) fn new(board: &'b Board, id: u64, seed: u64) -> Self {
         let rng = Rng::with_seed(seed ^ id << 40);
-        Self { board, rng, conn: None, last: (id + 1) << 32, noted: Noted::default() }
+        Self { board, rng, conn: None, guess: 0, last: (id + 1) << 32, noted: Noted::default() }
     }
 
     /// Works until it is over.
@@ -171,20 +192,31 @@ impl<'b> Client<'b> {
     fn ask(&mut self, request: &[&str]) -> (u64, Outcome) {
         // Before it is looked who leads: what follows may be asked of one who leads no more.
         let called = self.board.now();
-        let leader = self.board.leader.load(SeqCst);
+        let searches = self.board.is_searched.load(SeqCst);
+        let leader = if searches { self.guess } else { self.board.leader.load(SeqCst) };
+        let outcome = self.ask_of(leader, request);
+        if searches && !matches!(outcome, Outcome::Done(_)) {
+            self.guess = self.rng.usize(..self.board.addresses.len());
+            // It takes a while until another one leads.
+            pause(Duration::from_millis(5));
+        }
+        (called, outcome)
+    }
+
+    fn ask_of(&mut self, leader: usize, request: &[&str]) -> Outcome {
         if self.conn.as_ref().is_none_or(|(at, _)| *at != leader) {
             let conn = Conn::connect_to(self.board.addresses[leader], PATIENCE);
             self.conn = conn.ok().map(|conn| (leader, conn));
         }
         let Some((_, conn)) = &mut self.conn else {
             pause(Duration::from_millis(5));
-            return (called, Outcome::Nothing);
+            return Outcome::Nothing;
         };
         match conn.try_call(request) {
-            Ok(reply) => (called, Outcome::of(reply)),
+            Ok(reply) => Outcome::of(reply),
             Err(_) => {
                 self.conn = None;
-                (called, Outcome::Unknown)
+                Outcome::Unknown
             }
         }
     }

@@ -7,6 +7,7 @@
 //! was replaced answers what it knows.
 
 mod clients;
+mod edited;
 mod rules;
 mod trio;
 
@@ -42,24 +43,33 @@ fn history(seed: u64, with_disk: bool) {
     say(&format!("histories{}: RINGTAIL_SEED={seed}", if with_disk { ", with disks" } else { "" }));
     let mut trio = Trio::start(with_disk);
     let board = Arc::clone(&trio.board);
-    let mut noted = std::thread::scope(|scope| {
-        let work = |id| Client::new(&board, id, seed).run();
+    let mut noted = watch(&board, seed, || make_trouble(&mut trio, &mut Rng::with_seed(seed)));
+    trio.end();
+    Client::new(&board, CLIENTS, seed).read_all(&mut noted);
+    check_all(&noted, trio.story.len());
+}
+
+/// What clients have done and seen while there was trouble.
+fn watch(board: &Arc<Board>, seed: u64, trouble: impl FnOnce()) -> Noted {
+    std::thread::scope(|scope| {
+        let work = |id| Client::new(board, id, seed).run();
         let clients: Vec<_> = (0..CLIENTS).map(|id| scope.spawn(move || work(id))).collect();
-        let end = End(Arc::clone(&board));
-        make_trouble(&mut trio, &mut Rng::with_seed(seed));
+        let end = End(Arc::clone(board));
+        trouble();
         drop(end);
         let mut noted = Noted::default();
         clients.into_iter().for_each(|client| noted.add(client.join().expect("a client")));
         noted
-    });
-    trio.end();
-    Client::new(&board, CLIENTS, seed).read_all(&mut noted);
+    })
+}
+
+fn check_all(noted: &Noted, steps: usize) {
     let values = noted.values.iter();
     let mut known: Vec<usize> =
         values.map(|(key, events)| check(&Register, key, &Register::settled(events))).collect();
     known.extend(noted.numbers.iter().map(|(key, events)| check(&Counter, key, events)));
     let (keys, known) = (known.len(), known.iter().sum::<usize>());
-    say(&format!("histories: {known} operations of {keys} keys in {} steps", trio.story.len()));
+    say(&format!("histories: {known} operations of {keys} keys in {steps} steps"));
     assert!(known > 100);
 }
 
