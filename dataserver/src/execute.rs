@@ -3,8 +3,10 @@
 mod exec;
 mod script;
 mod serve;
+mod told;
 
 pub use serve::NOW_A_REPLICA;
+pub use told::Told;
 
 use crate::access;
 use crate::command::{self, Call};
@@ -69,6 +71,10 @@ pub struct Executor {
     more: bool,
     /// Of scripts that run long, and whose clients have left.
     orphans: Vec<Session>,
+    /// Of the turn's output.
+    pub told: Told,
+    /// Whether the reply to the request that runs is of these.
+    tells: bool,
 }
 
 impl Executor {
@@ -82,6 +88,8 @@ impl Executor {
             timer: Timer::new(worker),
             more: false,
             orphans: Vec::new(),
+            told: Told::default(),
+            tells: false,
         }
     }
 
@@ -212,6 +220,7 @@ impl Executor {
         out: &mut Vec<u8>,
     ) {
         let start = out.len();
+        self.tells = false;
         if session.reply_mode == ReplyMode::SkipNext {
             session.reply_mode = ReplyMode::Skip;
         }
@@ -235,6 +244,9 @@ impl Executor {
                     session.reply_mode = ReplyMode::On;
                 }
             }
+        }
+        if self.tells && out.len() > start {
+            self.told.note(start..out.len());
         }
     }
 
@@ -261,8 +273,6 @@ impl Executor {
             let stance = &self.server.log.stance;
             let copies = session.copies.unwrap_or_else(|| self.server.log.copies());
             stance.check_copies(command, copies)?;
-            let is_queued = session.gates.contains(Gates::MULTI) && !exec::runs_at_once(command);
-            session.saw_keys |= !is_queued && tells_of_keys(command);
         }
         if command.flags.contains(Flags::DENYOOM) {
             self.make_room(now)?;
@@ -295,6 +305,8 @@ impl Executor {
         if session.gates.contains(Gates::MULTI) && !exec::runs_at_once(command) {
             return exec::queue(session, command, args, out);
         }
+        // What was refused, or is only queued, has done nothing and seen nothing.
+        self.tells = guards(&self.server, session) && tells_of_keys(command);
         if command.flags.contains(Flags::WRITE)
             && command.key_specs.is_empty()
             && self.is_held(session, now)?
@@ -496,6 +508,12 @@ impl Executor {
             session.client.command.store(command.id as u16, Relaxed);
         }
     }
+}
+
+/// Whether replies may be kept back until what they acknowledge is safe.
+#[inline]
+pub fn guards(server: &Server, session: &Session) -> bool {
+    session.copies.is_some() || server.log.stance.counts_copies() || server.log.waits_for_disk()
 }
 
 /// Puts what other threads have sent to the client between the replies.

@@ -111,8 +111,6 @@ pub struct Session {
     pub copies: Option<u8>,
     /// The most that those of this turn were to have before it said something else; 0 = it has not.
     copies_before: u8,
-    /// A command of this turn was about keys, where writes need copies and this server leads.
-    pub saw_keys: bool,
     /// Its requests run only while the server leads (RINGTAIL PRIMARY).
     pub bound: Option<Box<Bound>>,
     /// What its connection is to become.
@@ -140,7 +138,6 @@ impl Session {
             monitoring: None,
             copies: None,
             copies_before: 0,
-            saw_keys: false,
             bound: None,
             handover: None,
         };

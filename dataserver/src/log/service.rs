@@ -399,12 +399,18 @@ impl Log {
     /// Where a write has to be before its reply goes out, if it has to be anywhere. `own` are the copies that the client has asked for.
     #[inline]
     pub fn need(&self, own: Option<u8>) -> Option<Need> {
-        let disk = self.always.load(Relaxed) || self.lateness.is_late();
+        let disk = self.waits_for_disk();
         let copies = own.unwrap_or_else(|| self.copies.load(Relaxed));
         (disk || copies > 1).then(|| {
             let heard = if copies > 1 { stamp().saturating_sub(LEASE.as_millis() as u64) } else { 0 };
             Need { disk, copies, heard, term: self.reached.term() }
         })
+    }
+
+    /// Whether replies to writes wait for the disk.
+    #[inline]
+    pub fn waits_for_disk(&self) -> bool {
+        self.always.load(Relaxed) || self.lateness.is_late()
     }
 
     /// Asks for so many copies of each write, unless its client asks for others.
