@@ -12,6 +12,7 @@ use crate::access;
 use crate::command::{self, Call};
 use crate::counters::Counters;
 use crate::log::waiting::tells_of_keys;
+use crate::pause::Pause;
 use crate::replication::bound;
 use crate::replication::feed::Handover;
 use crate::server::{Server, unix_micros, unix_millis};
@@ -389,7 +390,10 @@ impl Executor {
         });
         session.client.take_unparked();
         let writes = writes || self.may_change(command, args);
-        let Some(until) = self.server.pause.keeps_back(writes) else { return false };
+        let pause = &self.server.pause;
+        let asked = pause.keeps_back(writes);
+        let until = asked.or_else(|| if writes { slowed(pause, session) } else { None });
+        let Some(until) = until else { return false };
         self.server.blocked.fetch_add(1, Relaxed);
         session.wait = Wait::Parked(Some(until));
         true
@@ -508,6 +512,15 @@ impl Executor {
             session.client.command.store(command.id as u16, Relaxed);
         }
     }
+}
+
+/// Until when the session's next write is kept back, so that there are fewer of them.
+#[cold]
+fn slowed(pause: &Pause, session: &mut Session) -> Option<Instant> {
+    let waited = std::mem::take(&mut session.slowed);
+    let wait = pause.slows().filter(|_| !waited)?;
+    session.slowed = true;
+    Some(Instant::now() + wait)
 }
 
 /// Whether replies may be kept back until what they acknowledge is safe.

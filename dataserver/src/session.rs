@@ -113,6 +113,8 @@ pub struct Session {
     copies_before: u8,
     /// Its requests run only while the server leads (RINGTAIL PRIMARY).
     pub bound: Option<Box<Bound>>,
+    /// Its next write was kept back for a moment, to have fewer of them, and is not again.
+    pub slowed: bool,
     /// What its connection is to become.
     pub handover: Option<Box<Handover>>,
 }
@@ -139,6 +141,7 @@ impl Session {
             copies: None,
             copies_before: 0,
             bound: None,
+            slowed: false,
             handover: None,
         };
         session.note_identity();
