@@ -270,10 +270,8 @@ impl Executor {
         if self.server.log.stance.is_restricted() {
             self.server.log.stance.check(command)?;
         }
-        if session.copies.is_some() || self.server.log.stance.counts_copies() {
-            let stance = &self.server.log.stance;
-            let copies = session.copies.unwrap_or_else(|| self.server.log.copies());
-            stance.check_copies(command, copies)?;
+        if session.ack.is_some() || self.server.log.stance.counts_copies() {
+            self.server.log.stance.check_copies(command, session.copies(&self.server))?;
         }
         if command.flags.contains(Flags::DENYOOM) {
             self.make_room(now)?;
@@ -526,7 +524,7 @@ fn slowed(pause: &Pause, session: &mut Session) -> Option<Instant> {
 /// Whether replies may be kept back until what they acknowledge is safe.
 #[inline]
 pub fn guards(server: &Server, session: &Session) -> bool {
-    session.copies.is_some() || server.log.stance.counts_copies() || server.log.waits_for_disk()
+    session.ack.is_some() || server.log.stance.counts_copies() || server.log.waits_for_disk()
 }
 
 /// Puts what other threads have sent to the client between the replies.

@@ -93,7 +93,7 @@ impl Connection {
     #[inline]
     pub(super) fn guard(&mut self, server: &Server, before: u64, scratch: &mut Scratch) {
         let ticket = Intake::last_of_thread();
-        let copies = self.session.copies_of_turn(server.log.copies());
+        let copies = self.session.copies_of_turn(server);
         let acknowledges = ticket != before || !scratch.executor.told.is_empty();
         // What has no reply yet tells of nothing: the next turn's replies are about other requests.
         if acknowledges && !scratch.output.is_empty() {
@@ -103,13 +103,7 @@ impl Connection {
 
     /// The same of output that acknowledges what was committed up to a ticket, if it does so, and may tell of more.
     #[cold]
-    pub(super) fn keep_back(
-        &mut self,
-        server: &Server,
-        own: Option<u64>,
-        copies: Option<u8>,
-        scratch: &mut Scratch,
-    ) {
+    pub(super) fn keep_back(&mut self, server: &Server, own: Option<u64>, copies: u8, scratch: &mut Scratch) {
         let (output, told) = (&mut scratch.output, &mut scratch.executor.told);
         let Some(need) = server.log.need(copies) else { return };
         // Where writes need copies, a read may have seen one that has not got them yet.

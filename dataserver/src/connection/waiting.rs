@@ -120,7 +120,8 @@ impl Connection {
         if tells && !scratch.output.is_empty() {
             scratch.executor.told.note(0..scratch.output.len());
             // Another thread has committed what the reply is about.
-            self.keep_back(server, Some(server.store.intake.end()), self.session.copies, scratch);
+            let copies = self.session.copies(server);
+            self.keep_back(server, Some(server.store.intake.end()), copies, scratch);
         }
         self.send(server, worker, &mut scratch.output)
     }
