@@ -3,17 +3,17 @@
 //! The buffers of a turn are the worker's and shared by its connections; a connection keeps bytes of its own only while
 //! a request is incomplete or the client does not take its replies.
 
+mod guard;
 mod waiting;
 
 use crate::execute::{Executor, OUTPUT_HIGH};
 use crate::log::intake::Intake;
-use crate::log::waiting::{Need, leads};
 use crate::replication::{bound, feed};
 use crate::server::{Server, unix_millis};
 use crate::session::{Session, Wait};
+use guard::Gate;
 use ringtail_net::Stream;
 use ringtail_protocol::errors::Error;
-use ringtail_protocol::frame::Scanner;
 use ringtail_protocol::reply::Reply;
 use ringtail_protocol::request::{Batch, Parser, ProtocolError};
 use std::cell::RefCell;
@@ -22,7 +22,6 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 /// Bytes read at once.
@@ -44,26 +43,6 @@ impl Scratch {
         let (input, output) = (Vec::with_capacity(READ), Vec::with_capacity(READ));
         RefCell::new(Self { input, output, batch: Batch::default(), executor })
     }
-}
-
-/// How long others may take to have a copy of a write.
-const ACK_TIMEOUT: Duration = Duration::from_secs(1);
-
-#[cold]
-fn too_few(there: usize, copies: u8) -> Error {
-    Error::new(format!(
-        "NOREPLICAS the write was done here, but has only {there} of {copies} copies after {} ms: it may be lost",
-        ACK_TIMEOUT.as_millis()
-    ))
-}
-
-#[cold]
-fn unheard() -> Error {
-    Error::new(format!(
-        "NOREPLICAS too few replicas say that they hear this server, for {} ms: another one may lead; what was written was done here, what was \
-         read may be old",
-        ACK_TIMEOUT.as_millis()
-    ))
 }
 
 /// What a connection waits for.
@@ -108,17 +87,6 @@ pub struct Connection {
     gate: Option<Gate>,
     /// The term in which its last requests began to run.
     term: u64,
-}
-
-/// What replies wait for.
-#[derive(Clone, Copy)]
-struct Gate {
-    /// All that was committed before this ticket ...
-    ticket: u64,
-    /// ... is to be there, ...
-    need: Need,
-    /// ... by then, as far as others have to take it.
-    until: Instant,
 }
 
 impl Connection {
@@ -217,85 +185,6 @@ impl Connection {
         io.map(|turn| turn.unwrap_or(Turn::End))
     }
 
-    /// Whether what the output acknowledges is not safe yet.
-    #[cold]
-    fn is_kept_back(&mut self, server: &Server, cx: &mut Context<'_>) -> bool {
-        let Some(Gate { ticket, need, until }) = self.gate else { return false };
-        let waits = server.log.wait(ticket, need, &self.session.client);
-        // Looked at after it is known who waits: those are woken when the log fails.
-        let mut failure = server.log.failure(ticket, need);
-        if waits && failure.is_none() && need.copies > 1 && Instant::now() >= until {
-            let reached = &server.log.reached;
-            failure = Some(match reached.is_at(ticket, Need { heard: 0, ..need }) {
-                true => unheard(),
-                false => too_few(reached.copies(ticket) + 1, need.copies),
-            });
-        }
-        if waits && failure.is_none() {
-            if need.copies > 1 {
-                self.poll_timer(until, cx);
-            }
-            return true;
-        }
-        if waits {
-            self.wait_no_more(server);
-        }
-        (self.gate, self.timer) = (None, None);
-        if let Some(error) = failure {
-            self.answer_all(&error);
-        }
-        false
-    }
-
-    /// Has nobody wake this task for what it waits for: others may never have that, and the list of those who wait is the server's.
-    #[cold]
-    fn wait_no_more(&self, server: &Server) {
-        server.log.wait_no_more(&self.session.client);
-    }
-
-    /// Puts an error in the place of each reply that is kept back: what they acknowledge may be lost.
-    fn answer_all(&mut self, error: &Error) {
-        let (kept, mut at) = (std::mem::take(&mut self.output), 0);
-        while let Ok(Some(length)) = Scanner::default().scan(&kept[at..]) {
-            // Messages are no replies.
-            match kept[at] {
-                b'>' => self.output.extend_from_slice(&kept[at..at + length]),
-                _ => Reply::new(&mut self.output, self.session.resp).error(error),
-            }
-            at += length;
-            if at == kept.len() {
-                return;
-            }
-        }
-        self.session.closing = true;
-    }
-
-    /// Keeps this turn's output back if it acknowledges what was committed since `before`, and that is to be safe first.
-    #[inline]
-    fn guard(&mut self, server: &Server, before: u64, output: &mut Vec<u8>) {
-        let ticket = Intake::last_of_thread();
-        // What has no reply yet tells of nothing: the next turn's replies are about other requests.
-        let saw_keys = std::mem::take(&mut self.session.saw_keys);
-        let copies = self.session.copies_of_turn(server.log.copies());
-        // Where writes need copies, a read may have seen one that has not got them yet.
-        if saw_keys && !output.is_empty() {
-            self.keep_back(server, server.store.intake.end(), copies, output);
-        } else if ticket != before && !output.is_empty() {
-            self.keep_back(server, ticket, copies, output);
-        }
-    }
-
-    #[cold]
-    fn keep_back(&mut self, server: &Server, ticket: u64, copies: Option<u8>, output: &mut Vec<u8>) {
-        // What a replica has may be old anyway.
-        let heard = |need: Need| if leads(self.term) { need.heard } else { 0 };
-        let need = server.log.need(copies);
-        let need = need.map(|need| Need { heard: heard(need), term: self.term, ..need });
-        let Some(need) = need.filter(|need| !server.log.reached.is_at(ticket, *need)) else { return };
-        self.gate = Some(Gate { ticket, need, until: Instant::now() + ACK_TIMEOUT });
-        self.output.append(output);
-    }
-
     /// Whether nothing was begun that is not finished, and no request has come that was not read.
     fn is_between_requests(&self) -> bool {
         !self.has_output() && self.input.is_empty() && !self.stream.has_unread()
@@ -334,6 +223,7 @@ impl Connection {
     /// One read, all its requests, one write.
     fn run(&mut self, server: &Server, worker: usize, scratch: &mut Scratch) -> io::Result<()> {
         let before = Intake::last_of_thread();
+        scratch.executor.told.clear();
         self.term = server.log.reached.term();
         let own = !self.input.is_empty();
         let mut input = std::mem::take(if own { &mut self.input } else { &mut scratch.input });
@@ -352,7 +242,7 @@ impl Connection {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
             _ => {}
         }
-        self.guard(server, before, &mut scratch.output);
+        self.guard(server, before, scratch);
         self.send(server, worker, &mut scratch.output)
     }
 

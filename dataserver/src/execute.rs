@@ -3,13 +3,16 @@
 mod exec;
 mod script;
 mod serve;
+mod told;
 
 pub use serve::NOW_A_REPLICA;
+pub use told::Told;
 
 use crate::access;
 use crate::command::{self, Call};
 use crate::counters::Counters;
 use crate::log::waiting::tells_of_keys;
+use crate::pause::Pause;
 use crate::replication::bound;
 use crate::replication::feed::Handover;
 use crate::server::{Server, unix_micros, unix_millis};
@@ -69,6 +72,10 @@ pub struct Executor {
     more: bool,
     /// Of scripts that run long, and whose clients have left.
     orphans: Vec<Session>,
+    /// Of the turn's output.
+    pub told: Told,
+    /// Whether the reply to the request that runs is of these.
+    tells: bool,
 }
 
 impl Executor {
@@ -82,6 +89,8 @@ impl Executor {
             timer: Timer::new(worker),
             more: false,
             orphans: Vec::new(),
+            told: Told::default(),
+            tells: false,
         }
     }
 
@@ -212,6 +221,7 @@ impl Executor {
         out: &mut Vec<u8>,
     ) {
         let start = out.len();
+        self.tells = false;
         if session.reply_mode == ReplyMode::SkipNext {
             session.reply_mode = ReplyMode::Skip;
         }
@@ -236,6 +246,9 @@ impl Executor {
                 }
             }
         }
+        if self.tells && out.len() > start {
+            self.told.note(start..out.len());
+        }
     }
 
     /// Whether the request may run, or be queued.
@@ -257,12 +270,8 @@ impl Executor {
         if self.server.log.stance.is_restricted() {
             self.server.log.stance.check(command)?;
         }
-        if session.copies.is_some() || self.server.log.stance.counts_copies() {
-            let stance = &self.server.log.stance;
-            let copies = session.copies.unwrap_or_else(|| self.server.log.copies());
-            stance.check_copies(command, copies)?;
-            let is_queued = session.gates.contains(Gates::MULTI) && !exec::runs_at_once(command);
-            session.saw_keys |= !is_queued && tells_of_keys(command);
+        if session.ack.is_some() || self.server.log.stance.counts_copies() {
+            self.server.log.stance.check_copies(command, session.copies(&self.server))?;
         }
         if command.flags.contains(Flags::DENYOOM) {
             self.make_room(now)?;
@@ -295,6 +304,8 @@ impl Executor {
         if session.gates.contains(Gates::MULTI) && !exec::runs_at_once(command) {
             return exec::queue(session, command, args, out);
         }
+        // What was refused, or is only queued, has done nothing and seen nothing.
+        self.tells = guards(&self.server, session) && tells_of_keys(command);
         if command.flags.contains(Flags::WRITE)
             && command.key_specs.is_empty()
             && self.is_held(session, now)?
@@ -377,7 +388,10 @@ impl Executor {
         });
         session.client.take_unparked();
         let writes = writes || self.may_change(command, args);
-        let Some(until) = self.server.pause.keeps_back(writes) else { return false };
+        let pause = &self.server.pause;
+        let asked = pause.keeps_back(writes);
+        let until = asked.or_else(|| if writes { slowed(pause, session) } else { None });
+        let Some(until) = until else { return false };
         self.server.blocked.fetch_add(1, Relaxed);
         session.wait = Wait::Parked(Some(until));
         true
@@ -496,6 +510,21 @@ impl Executor {
             session.client.command.store(command.id as u16, Relaxed);
         }
     }
+}
+
+/// Until when the session's next write is kept back, so that there are fewer of them.
+#[cold]
+fn slowed(pause: &Pause, session: &mut Session) -> Option<Instant> {
+    let waited = std::mem::take(&mut session.slowed);
+    let wait = pause.slows().filter(|_| !waited)?;
+    session.slowed = true;
+    Some(Instant::now() + wait)
+}
+
+/// Whether replies may be kept back until what they acknowledge is safe.
+#[inline]
+pub fn guards(server: &Server, session: &Session) -> bool {
+    session.ack.is_some() || server.log.stance.counts_copies() || server.log.waits_for_disk()
 }
 
 /// Puts what other threads have sent to the client between the replies.

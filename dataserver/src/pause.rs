@@ -1,7 +1,7 @@
-//! CLIENT PAUSE: clients' commands are kept back for a while.
+//! CLIENT PAUSE: clients' commands are kept back for a while; and brakes, which keep writes back for a part of the time.
 
-use crate::server::unix_millis;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use crate::server::{unix_micros, unix_millis};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,20 +14,41 @@ pub enum Paused {
     All,
 }
 
-/// Until when, in milliseconds since 1970, and what.
-type Current = Option<(u64, Paused)>;
+/// Microseconds from the begin of one short pause to that of the next.
+const PERIOD: u64 = 4_700;
+
+/// The most of each [`PERIOD`] in which a [`Brake`] keeps writes back, in microseconds: timers are exact to a millisecond, so nobody waits for 5 ms,
+/// and nobody misses all of the gap.
+pub const BRAKE_MOST: u64 = 3_500;
+
+/// What is kept back now.
+#[derive(Default)]
+struct Current {
+    /// Until when, in milliseconds since 1970, and what.
+    pause: Option<(u64, Paused)>,
+    /// Of each period.
+    brakes: Vec<u64>,
+}
 
 /// What is kept back now.
 #[derive(Default)]
 pub struct Pause {
     /// Looked at before every command; it may still be raised when the time is over.
     on: AtomicBool,
+    /// The strongest of the brakes.
+    brake: AtomicU64,
     current: Mutex<Current>,
 }
 
 impl Pause {
     fn current(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, current: &Current) {
+        let brake = current.brakes.iter().copied().max().unwrap_or_default();
+        self.brake.store(brake, Relaxed);
+        self.on.store(current.pause.is_some() || brake > 0, Relaxed);
     }
 
     /// Whether there may be a pause.
@@ -40,36 +61,76 @@ impl Pause {
     pub fn begin(&self, until: u64, what: Paused) {
         let mut current = self.current();
         let now = unix_millis();
-        *current = match *current {
+        current.pause = match current.pause {
             Some((end, paused)) if end > now => Some((end.max(until), paused.max(what))),
             _ => Some((until, what)),
         };
-        self.on.store(true, Relaxed);
+        self.note(&current);
     }
 
     /// Ends the pause; those who were kept back are to be woken.
     pub fn end(&self) {
-        *self.current() = None;
-        self.on.store(false, Relaxed);
+        let mut current = self.current();
+        current.pause = None;
+        self.note(&current);
     }
 
     /// Until when a command is kept back, at most.
     #[cold]
     pub fn keeps_back(&self, writes: bool) -> Option<Instant> {
         let mut current = self.current();
-        let (until, what) = (*current)?;
+        let (until, what) = current.pause?;
         let left = until.saturating_sub(unix_millis());
         if left == 0 {
-            *current = None;
-            self.on.store(false, Relaxed);
+            current.pause = None;
+            self.note(&current);
             return None;
         }
         (what == Paused::All || writes).then(|| Instant::now() + Duration::from_millis(left))
     }
 
+    /// Slows down who writes for as long as that lives; not yet at all.
+    pub fn brake(&self) -> Brake<'_> {
+        Brake { pause: self, micros: 0 }
+    }
+
+    /// How long a write has to wait because of the [brakes](Self::brake), if it comes now. It waits once: it could miss each gap.
+    #[cold]
+    pub fn slows(&self) -> Option<Duration> {
+        let left = self.brake.load(Relaxed).checked_sub(unix_micros() % PERIOD)?;
+        (left > 0).then(|| Duration::from_micros(left))
+    }
+
     /// Whether keys whose time is over have to stay for now.
     pub fn keeps_expired(&self) -> bool {
-        self.is_on() && self.current().is_some_and(|(until, _)| until > unix_millis())
+        self.is_on() && self.current().pause.is_some_and(|(until, _)| until > unix_millis())
+    }
+}
+
+/// Keeps writes back for a part of the time, a few milliseconds at once. It has nothing to do with a pause that somebody asked for.
+pub struct Brake<'p> {
+    pause: &'p Pause,
+    micros: u64,
+}
+
+impl Brake<'_> {
+    /// For so many microseconds of each [`PERIOD`].
+    pub fn press(&mut self, micros: u64) {
+        let mut current = self.pause.current();
+        if let Some(at) = current.brakes.iter().position(|own| *own == self.micros) {
+            current.brakes.swap_remove(at);
+        }
+        self.micros = micros.min(BRAKE_MOST);
+        if self.micros > 0 {
+            current.brakes.push(self.micros);
+        }
+        self.pause.note(&current);
+    }
+}
+
+impl Drop for Brake<'_> {
+    fn drop(&mut self) {
+        self.press(0);
     }
 }
 
@@ -90,5 +151,25 @@ mod tests {
         assert!(!pause.is_on() && pause.keeps_back(true).is_none());
         pause.begin(now, Paused::All);
         assert!(pause.keeps_back(false).is_none() && !pause.is_on(), "it is over");
+    }
+
+    #[test]
+    fn brakes_and_pauses_leave_each_other_alone() {
+        let pause = Pause::default();
+        let (mut first, mut second) = (pause.brake(), pause.brake());
+        assert!(!pause.is_on());
+        first.press(1000);
+        second.press(1_000_000);
+        assert!(pause.is_on() && !pause.keeps_expired() && pause.keeps_back(true).is_none());
+        assert_eq!(pause.brake.load(Relaxed), BRAKE_MOST);
+        // What an operator asks for is neither shortened nor ended by them, nor the other way round.
+        pause.begin(unix_millis() + 60_000, Paused::Writes);
+        drop(second);
+        assert_eq!(pause.brake.load(Relaxed), 1000);
+        assert!(pause.keeps_back(true).is_some_and(|until| until > Instant::now() + Duration::from_secs(50)));
+        pause.end();
+        assert!(pause.is_on() && pause.brake.load(Relaxed) == 1000);
+        drop(first);
+        assert!(!pause.is_on() && pause.slows().is_none());
     }
 }

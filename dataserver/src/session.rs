@@ -15,9 +15,11 @@ pub use tracking::{Listeners, Tracking};
 use crate::blocking::Blocked;
 use crate::command::scripting::long::Long;
 use crate::hub::{Hub, Kind};
+use crate::log::waiting::Ack;
 use crate::monitor::Monitoring;
 use crate::replication::bound::Bound;
 use crate::replication::feed::Handover;
+use crate::server::Server;
 use crate::store::Key;
 use crate::store::tracked::Tracker;
 use crate::store::view::View;
@@ -107,14 +109,14 @@ pub struct Session {
     pub lease: Option<Lease>,
     /// It is shown what runs (MONITOR).
     pub monitoring: Option<Monitoring>,
-    /// How many copies its writes are to have before they are acknowledged, if it has said so (RINGTAIL ACK).
-    pub copies: Option<u8>,
-    /// The most that those of this turn were to have before it said something else; 0 = it has not.
+    /// How many servers must have its writes before they are acknowledged, if it has said so (RINGTAIL ACK).
+    pub ack: Option<Ack>,
+    /// The most copies that those of this turn were to have before it said something else; 0 = it has not.
     copies_before: u8,
-    /// A command of this turn was about keys, where writes need copies and this server leads.
-    pub saw_keys: bool,
     /// Its requests run only while the server leads (RINGTAIL PRIMARY).
     pub bound: Option<Box<Bound>>,
+    /// Its next write was kept back for a moment, to have fewer of them, and is not again.
+    pub slowed: bool,
     /// What its connection is to become.
     pub handover: Option<Box<Handover>>,
 }
@@ -138,10 +140,10 @@ impl Session {
             watches: Watches::default(),
             lease: None,
             monitoring: None,
-            copies: None,
+            ack: None,
             copies_before: 0,
-            saw_keys: false,
             bound: None,
+            slowed: false,
             handover: None,
         };
         session.note_identity();
@@ -243,18 +245,25 @@ impl Session {
         }
     }
 
-    /// Has its writes from now on have so many copies; those that it has said nothing for have the `usual` number.
-    pub fn set_copies(&mut self, copies: Option<u8>, usual: u8) {
-        self.copies_before = self.copies_before.max(self.copies.unwrap_or(usual));
-        self.copies = copies;
+    /// Has its writes from now on acknowledged so; `None` = as those of which nothing was said.
+    pub fn set_ack(&mut self, ack: Option<Ack>, server: &Server) {
+        self.copies_before = self.copies_before.max(self.copies(server));
+        self.ack = ack;
     }
 
-    /// How many the writes of this turn are to have, all of them, if it has said so. The next turn's may need fewer.
-    pub fn copies_of_turn(&mut self, usual: u8) -> Option<u8> {
-        match std::mem::take(&mut self.copies_before) {
-            0 => self.copies,
-            before => Some(self.copies.unwrap_or(usual).max(before)),
+    /// How many copies its writes are to have. How many a quorum is may change: it is that of the member as it is now.
+    #[inline]
+    pub fn copies(&self, server: &Server) -> u8 {
+        match self.ack {
+            None => server.log.copies(),
+            Some(ack) => ack.copies(server.settings.members.load(Relaxed)),
         }
+    }
+
+    /// How many the writes of this turn are to have, all of them. The next turn's may need fewer.
+    #[inline]
+    pub fn copies_of_turn(&mut self, server: &Server) -> u8 {
+        self.copies(server).max(std::mem::take(&mut self.copies_before))
     }
 
     /// Ends its transaction; the commands that it queued.
@@ -298,5 +307,28 @@ impl Session {
         self.resp = resp;
         self.client.resp.store(if resp == Resp::V3 { 3 } else { 2 }, Relaxed);
         self.note_subscriber();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::Harness;
+
+    #[test]
+    fn a_quorum_is_that_of_the_member_as_it_is_now() {
+        let mut t = Harness::new();
+        let server = Arc::clone(&t.server);
+        let copies = |t: &Harness, members| {
+            server.settings.members.store(members, Relaxed);
+            t.session.copies(&server)
+        };
+        assert_eq!(t.run("RINGTAIL ACK quorum"), "OK");
+        assert_eq!([3, 5, 7].map(|members| copies(&t, members)), [2, 3, 4]);
+        // What ran before it said something else has as many as there are by then.
+        assert_eq!(t.run("RINGTAIL ACK local"), "OK");
+        assert_eq!([(); 2].map(|()| t.session.copies_of_turn(&server)), [4, 1]);
+        assert_eq!(t.run("RINGTAIL ACK default"), "OK");
+        assert_eq!(copies(&t, 3), server.log.copies());
     }
 }

@@ -7,7 +7,7 @@ use crate::server::{Server, unix_millis};
 use crate::store::entry::Entry;
 use crate::store::group::{Found, Slots};
 use crate::store::view::View;
-use crate::store::walks::{Walk, cursor};
+use crate::store::walks::{Changed, Walk, cursor};
 use crate::store::{Key, SLOTS_PER_GROUP};
 use ringtail_backup::{Block, Footer, Meta, Writer, Written};
 use ringtail_cluster::SLOTS;
@@ -22,11 +22,16 @@ const AT_ONCE: usize = 256;
 const FEW: usize = 16;
 /// Bytes after which no more keys are taken under the same lock.
 const BYTES_AT_ONCE: usize = 256 << 10;
-/// So few changed keys are written under all locks.
+/// So few changed keys are written under all locks; twice as many, if more have come until all are locked.
 const LAST: usize = 500;
-/// Passes over changed keys after which the rest is written under all locks, however much it is: commands change keys faster than
-/// they can be written.
+/// So many bytes at most are, and one key beside, however large it is: commands on that one take as long.
+const LAST_BYTES: usize = 2 << 20;
+/// Passes over changed keys after which all is given up: commands change keys faster than they can be written.
 const PASSES: usize = 40;
+/// From this pass on commands that change keys are slowed down, ...
+const SLOW_FROM: usize = 3;
+/// ... by so many microseconds of [each period](crate::pause::Brake) more with each pass.
+const SLOWER: u64 = 700;
 /// The names of keys that were changed may take as much as the backlog, or so much where that is less: whoever follows waits for either.
 const NOTES_LEAST: usize = 16 << 20;
 /// When they take this part of it, those keys are written in the middle of the walk: only who is slower than that is given up.
@@ -68,6 +73,8 @@ pub enum Failed {
     Void,
     /// Keys changed so much faster than they were taken that there was no room left to note which.
     Overrun(usize),
+    /// Keys changed faster than they could be written, so many once more at the end, though whoever changed them was slowed down.
+    Outrun(usize),
     /// A first sync has not brought all keys yet.
     Partial,
 }
@@ -88,6 +95,7 @@ impl std::fmt::Display for Failed {
                 "keys changed faster than they were taken: the names of those alone take more than {} MiB (--repl-backlog)",
                 most >> 20
             ),
+            Self::Outrun(left) => write!(f, "keys change faster than they can be written: {left} wait"),
             Self::Void => f.write_str("all keys changed at once (FLUSHALL, SWAPDB), again and again"),
         }
     }
@@ -109,7 +117,7 @@ fn save_with<W: Write>(
 ) -> Result<(W, Saved), Failed> {
     let _counted = server.store.memory.counted();
     let walk = server.store.begin_walk(server.log.backlog_most().max(NOTES_LEAST));
-    let ended = Saving { server, walk: &walk, block: Block::new(0), progress, at_cut }.run(out);
+    let ended = Saving { server, walk: &walk, block: Block::new(0), few: LAST, progress, at_cut }.run(out);
     server.store.end_walk(&walk);
     ended
 }
@@ -149,6 +157,8 @@ struct Saving<'s> {
     server: &'s Server,
     walk: &'s Arc<Walk>,
     block: Block,
+    /// So few changed keys are written under all locks.
+    few: usize,
     progress: &'s Progress,
     at_cut: &'s dyn Fn(),
 }
@@ -170,13 +180,7 @@ impl Saving<'_> {
                 self.changes(&mut writer)?;
             }
         }
-        for _ in 0..PASSES {
-            if self.walk.changes() <= LAST {
-                break;
-            }
-            self.changes(&mut writer)?;
-        }
-        let (history, offset) = self.last(&mut writer)?;
+        let (history, offset) = self.passes(&mut writer)?;
         let footer = Footer { time: unix_millis(), history: history.clone().into_bytes(), offset };
         let written = writer.written().clone();
         Ok((writer.finish(&footer)?, Saved { history, offset, written }))
@@ -231,10 +235,27 @@ impl Saving<'_> {
         Ok(())
     }
 
-    /// Writes the rest while nothing changes, and says which offset that is.
-    fn last<W: Write>(&mut self, writer: &mut Writer<W>) -> Result<(String, u64), Failed> {
+    /// Writes what was changed meanwhile, and what is changed while that is written, until all is as of one moment: says of which offset.
+    fn passes<W: Write>(&mut self, writer: &mut Writer<W>) -> Result<(String, u64), Failed> {
+        let mut brake = self.server.pause.brake();
+        for pass in 0..PASSES {
+            brake.press(SLOWER * (pass + 1).saturating_sub(SLOW_FROM) as u64);
+            if self.walk.changes() > self.few {
+                self.changes(writer)?;
+            }
+            if self.walk.changes() <= self.few
+                && let Some(position) = self.last(writer)?
+            {
+                return Ok(position);
+            }
+        }
+        Err(Failed::Outrun(self.walk.changes()))
+    }
+
+    /// Writes the rest while nothing changes, and says which offset that is; `None` if that is too much for such a moment.
+    fn last<W: Write>(&mut self, writer: &mut Writer<W>) -> Result<Option<(String, u64)>, Failed> {
         let server = self.server;
-        let (mut rest, position, libraries) = loop {
+        let (mut blocks, cut) = loop {
             let _whole = server.log.applying();
             let mut view = View::lock(&server.store, &server.counters[0], unix_millis(), 0, false, &[]);
             view.lock_all();
@@ -245,36 +266,60 @@ impl Saving<'_> {
             self.check()?;
             // A script between two slices has changed what is not logged yet.
             if !server.scripts.running.any_wrote() {
-                let position = server.log.cut();
-                (self.at_cut)();
-                break (self.rest(&mut view), position, codes(server));
+                break self.cut(&mut view);
             }
             drop((view, _whole));
             rest(SCRIPTS);
         };
-        rest.iter_mut().try_for_each(|block| writer.block(block))?;
+        blocks.iter_mut().try_for_each(|block| writer.block(block))?;
+        let Some((position, libraries)) = cut else {
+            self.few = (self.few / 2).max(1);
+            return Ok(None);
+        };
         if !libraries.is_empty() {
             let mut block = Block::new(0);
             libraries.iter().for_each(|library| block.library(&library.code));
             writer.block(&mut block)?;
         }
-        Ok(position)
+        Ok(Some(position))
     }
 
-    /// The keys that were changed last, each in a block of its slot.
-    fn rest(&mut self, view: &mut View<'_>) -> Vec<Block> {
-        let (store, mut blocks) = (view.store(), Vec::new());
-        for changed in self.walk.take_changes() {
-            for (db, bytes) in &changed {
-                let key = store.key(bytes);
-                let mut block = Block::again(key.slot);
-                view.with_group(key.group(), |slots| put(slots, *db, &key, &mut block));
-                blocks.push(block);
-            }
+    /// Under all locks: the keys that were changed last, and which offset all is as of, unless these are too many or too large.
+    fn cut(&self, view: &mut View<'_>) -> (Vec<Block>, Option<Cut>) {
+        if self.walk.changes() > 2 * self.few {
+            return (Vec::new(), None);
         }
-        blocks
+        let (blocks, left) = self.rest(view);
+        if !left.is_empty() {
+            self.walk.put_back(view.store(), left);
+            return (blocks, None);
+        }
+        let position = self.server.log.cut();
+        (self.at_cut)();
+        (blocks, Some((position, codes(self.server))))
+    }
+
+    /// The keys that were changed last, each in a block of its slot, and those for which this is not the moment.
+    fn rest(&self, view: &mut View<'_>) -> (Vec<Block>, Vec<Changed>) {
+        let (store, mut blocks, mut left) = (view.store(), Vec::new(), Vec::new());
+        let (mut bytes, mut largest) = (0, 0);
+        for (db, name) in self.walk.take_changes().flatten() {
+            if bytes - largest > LAST_BYTES {
+                left.push((db, name));
+                continue;
+            }
+            let key = store.key(&name);
+            let mut block = Block::again(key.slot);
+            view.with_group(key.group(), |slots| put(slots, db, &key, &mut block));
+            (bytes, largest) = (bytes + block.len(), largest.max(block.len()));
+            blocks.push(block);
+        }
+        (blocks, left)
     }
 }
+
+/// The name of the log and the offset in it, and the libraries of functions by then.
+type Cut = ((String, u64), Vec<Arc<Library>>);
 
 fn codes(server: &Server) -> Vec<Arc<Library>> {
     server.scripts.libraries.read().iter().cloned().collect()
@@ -316,57 +361,4 @@ fn entry_to(block: &mut Block, db: u8, entry: &Entry) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::command::testing::Harness;
-
-    /// Bytes of a long name.
-    const NAME: usize = 12_000;
-
-    /// Takes what is written so slowly that so many keys come and go meanwhile.
-    struct Slow {
-        clients: Harness,
-        keys: u64,
-        every: u64,
-        writes: u64,
-    }
-
-    impl Write for Slow {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.writes += 1;
-            for _ in 0..if self.writes.is_multiple_of(self.every) { self.keys } else { 0 } {
-                self.clients.now += 1;
-                let key = format!("{}:{}", "k".repeat(NAME), self.clients.now).into_bytes();
-                self.clients.run_args(&[b"SET", &key, b"v"]);
-                self.clients.run_args(&[b"DEL", &key]);
-            }
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn save_while(keys: u64, every: u64) -> Result<u64, Failed> {
-        let mut clients = Harness::new();
-        for key in 0..10_000 {
-            clients.run(&format!("SET {key} v"));
-        }
-        let server = Arc::clone(&clients.server);
-        server.log.set_backlog(1 << 20);
-        let out = Slow { clients, keys, every, writes: 0 };
-        save(&server, out, &Progress::default()).map(|(out, _)| out.writes / every * keys)
-    }
-
-    #[test]
-    fn who_is_slow_has_room_for_so_many_names_and_is_given_up_beyond() {
-        match save_while(50, 1) {
-            Err(Failed::Overrun(most)) => assert_eq!(most, NOTES_LEAST),
-            other => panic!("{:?}", other.map_err(|failed| failed.to_string())),
-        }
-        // Names that take more than there is room for at once: they are written as it goes.
-        let names = save_while(1, 3).expect("all is written");
-        assert!(names as usize * NAME > 3 * NOTES_LEAST, "{names} are too few to say anything");
-    }
-}
+mod tests;

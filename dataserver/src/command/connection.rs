@@ -50,7 +50,7 @@ pub(super) fn reset(c: &mut Call<'_, '_>) -> Done {
     c.session.take_transaction();
     c.session.watches.clear(c.view);
     c.session.monitoring = None;
-    c.session.set_copies(None, c.server.log.copies());
+    c.session.set_ack(None, c.server);
     c.session.client.names().name.clear();
     c.reply.set_resp(Resp::V2);
     c.reply.simple("RESET");

@@ -201,14 +201,11 @@ fn hand_over(c: &mut Call<'_, '_>, handover: Handover) -> Done {
 /// RINGTAIL ACK local|replica|quorum|default: how many copies this connection's writes must have before they are acknowledged.
 pub(super) fn ack(c: &mut Call<'_, '_>) -> Done {
     let word = String::from_utf8_lossy(&c.args[2]).to_ascii_lowercase();
-    let copies = match &word[..] {
+    let ack = match &word[..] {
         "default" => None,
-        word => {
-            let ack = Ack::named(word).ok_or(errors::SYNTAX)?;
-            Some(ack.copies(c.server.settings.members.load(Relaxed)))
-        }
+        word => Some(Ack::named(word).ok_or(errors::SYNTAX)?),
     };
-    c.session.set_copies(copies, c.server.log.copies());
+    c.session.set_ack(ack, c.server);
     c.reply.ok();
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::{Connection, READ, Scratch, Turn};
 use crate::blocking::Blocked;
+use crate::execute::guards;
 use crate::log::intake::Intake;
 use crate::log::waiting::tells_of_keys;
 use crate::server::{Server, unix_millis};
@@ -105,6 +106,7 @@ impl Connection {
         }
         // That nothing came in time, how many have something, that a backup is written: none of these is word of a key.
         let mut tells = false;
+        scratch.executor.told.clear();
         if let Wait::Blocked(Blocked { waiter, .. }) = &self.session.wait {
             tells = waiter.is_served() && tells_of_keys(waiter.command);
             let reply = waiter.take().unwrap_or_default();
@@ -115,9 +117,11 @@ impl Connection {
         self.session.end_skip();
         scratch.executor.unblock(&mut self.session);
         self.timer = None;
-        // Another thread has committed what the reply is about.
         if tells && !scratch.output.is_empty() {
-            self.keep_back(server, server.store.intake.end(), self.session.copies, &mut scratch.output);
+            scratch.executor.told.note(0..scratch.output.len());
+            // Another thread has committed what the reply is about.
+            let copies = self.session.copies(server);
+            self.keep_back(server, Some(server.store.intake.end()), copies, scratch);
         }
         self.send(server, worker, &mut scratch.output)
     }
@@ -134,10 +138,12 @@ impl Connection {
         let mut turn = scratch.borrow_mut();
         let turn = &mut *turn;
         let before = Intake::last_of_thread();
-        // What was answered before it has taken the word of it.
-        self.session.saw_keys |= self.session.copies.is_some() || server.log.stance.counts_copies();
+        turn.executor.told.clear();
         turn.executor.go_on(&mut self.session, &mut turn.output);
-        self.guard(server, before, &mut turn.output);
+        if guards(server, &self.session) && !turn.output.is_empty() {
+            turn.executor.told.note(0..turn.output.len());
+        }
+        self.guard(server, before, turn);
         self.send(server, worker, &mut turn.output)
     }
 

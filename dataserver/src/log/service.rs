@@ -219,15 +219,20 @@ impl Log {
         self.asked.load(Relaxed)
     }
 
-    /// Where a write has to be before its reply goes out, if it has to be anywhere. `own` are the copies that the client has asked for.
+    /// Where a write that is to have so many copies has to be before its reply goes out, if it has to be anywhere.
     #[inline]
-    pub fn need(&self, own: Option<u8>) -> Option<Need> {
-        let disk = self.always.load(Relaxed) || self.lateness.is_late();
-        let copies = own.unwrap_or_else(|| self.copies.load(Relaxed));
+    pub fn need(&self, copies: u8) -> Option<Need> {
+        let disk = self.waits_for_disk();
         (disk || copies > 1).then(|| {
             let heard = if copies > 1 { stamp().saturating_sub(LEASE.as_millis() as u64) } else { 0 };
             Need { disk, copies, heard, term: self.reached.term() }
         })
+    }
+
+    /// Whether replies to writes wait for the disk.
+    #[inline]
+    pub fn waits_for_disk(&self) -> bool {
+        self.always.load(Relaxed) || self.lateness.is_late()
     }
 
     /// Asks for so many copies of each write, unless its client asks for others.

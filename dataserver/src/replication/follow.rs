@@ -11,6 +11,7 @@ use crate::log::files::History;
 use crate::log::history;
 use crate::log::record::{Damage, next_group};
 use crate::log::waiting::stamp;
+use crate::rest::rest;
 use crate::server::{Server, unix_millis};
 use ringtail_net::{Password, Stream, TlsClient};
 use ringtail_protocol::reply::write_request;
@@ -287,6 +288,8 @@ impl Follower {
 
     /// Applies the groups that are whole.
     fn apply(&mut self) -> io::Result<()> {
+        // Keys change here by the log alone: whoever writes them out could not keep up with that either.
+        self.server.pause.slows().into_iter().for_each(rest);
         let one = self.server.log.applying();
         let (applied, ended) = apply_some(&mut self.applier, &self.groups);
         // As one piece: who cuts the log waits until both are done. Those before a group that fails have been done.

@@ -62,14 +62,23 @@ impl Walk {
         if cursor(key.slot, key.hash.tag()) >= self.at.load(Relaxed) || self.is_overrun() {
             return;
         }
+        self.insert(key, (db, key.bytes.into()));
+    }
+
+    fn insert(&self, key: &Key<'_>, changed: Changed) {
         let mut part = self.changed[key.group() % PARTS].lock().unwrap_or_else(PoisonError::into_inner);
-        if part.insert((db, key.bytes.into())) {
+        if part.insert(changed) {
             self.count.fetch_add(1, Relaxed);
             let bytes = self.bytes.fetch_add(size(key.bytes), Relaxed) + size(key.bytes);
             if bytes > self.most {
                 self.overrun.store(true, Relaxed);
             }
         }
+    }
+
+    /// Notes keys again that were taken and not used.
+    pub fn put_back(&self, store: &Store, left: Vec<Changed>) {
+        left.into_iter().for_each(|(db, name)| self.insert(&store.key(&name), (db, name.clone())));
     }
 
     /// All keys before the cursor were taken; under the lock of the group where it is.
@@ -169,6 +178,9 @@ mod tests {
         let note = |n: usize| store.walks.note(0, &store.key(format!("k:{n:02}").as_bytes()));
         (0..10).for_each(note);
         (0..10).for_each(note);
+        assert_eq!((walk.changes(), walk.bytes(), walk.is_overrun()), (10, walk.most(), false));
+        let taken: Vec<Changed> = walk.take_changes().flatten().collect();
+        walk.put_back(&store, taken);
         assert_eq!((walk.changes(), walk.bytes(), walk.is_overrun()), (10, walk.most(), false));
         // What was taken makes room.
         assert_eq!(walk.take_changes().map(|keys| keys.len()).sum::<usize>(), 10);
