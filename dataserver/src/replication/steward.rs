@@ -148,6 +148,7 @@ impl Steward {
                 in_touch: Instant::now(),
                 asked: None,
                 failed: None,
+                number: 0,
                 said: String::new(),
             };
             work.take();
@@ -186,6 +187,8 @@ struct Work {
     asked: Option<Instant>,
     /// When a planned switch has come to nothing.
     failed: Option<Instant>,
+    /// The number of the role that it decides by.
+    number: u64,
     /// What was told last.
     said: String,
 }
@@ -227,17 +230,25 @@ impl Work {
     }
 
     async fn step(&mut self) {
-        let followed = {
-            let followed = self.server.replication.followed();
-            followed.as_ref().map(|followed| (followed.address.clone(), is_in_touch(&followed.state)))
-        };
+        let (leads, followed) = self.look();
         match (self.part.clone(), followed) {
             (Part::Nothing, _) => {}
-            (part, None) if leads(&self.server) => self.lead(part).await,
+            (part, None) if leads => self.lead(part).await,
             (_, None) => self.begin().await,
             (Part::Primary(_), Some((address, in_touch))) => self.wait_to_lead(&address, in_touch).await,
             (Part::Replica(primary, _), Some((address, _))) => self.move_to(&primary, &address).await,
         }
+    }
+
+    /// Whether this server leads, and whom it follows, and whether that says anything. As of one moment: whatever is decided by it is done only if
+    /// it is still so. Between the end of following and the begin of leading it would seem to do neither.
+    fn look(&mut self) -> (bool, Option<(String, bool)>) {
+        let replication = &self.server.replication;
+        let number = replication.changing();
+        self.number = *number;
+        let followed = replication.followed();
+        let followed = followed.as_ref().map(|it| (it.address.clone(), is_in_touch(&it.state)));
+        (leads(&self.server), followed)
     }
 
     /// Whether it is time to ask again.
@@ -333,8 +344,9 @@ impl Work {
     }
 
     fn follow(&mut self, address: &str) {
-        match role::follow(&self.server, address) {
-            Ok(()) => {
+        match role::follow_from(&self.server, address, &mut self.number) {
+            Ok(false) => tracing::debug!(address, "not followed: this server has another role meanwhile"),
+            Ok(true) => {
                 self.is_due &= !matches!(&self.part, Part::Replica(primary, _) if primary == address);
                 tracing::info!(primary = address, "this server follows from now on");
             }
@@ -378,7 +390,7 @@ impl Work {
     }
 
     async fn try_to_lead(&mut self) {
-        match takeover::take_over(&self.server, self.part.others()).await {
+        match takeover::take_over(&self.server, self.part.others(), self.number).await {
             Ok(()) => self.is_due = false,
             Err(why) => self.say(format!("this server is to be the primary, and can't be yet: {why}")),
         }
