@@ -7,8 +7,8 @@ use super::peer::{self, Peer};
 use super::status::{Following, Link};
 use super::{hear_of, leads, role, switch, takeover};
 use crate::log::history::epoch_of;
-use crate::log::waiting::Ack;
-use crate::server::{Server, unix_millis};
+use crate::log::waiting::{Ack, stamp};
+use crate::server::Server;
 use ringtail_cluster::{Address, Topology, Watcher};
 use ringtail_net::{Problem, WatchOptions};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// From one look to the next.
 const LOOK: Duration = Duration::from_millis(100);
@@ -166,12 +166,13 @@ impl Steward {
     }
 }
 
-/// Whether the primary has said something of late. While all keys come it may be silent for as long as a script runs.
+/// Whether a primary has said something of late, by whom is followed: that one may itself be a replica, of one that is away. While all keys come it
+/// may be silent for as long as a script runs.
 fn is_in_touch(following: &Following) -> bool {
     match following.link() {
         Link::Down => false,
         Link::Syncing => true,
-        Link::Up => unix_millis().saturating_sub(following.heard.load(Relaxed)) < SILENCE.as_millis() as u64,
+        Link::Up => following.age_of_word(stamp()) < SILENCE.as_millis() as u64,
     }
 }
 
@@ -181,7 +182,7 @@ struct Work {
     part: Part,
     /// The file has changed this server's part, and that is not so yet.
     is_due: bool,
-    /// When its primary was last heard, or the file changed.
+    /// When a primary was last heard, or the file changed.
     in_touch: Instant,
     /// When the others were asked.
     asked: Option<Instant>,
@@ -335,7 +336,7 @@ impl Work {
             return;
         }
         match &self.part {
-            Part::Primary(_) if !self.server.replication.replaced.load(Relaxed) => self.try_to_lead().await,
+            Part::Primary(_) if !self.server.replication.replaced.load(Relaxed) => self.try_to_lead(1).await,
             Part::Replica(primary, _) => self.follow(&primary.clone()),
             _ => {
                 self.say("this server was replaced, and no other of its member says that it leads".to_owned())
@@ -359,23 +360,48 @@ impl Work {
         if in_touch {
             self.in_touch = Instant::now();
         }
-        if self.is_due && in_touch && self.may_ask() {
+        let is_own = self.part.others().iter().any(|it| it == followed);
+        if self.is_due && self.may_ask() {
             if self.follow_the_leader(followed).await {
                 return;
             }
-            if !self.part.others().iter().any(|it| it == followed) {
+            if in_touch && !is_own {
                 tracing::warn!(
                     followed,
                     "what this server follows is not of its member, and will not hand over"
                 );
-                return self.try_to_lead().await;
+                return self.try_to_lead(1).await;
             }
         }
-        if !self.is_due || self.in_touch.elapsed() < PATIENCE {
+        if self.in_touch.elapsed() < PATIENCE {
             return;
         }
         self.in_touch = Instant::now();
-        self.try_to_lead().await;
+        match self.is_due {
+            true => self.try_to_lead(1).await,
+            // What is followed outside of the member was an operator's word.
+            false if is_own => self.end_the_interregnum().await,
+            false => {}
+        }
+    }
+
+    /// The file was obeyed long ago, and whom is followed since has no primary. As nobody says now who is to lead, all have to be there, so that
+    /// none leads behind a link that is cut.
+    async fn end_the_interregnum(&mut self) {
+        let others = self.part.others();
+        let answers = ask_all(&self.server, others.clone()).await;
+        if let Some((address, _)) = answers.iter().find(|(_, peer)| peer.leads) {
+            return self.say(format!("{address} leads, and this server has no link to it"));
+        }
+        let silent: Vec<_> =
+            others.iter().filter(|it| !answers.iter().any(|(address, _)| address == *it)).cloned().collect();
+        match silent.is_empty() {
+            true => self.try_to_lead(others.len() + 1).await,
+            false => self.say(format!(
+                "no server of this member leads; it may be {}, which does not answer: waiting for it, or for an edit of servers.json",
+                silent.join(" or ")
+            )),
+        }
     }
 
     /// It is the one that leads that hands over, and only to who follows it, not to who follows a replica of it. Whether another one is followed
@@ -389,8 +415,9 @@ impl Work {
         leader.is_some()
     }
 
-    async fn try_to_lead(&mut self) {
-        match takeover::take_over(&self.server, self.part.others(), self.number).await {
+    /// With the votes of so many servers at least, this one's too.
+    async fn try_to_lead(&mut self, least: usize) {
+        match takeover::take_over(&self.server, self.part.others(), least, self.number).await {
             Ok(()) => self.is_due = false,
             Err(why) => self.say(format!("this server is to be the primary, and can't be yet: {why}")),
         }
@@ -406,8 +433,10 @@ impl Work {
         }
         if peer::ask(&self.server, primary).await.is_ok_and(|peer| peer.leads) {
             self.follow(primary);
-        } else {
-            sleep(LOOK).await;
+        } else if self.in_touch.elapsed() > PATIENCE {
+            self.say(format!(
+                "{primary} is to be the primary, and does not lead yet: {followed} is followed until then"
+            ));
         }
     }
 }

@@ -34,11 +34,16 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// Leads from now on. If that would not be safe, it goes on as what it was.
 ///
-/// It was decided at that number of changes of the role.
+/// It was decided at that number of changes of the role, and needs so many votes `least`, this server's own too.
 ///
 /// # Errors
 /// Why it would not, or can't be.
-pub async fn take_over(server: &Arc<Server>, others: Vec<String>, mut number: u64) -> Result<(), String> {
+pub async fn take_over(
+    server: &Arc<Server>,
+    others: Vec<String>,
+    least: usize,
+    mut number: u64,
+) -> Result<(), String> {
     if server.replication.is_partial() {
         return Err("it has only a part of the keys".to_owned());
     }
@@ -48,7 +53,7 @@ pub async fn take_over(server: &Arc<Server>, others: Vec<String>, mut number: u6
     if !role::end_from(server, &mut number) {
         return Err(MEANWHILE.to_owned());
     }
-    match (prepare(server, others, epoch, &mut number).await, old) {
+    match (prepare(server, others, least, epoch, &mut number).await, old) {
         (Ok(voters), _) => {
             if !role::become_primary_from(server, number) {
                 return Err(MEANWHILE.to_owned());
@@ -79,6 +84,7 @@ fn has_more(other: &Peer, own: &Peer) -> bool {
 async fn prepare(
     server: &Arc<Server>,
     others: Vec<String>,
+    least: usize,
     epoch: u32,
     number: &mut u64,
 ) -> Result<usize, String> {
@@ -87,8 +93,8 @@ async fn prepare(
     let voted = Instant::now();
     // One that has only a part of the keys may have had, and acknowledged, what it has no more.
     votes.retain(|(_, peer)| epoch_of(&peer.history) > 0);
-    let (there, needed) =
-        (votes.len() + 1, if copies > 1 { (servers + 1).saturating_sub(copies) } else { 1 });
+    let needed = least.max(if copies > 1 { (servers + 1).saturating_sub(copies) } else { 1 });
+    let there = votes.len() + 1;
     if there < needed {
         return Err(format!(
             "only {there} of its member's {servers} servers can be asked, {needed} are needed: {}",

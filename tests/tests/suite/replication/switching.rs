@@ -318,6 +318,35 @@ fn a_failover_stands_until_the_file_changes() {
     member.lead_by(0);
 }
 
+/// Whoever is followed by the one that is to lead may itself wait for a primary.
+#[test]
+fn nobody_waits_for_ever_for_one_that_does_not_lead() {
+    let mut member = Member::start(&[]);
+    let replaced = |at: usize, epoch: u32| {
+        let later = format!("{epoch:08x}{}", "0".repeat(32));
+        member.endpoint(at).open().run(&format!("RINGTAIL PEER {later}"));
+        let refuses = || member.endpoint(at).open().run("SET k 1").error().is_some();
+        assert!(wait_for(WITHIN, refuses), "{}", member.tell());
+    };
+    // The file has not changed since.
+    let to = member.endpoint(1).port.to_string();
+    assert!(member.endpoint(0).open().call(&["FAILOVER", "TO", "127.0.0.1", &to]).is_ok());
+    member.is_led_by(1, &[0, 1]);
+    replaced(1, 100);
+    member.is_led_by(0, &[0, 1, 2]);
+    // It changes, and the one that hands over by itself else is none.
+    replaced(0, 200);
+    member.lead_by(1);
+    // The end of a chain, and its top is lost.
+    let port = member.endpoint(0).port.to_string();
+    assert!(member.endpoint(2).open().call(&["REPLICAOF", "127.0.0.1", &port]).is_ok());
+    let mut conn = member.endpoint(2).open();
+    assert!(wait_for(WITHIN, || info(&mut conn, "master_link_status") == "up"), "{}", member.tell());
+    member.servers[1].process.kill();
+    member.edit(2);
+    member.is_led_by(2, &[0, 2]);
+}
+
 /// Its old primary leads another member now, and hands over to none but its own.
 #[test]
 fn a_replica_that_becomes_a_member_of_its_own_leads_with_the_keys_that_it_has() {
