@@ -13,9 +13,10 @@ use ringtail_cluster::{Address, Topology, Watcher};
 use ringtail_net::{Problem, WatchOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -126,7 +127,7 @@ pub async fn ask_all(server: &Arc<Server>, addresses: Vec<String>) -> Vec<(Strin
 
 /// The thread that looks after it.
 pub struct Steward {
-    over: Arc<AtomicBool>,
+    over: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
 
@@ -136,8 +137,8 @@ impl Steward {
     /// # Errors
     /// The system has no more threads.
     pub fn start(server: &Arc<Server>, book: Book, first: Part) -> std::io::Result<Self> {
-        let over = Arc::<AtomicBool>::default();
-        let (server, ends) = (Arc::clone(server), Arc::clone(&over));
+        let (over, ends) = oneshot::channel();
+        let server = Arc::clone(server);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("steward".to_owned()).spawn(move || {
             let mut work = Work {
@@ -152,14 +153,21 @@ impl Steward {
                 said: String::new(),
             };
             work.take();
-            runtime.block_on(work.run(&ends));
+            // A takeover may wait long for others: it ends where it is.
+            runtime.block_on(async {
+                tokio::select! {
+                    () = work.run() => {}
+                    _ = ends => {}
+                }
+            });
         })?;
         Ok(Self { over, thread })
     }
 
-    /// Ends it.
-    pub fn stop(self) {
-        self.over.store(true, Relaxed);
+    /// Ends it, and what it has begun.
+    pub fn stop(self, server: &Server) {
+        drop(self.over);
+        let _ = switch::abort(server);
         if self.thread.join().is_err() {
             tracing::error!("the thread that looks after servers.json has panicked");
         }
@@ -195,9 +203,9 @@ struct Work {
 }
 
 impl Work {
-    async fn run(&mut self, over: &AtomicBool) {
+    async fn run(&mut self) {
         let mut changes = self.book.watcher.topologies().changes();
-        while !over.load(Relaxed) {
+        loop {
             let part = self.book.part();
             if part != self.part {
                 self.part = part;
@@ -293,7 +301,9 @@ impl Work {
             return false;
         };
         let end = self.server.log.position().1;
-        if replica.acked.load(Relaxed) + NEAR < end || self.failed.is_some_and(|at| at.elapsed() < HOLD) {
+        let has_failed = self.failed.is_some_and(|at| at.elapsed() < HOLD);
+        // Nothing is begun that would keep the server from ending.
+        if replica.acked.load(Relaxed) + NEAR < end || has_failed || self.server.shutdown.is_triggered() {
             return false;
         }
         match switch::hand_over_here(&self.server, primary, HOLD) {

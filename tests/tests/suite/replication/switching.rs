@@ -318,6 +318,23 @@ fn a_failover_stands_until_the_file_changes() {
     member.lead_by(0);
 }
 
+/// Its clients are gone: nobody is kept waiting for the replica.
+#[test]
+fn a_server_that_hands_over_ends_in_time() {
+    let mut member = Member::start(&[]);
+    member.servers[1].process.signal(Signal::Stop);
+    let mut conn = member.endpoint(0).open();
+    member.edit(1);
+    // The replica was told to lead.
+    assert!(wait_for(WITHIN, || info(&mut conn, "role") == "slave"), "{}", member.tell());
+    let begun = Instant::now();
+    member.servers[0].process.signal(Signal::Terminate);
+    assert_eq!(member.servers[0].process.wait_exit(WITHIN), Some(0), "{}", member.tell());
+    // Less than it takes until it is given up.
+    assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}\n{}", begun.elapsed(), member.tell());
+    assert_eq!(says(&member.servers[0], "it was told to lead, and does not"), 1, "{}", member.tell());
+}
+
 /// Whoever is followed by the one that is to lead may itself wait for a primary.
 #[test]
 fn nobody_waits_for_ever_for_one_that_does_not_lead() {
