@@ -364,6 +364,30 @@ fn nobody_waits_for_ever_for_one_that_does_not_lead() {
     member.is_led_by(2, &[0, 2]);
 }
 
+/// Without an edit nobody may lead beside one that is only cut off.
+#[test]
+fn who_does_not_answer_is_waited_for_unless_the_file_changes() {
+    let mut member = Member::start(&[]);
+    let to = member.endpoint(1).port.to_string();
+    assert!(member.endpoint(0).open().call(&["FAILOVER", "TO", "127.0.0.1", &to]).is_ok());
+    member.is_led_by(1, &[0, 1]);
+    member.servers[1].process.signal(Signal::Stop);
+    let waits = format!("it may be {}, which does not answer", member.addr(1));
+    assert!(wait_for(WITHIN, || says(&member.servers[0], &waits) == 1), "{}", member.tell());
+    pause(Duration::from_secs(4));
+    assert_eq!(info(&mut member.endpoint(0).open(), "role"), "slave", "{}", member.tell());
+    assert_eq!(says(&member.servers[0], &waits), 1, "{}", member.tell());
+    member.servers[1].process.signal(Signal::Continue);
+    member.is_led_by(1, &[0, 1]);
+    // What it has alone is not left out when it comes back.
+    assert!(member.endpoint(1).open().run("SET k 1").is_ok());
+    assert_eq!(member.endpoint(1).open().run("WAITAOF 1 0 5000").items()[0].int(), 1);
+    member.servers[1].process.kill();
+    member.servers[1].restart();
+    member.is_led_by(0, &[0, 1, 2]);
+    assert_eq!(member.endpoint(0).open().run("GET k").text(), "1", "{}", member.tell());
+}
+
 /// Its old primary leads another member now, and hands over to none but its own.
 #[test]
 fn a_replica_that_becomes_a_member_of_its_own_leads_with_the_keys_that_it_has() {
