@@ -359,7 +359,7 @@ impl Durable {
         }
         let _ = self.loader.join();
         if let Some(steward) = self.steward.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            steward.stop();
+            steward.stop(&self.server);
         }
         let mut well = !self.failed.load(Relaxed);
         let is_partial = self.server.replication.is_partial();

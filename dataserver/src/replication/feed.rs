@@ -6,7 +6,7 @@ use super::wire::{self, Kind};
 use super::{age_of_word, bound};
 use crate::backup::save::{Failed, Progress, Saved, save};
 use crate::log::waiting::stamp;
-use crate::server::{Server, unix_millis};
+use crate::server::Server;
 use crate::session::Client;
 use ringtail_net::Stream;
 use std::future::poll_fn;
@@ -220,7 +220,7 @@ impl Feed<'_> {
             self.send(format!("+FULL {own} {common}\r\n").as_bytes()).await?;
             self.position = self.full().await?;
         }
-        self.replica.heard.store(unix_millis(), Relaxed);
+        self.replica.heard.store(stamp(), Relaxed);
         self.replica.online.store(true, Relaxed);
         self.server.replicas_changed();
         self.follow().await
@@ -337,7 +337,7 @@ impl Feed<'_> {
     /// # Errors
     /// The replica says nothing.
     fn check(&self) -> io::Result<()> {
-        let silent_for = unix_millis().saturating_sub(self.replica.heard.load(Relaxed));
+        let silent_for = stamp().saturating_sub(self.replica.heard.load(Relaxed));
         if silent_for > PATIENCE.as_millis() as u64 {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "it says nothing"));
         }
@@ -368,7 +368,7 @@ impl Feed<'_> {
             self.replica.acked.store(applied, Relaxed);
             self.replica.on_disk.store(on_disk, Relaxed);
             self.replica.told.store(told, Relaxed);
-            self.replica.heard.store(unix_millis(), Relaxed);
+            self.replica.heard.store(stamp(), Relaxed);
             self.server.replicas_changed();
         }
         Ok(())

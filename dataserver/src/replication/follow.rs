@@ -12,7 +12,7 @@ use crate::log::history;
 use crate::log::record::{Damage, next_group};
 use crate::log::waiting::stamp;
 use crate::rest::rest;
-use crate::server::{Server, unix_millis};
+use crate::server::Server;
 use ringtail_net::{Password, Stream, TlsClient};
 use ringtail_protocol::reply::write_request;
 use std::fmt;
@@ -219,6 +219,7 @@ impl Follower {
     /// Follows the log.
     async fn stream(&mut self, mut link: Connected) -> io::Result<()> {
         self.begun = stamp();
+        self.state.heard.store(self.begun, Relaxed);
         loop {
             let told = self.take_log(&mut link.unread)?;
             self.apply()?;
@@ -240,7 +241,7 @@ impl Follower {
             if let Ok(ready) = ready {
                 ready?;
                 link.read()?;
-                self.state.heard.store(unix_millis(), Relaxed);
+                self.state.heard.store(stamp(), Relaxed);
             } else if self.is_silent() {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "it says nothing"));
             }
@@ -248,7 +249,7 @@ impl Follower {
     }
 
     fn is_silent(&self) -> bool {
-        let silent = unix_millis().saturating_sub(self.state.heard.load(Relaxed));
+        let silent = stamp().saturating_sub(self.state.heard.load(Relaxed));
         silent > PATIENCE.as_millis() as u64
     }
 
@@ -438,7 +439,7 @@ impl Connected {
             let ready = timeout(PATIENCE, self.ready()).await;
             ready.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "it says nothing"))??;
             self.read()?;
-            follower.state.heard.store(unix_millis(), Relaxed);
+            follower.state.heard.store(stamp(), Relaxed);
         }
     }
 }

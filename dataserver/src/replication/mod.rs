@@ -44,7 +44,8 @@ pub struct Replication {
     pub aborts: AtomicBool,
     /// All is held for it, and it is not followed yet.
     pub hands_over: AtomicBool,
-    changing: Mutex<()>,
+    /// How often the role has changed.
+    changing: Mutex<u64>,
     partial: AtomicBool,
     /// The latest epoch that a primary of this member was heard to have.
     seen: AtomicU32,
@@ -70,8 +71,9 @@ impl Replication {
         self.voted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Held while it is changed who is followed: two who do that at once would leave two threads.
-    pub fn changing(&self) -> MutexGuard<'_, ()> {
+    /// Held while it is changed who is followed: two who do that at once would leave two threads. The number is raised by each change of role:
+    /// who has decided by what was so before knows by it whether that is still so.
+    pub fn changing(&self) -> MutexGuard<'_, u64> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -114,8 +116,10 @@ pub fn age_of_word(server: &Server) -> u64 {
 pub fn hear_of(server: &Server, history: &str) {
     let epoch = epoch_of(history);
     server.replication.seen.fetch_max(epoch, Ordering::Relaxed);
+    // Asked first: who begins to lead has a later epoch by then.
+    let leads = leads(server);
     let own = epoch_of(&server.log.position().0);
-    if epoch > own && leads(server) {
+    if epoch > own && leads {
         server.replication.replaced.store(true, Ordering::Relaxed);
         server.log.stance.set_read_only(true);
         bound::end_waiting(server);

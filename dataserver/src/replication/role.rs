@@ -1,8 +1,8 @@
 //! Which role a server has, and how it comes to another one: it follows, it leads, or it waits to be told.
 
-use super::bound;
 use super::follow::Follower;
 use super::status::{Followed, Following};
+use super::{bound, leads};
 use crate::log::compact;
 use crate::log::history;
 use crate::rest::rest;
@@ -15,12 +15,37 @@ use std::time::Duration;
 /// From one try to begin the files again to the next.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// The number of the present role, and whether it is to lead.
+pub(super) fn now(server: &Server) -> (u64, bool) {
+    let number = server.replication.changing();
+    (*number, leads(server))
+}
+
 /// Follows a server from now on, instead of whom it followed.
 ///
 /// # Errors
 /// The system has no more threads.
 pub fn follow(server: &Arc<Server>, address: &str) -> io::Result<()> {
-    let _one = server.replication.changing();
+    let mut number = server.replication.changing();
+    begin_to_follow(server, address, &mut number)
+}
+
+/// The same, if no role has begun here since that number, which is then the new one; whether it follows.
+///
+/// # Errors
+/// As above.
+pub(super) fn follow_from(server: &Arc<Server>, address: &str, number: &mut u64) -> io::Result<bool> {
+    let mut now = server.replication.changing();
+    if *now != *number {
+        return Ok(false);
+    }
+    let begun = begin_to_follow(server, address, &mut now);
+    *number = *now;
+    begun.map(|()| true)
+}
+
+fn begin_to_follow(server: &Arc<Server>, address: &str, number: &mut u64) -> io::Result<()> {
+    *number += 1;
     leave(server);
     server.log.stance.set_read_only(true);
     server.log.end_term();
@@ -49,22 +74,33 @@ pub fn follow(server: &Arc<Server>, address: &str) -> io::Result<()> {
 
 /// Follows nobody any more; what is here stays. The log is another one from here on.
 pub fn become_primary(server: &Arc<Server>) {
-    let _one = server.replication.changing();
-    begin_to_lead(server);
+    let mut number = server.replication.changing();
+    begin_to_lead(server, &mut number);
+}
+
+/// The same, if no role has begun here since that number; whether it leads.
+pub(super) fn become_primary_from(server: &Arc<Server>, number: u64) -> bool {
+    let mut now = server.replication.changing();
+    let is_same = *now == number;
+    if is_same {
+        begin_to_lead(server, &mut now);
+    }
+    is_same
 }
 
 /// The same at the word of the primary, if it is still followed in the same way: somebody may have said otherwise meanwhile.
 pub(super) fn become_primary_after(server: &Arc<Server>, state: &Arc<Following>) {
-    let _one = server.replication.changing();
+    let mut number = server.replication.changing();
     let same = |followed: &Followed| Arc::ptr_eq(&followed.state, state);
     if !server.replication.followed().as_ref().is_some_and(same) {
         tracing::warn!("the primary hands over, but is not followed any more: this server stays what it is");
         return;
     }
-    begin_to_lead(server);
+    begin_to_lead(server, &mut number);
 }
 
-fn begin_to_lead(server: &Arc<Server>) {
+fn begin_to_lead(server: &Arc<Server>, number: &mut u64) {
+    *number += 1;
     leave(server);
     if !server.log.stance.is_read_only() {
         return;
@@ -107,10 +143,17 @@ pub(super) fn set_led(server: &Server, led: bool) {
     }
 }
 
-/// Follows nobody any more, and stays what it is: nothing is written here. Whom it followed.
-pub fn end(server: &Server) -> Option<String> {
-    let _one = server.replication.changing();
-    leave(server)
+/// Follows nobody any more, and stays what it is: nothing is written here. Unless a role has begun here since that number, which is then the
+/// new one; whether it was ended.
+pub(super) fn end_from(server: &Server, number: &mut u64) -> bool {
+    let mut now = server.replication.changing();
+    let is_same = *now == *number;
+    if is_same {
+        *now += 1;
+        *number = *now;
+        leave(server);
+    }
+    is_same
 }
 
 /// Ends following, with all that it had begun.
@@ -176,5 +219,26 @@ mod tests {
         assert_eq!(epoch(), before + 1);
         become_primary_after(&server, &state);
         assert_eq!(epoch(), before + 1);
+    }
+
+    /// Whoever decides by what another server answered: this one may have begun to lead, or to follow, meanwhile.
+    #[test]
+    fn what_was_decided_before_a_role_began_is_not_done() {
+        let server = Harness::new().server;
+        let now = || *server.replication.changing();
+        let followed = || server.replication.followed().as_ref().map(|followed| followed.address.clone());
+        let (mut early, mut number) = (now(), now());
+        assert!(follow_from(&server, "127.0.0.1:1", &mut number).unwrap() && number == now());
+        assert!(!follow_from(&server, "127.0.0.1:2", &mut early).unwrap() && !end_from(&server, &mut early));
+        assert_eq!(followed().as_deref(), Some("127.0.0.1:1"));
+        early = number;
+        become_primary(&server);
+        assert!(!follow_from(&server, "127.0.0.1:1", &mut early).unwrap() && !end_from(&server, &mut early));
+        assert!(leads(&server) && followed().is_none());
+        number = now();
+        assert!(follow_from(&server, "127.0.0.1:1", &mut number).unwrap());
+        assert!(end_from(&server, &mut number) && number == now() && followed().is_none() && !leads(&server));
+        assert!(!become_primary_from(&server, early) && !leads(&server));
+        assert!(become_primary_from(&server, number) && leads(&server));
     }
 }

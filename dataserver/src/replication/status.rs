@@ -1,6 +1,6 @@
 //! What a server knows of those that follow it, and of the one that it follows.
 
-use crate::server::unix_millis;
+use crate::log::waiting::stamp;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
@@ -20,7 +20,7 @@ pub struct Replica {
     pub acked: AtomicU64,
     /// It has it on disk up to this one.
     pub on_disk: AtomicU64,
-    /// When it said so last, in milliseconds since 1970.
+    /// When it said so last: a [`stamp`], as no clock that is set may make it silent, or silence unheard.
     pub heard: AtomicU64,
     /// The stamp of the last heartbeat that it has heard.
     pub told: AtomicU64,
@@ -91,7 +91,7 @@ impl Replicas {
             online: AtomicBool::new(false),
             acked: AtomicU64::new(0),
             on_disk: AtomicU64::new(0),
-            heard: AtomicU64::new(unix_millis()),
+            heard: AtomicU64::new(stamp()),
             told: AtomicU64::new(0),
             order: Order::default(),
             counts: AtomicBool::new(true),
@@ -182,7 +182,7 @@ pub struct Followed {
 #[derive(Debug, Default)]
 pub struct Following {
     link: Mutex<Link>,
-    /// When something came last, in milliseconds since 1970.
+    /// When something came last, by the same clock.
     pub heard: AtomicU64,
     /// The end of the primary's log, as it said last.
     pub primary_end: AtomicU64,
@@ -259,6 +259,7 @@ mod tests {
         let (replicas, peer) = (Replicas::default(), SocketAddr::from(([127, 0, 0, 1], 1)));
         for (client, era, offset) in [(1, 0, 900), (2, 1, 100), (3, 1, 200)] {
             let replica = replicas.add(client, "", peer, era);
+            assert!(replica.heard.load(Relaxed) <= stamp(), "by a clock that nobody sets");
             replica.acked.store(offset, Relaxed);
             replica.on_disk.store(offset / 2, Relaxed);
             replica.online.store(true, Relaxed);

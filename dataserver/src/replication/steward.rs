@@ -7,17 +7,18 @@ use super::peer::{self, Peer};
 use super::status::{Following, Link};
 use super::{hear_of, leads, role, switch, takeover};
 use crate::log::history::epoch_of;
-use crate::log::waiting::Ack;
-use crate::server::{Server, unix_millis};
+use crate::log::waiting::{Ack, stamp};
+use crate::server::Server;
 use ringtail_cluster::{Address, Topology, Watcher};
 use ringtail_net::{Problem, WatchOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// From one look to the next.
 const LOOK: Duration = Duration::from_millis(100);
@@ -126,7 +127,7 @@ pub async fn ask_all(server: &Arc<Server>, addresses: Vec<String>) -> Vec<(Strin
 
 /// The thread that looks after it.
 pub struct Steward {
-    over: Arc<AtomicBool>,
+    over: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
 
@@ -136,8 +137,8 @@ impl Steward {
     /// # Errors
     /// The system has no more threads.
     pub fn start(server: &Arc<Server>, book: Book, first: Part) -> std::io::Result<Self> {
-        let over = Arc::<AtomicBool>::default();
-        let (server, ends) = (Arc::clone(server), Arc::clone(&over));
+        let (over, ends) = oneshot::channel();
+        let server = Arc::clone(server);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("steward".to_owned()).spawn(move || {
             let mut work = Work {
@@ -148,29 +149,38 @@ impl Steward {
                 in_touch: Instant::now(),
                 asked: None,
                 failed: None,
+                number: 0,
                 said: String::new(),
             };
             work.take();
-            runtime.block_on(work.run(&ends));
+            // A takeover may wait long for others: it ends where it is.
+            runtime.block_on(async {
+                tokio::select! {
+                    () = work.run() => {}
+                    _ = ends => {}
+                }
+            });
         })?;
         Ok(Self { over, thread })
     }
 
-    /// Ends it.
-    pub fn stop(self) {
-        self.over.store(true, Relaxed);
+    /// Ends it, and what it has begun.
+    pub fn stop(self, server: &Server) {
+        drop(self.over);
+        let _ = switch::abort(server);
         if self.thread.join().is_err() {
             tracing::error!("the thread that looks after servers.json has panicked");
         }
     }
 }
 
-/// Whether the primary has said something of late. While all keys come it may be silent for as long as a script runs.
+/// Whether a primary has said something of late, by whom is followed: that one may itself be a replica, of one that is away. While all keys come it
+/// may be silent for as long as a script runs.
 fn is_in_touch(following: &Following) -> bool {
     match following.link() {
         Link::Down => false,
         Link::Syncing => true,
-        Link::Up => unix_millis().saturating_sub(following.heard.load(Relaxed)) < SILENCE.as_millis() as u64,
+        Link::Up => following.age_of_word(stamp()) < SILENCE.as_millis() as u64,
     }
 }
 
@@ -180,20 +190,22 @@ struct Work {
     part: Part,
     /// The file has changed this server's part, and that is not so yet.
     is_due: bool,
-    /// When its primary was last heard, or the file changed.
+    /// When a primary was last heard, or the file changed.
     in_touch: Instant,
     /// When the others were asked.
     asked: Option<Instant>,
     /// When a planned switch has come to nothing.
     failed: Option<Instant>,
+    /// The number of the role that it decides by.
+    number: u64,
     /// What was told last.
     said: String,
 }
 
 impl Work {
-    async fn run(&mut self, over: &AtomicBool) {
+    async fn run(&mut self) {
         let mut changes = self.book.watcher.topologies().changes();
-        while !over.load(Relaxed) {
+        loop {
             let part = self.book.part();
             if part != self.part {
                 self.part = part;
@@ -227,17 +239,25 @@ impl Work {
     }
 
     async fn step(&mut self) {
-        let followed = {
-            let followed = self.server.replication.followed();
-            followed.as_ref().map(|followed| (followed.address.clone(), is_in_touch(&followed.state)))
-        };
+        let (leads, followed) = self.look();
         match (self.part.clone(), followed) {
             (Part::Nothing, _) => {}
-            (part, None) if leads(&self.server) => self.lead(part).await,
+            (part, None) if leads => self.lead(part).await,
             (_, None) => self.begin().await,
             (Part::Primary(_), Some((address, in_touch))) => self.wait_to_lead(&address, in_touch).await,
             (Part::Replica(primary, _), Some((address, _))) => self.move_to(&primary, &address).await,
         }
+    }
+
+    /// Whether this server leads, and whom it follows, and whether that says anything. As of one moment: whatever is decided by it is done only if
+    /// it is still so. Between the end of following and the begin of leading it would seem to do neither.
+    fn look(&mut self) -> (bool, Option<(String, bool)>) {
+        let replication = &self.server.replication;
+        let number = replication.changing();
+        self.number = *number;
+        let followed = replication.followed();
+        let followed = followed.as_ref().map(|it| (it.address.clone(), is_in_touch(&it.state)));
+        (leads(&self.server), followed)
     }
 
     /// Whether it is time to ask again.
@@ -281,7 +301,9 @@ impl Work {
             return false;
         };
         let end = self.server.log.position().1;
-        if replica.acked.load(Relaxed) + NEAR < end || self.failed.is_some_and(|at| at.elapsed() < HOLD) {
+        let has_failed = self.failed.is_some_and(|at| at.elapsed() < HOLD);
+        // Nothing is begun that would keep the server from ending.
+        if replica.acked.load(Relaxed) + NEAR < end || has_failed || self.server.shutdown.is_triggered() {
             return false;
         }
         match switch::hand_over_here(&self.server, primary, HOLD) {
@@ -324,7 +346,7 @@ impl Work {
             return;
         }
         match &self.part {
-            Part::Primary(_) if !self.server.replication.replaced.load(Relaxed) => self.try_to_lead().await,
+            Part::Primary(_) if !self.server.replication.replaced.load(Relaxed) => self.try_to_lead(1).await,
             Part::Replica(primary, _) => self.follow(&primary.clone()),
             _ => {
                 self.say("this server was replaced, and no other of its member says that it leads".to_owned())
@@ -333,8 +355,9 @@ impl Work {
     }
 
     fn follow(&mut self, address: &str) {
-        match role::follow(&self.server, address) {
-            Ok(()) => {
+        match role::follow_from(&self.server, address, &mut self.number) {
+            Ok(false) => tracing::debug!(address, "not followed: this server has another role meanwhile"),
+            Ok(true) => {
                 self.is_due &= !matches!(&self.part, Part::Replica(primary, _) if primary == address);
                 tracing::info!(primary = address, "this server follows from now on");
             }
@@ -347,23 +370,48 @@ impl Work {
         if in_touch {
             self.in_touch = Instant::now();
         }
-        if self.is_due && in_touch && self.may_ask() {
+        let is_own = self.part.others().iter().any(|it| it == followed);
+        if self.is_due && self.may_ask() {
             if self.follow_the_leader(followed).await {
                 return;
             }
-            if !self.part.others().iter().any(|it| it == followed) {
+            if in_touch && !is_own {
                 tracing::warn!(
                     followed,
                     "what this server follows is not of its member, and will not hand over"
                 );
-                return self.try_to_lead().await;
+                return self.try_to_lead(1).await;
             }
         }
-        if !self.is_due || self.in_touch.elapsed() < PATIENCE {
+        if self.in_touch.elapsed() < PATIENCE {
             return;
         }
         self.in_touch = Instant::now();
-        self.try_to_lead().await;
+        match self.is_due {
+            true => self.try_to_lead(1).await,
+            // What is followed outside of the member was an operator's word.
+            false if is_own => self.end_the_interregnum().await,
+            false => {}
+        }
+    }
+
+    /// The file was obeyed long ago, and whom is followed since has no primary. As nobody says now who is to lead, all have to be there, so that
+    /// none leads behind a link that is cut.
+    async fn end_the_interregnum(&mut self) {
+        let others = self.part.others();
+        let answers = ask_all(&self.server, others.clone()).await;
+        if let Some((address, _)) = answers.iter().find(|(_, peer)| peer.leads) {
+            return self.say(format!("{address} leads, and this server has no link to it"));
+        }
+        let silent: Vec<_> =
+            others.iter().filter(|it| !answers.iter().any(|(address, _)| address == *it)).cloned().collect();
+        match silent.is_empty() {
+            true => self.try_to_lead(others.len() + 1).await,
+            false => self.say(format!(
+                "no server of this member leads; it may be {}, which does not answer: waiting for it, or for an edit of servers.json",
+                silent.join(" or ")
+            )),
+        }
     }
 
     /// It is the one that leads that hands over, and only to who follows it, not to who follows a replica of it. Whether another one is followed
@@ -377,8 +425,9 @@ impl Work {
         leader.is_some()
     }
 
-    async fn try_to_lead(&mut self) {
-        match takeover::take_over(&self.server, self.part.others()).await {
+    /// With the votes of so many servers at least, this one's too.
+    async fn try_to_lead(&mut self, least: usize) {
+        match takeover::take_over(&self.server, self.part.others(), least, self.number).await {
             Ok(()) => self.is_due = false,
             Err(why) => self.say(format!("this server is to be the primary, and can't be yet: {why}")),
         }
@@ -394,8 +443,10 @@ impl Work {
         }
         if peer::ask(&self.server, primary).await.is_ok_and(|peer| peer.leads) {
             self.follow(primary);
-        } else {
-            sleep(LOOK).await;
+        } else if self.in_touch.elapsed() > PATIENCE {
+            self.say(format!(
+                "{primary} is to be the primary, and does not lead yet: {followed} is followed until then"
+            ));
         }
     }
 }

@@ -168,7 +168,10 @@ impl Switching {
     /// Somebody has it given up, or the replica is gone.
     fn goes_on(&self, replica: &Replica) -> Result<(), &'static str> {
         if self.server.replication.aborts.load(Relaxed) {
-            return Err("FAILOVER ABORT");
+            return Err(match self.server.shutdown.is_triggered() {
+                true => "this server ends",
+                false => "FAILOVER ABORT",
+            });
         }
         let follows = replica.online.load(Relaxed);
         follows.then_some(()).ok_or("the replica follows no more")
@@ -218,7 +221,9 @@ impl Switching {
             up && epoch_of(&server.log.position().0) > before
         };
         while !leads() {
-            if Instant::now() >= until {
+            // It leads or not; who ends waits for it no longer.
+            let ends = server.shutdown.is_triggered() && server.replication.aborts.load(Relaxed);
+            if Instant::now() >= until || ends {
                 return Err("it does not answer");
             }
             rest(LOOK);

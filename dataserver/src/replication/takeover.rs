@@ -5,7 +5,7 @@
 
 use super::peer::Peer;
 use super::status::Link;
-use super::{follow, leads, role};
+use super::{follow, role};
 use crate::log::history::epoch_of;
 use crate::log::waiting::LEASE;
 use crate::server::Server;
@@ -27,30 +27,46 @@ const MARGIN: Duration = Duration::from_millis(250);
 const LEADS: &str = "NOVOTE this server leads";
 /// The refusal of one that has voted for, or heard of, this epoch.
 const LATER: &str = "NOVOTE this server knows of epoch ";
+/// Somebody else has decided.
+const MEANWHILE: &str = "it was told to lead, or to follow, meanwhile";
 /// From one look to the next.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Leads from now on. If that would not be safe, it goes on as what it was.
 ///
+/// It was decided at that number of changes of the role, and needs so many votes `least`, this server's own too.
+///
 /// # Errors
 /// Why it would not, or can't be.
-pub async fn take_over(server: &Arc<Server>, others: Vec<String>) -> Result<(), String> {
+pub async fn take_over(
+    server: &Arc<Server>,
+    others: Vec<String>,
+    least: usize,
+    mut number: u64,
+) -> Result<(), String> {
     if server.replication.is_partial() {
         return Err("it has only a part of the keys".to_owned());
     }
     let epoch = position(&Peer::of(server)).0.max(server.replication.seen_epoch()).saturating_add(1);
     // This server's own vote: the old primary hears nothing of it any more.
-    let old = role::end(server);
-    let prepared = prepare(server, others, epoch).await;
-    match (&prepared, old) {
-        (Ok(voters), _) => {
-            tracing::warn!(epoch, voters, "no other server of its member leads: this one does from here on");
-            role::become_primary(server);
-        }
-        (Err(_), Some(old)) => role::follow(server, &old).map_err(|error| error.to_string())?,
-        (Err(_), None) => {}
+    let old = server.replication.followed().as_ref().map(|followed| followed.address.clone());
+    if !role::end_from(server, &mut number) {
+        return Err(MEANWHILE.to_owned());
     }
-    prepared.map(drop)
+    match (prepare(server, others, least, epoch, &mut number).await, old) {
+        (Ok(voters), _) => {
+            if !role::become_primary_from(server, number) {
+                return Err(MEANWHILE.to_owned());
+            }
+            tracing::warn!(epoch, voters, "no other server of its member leads: this one does from here on");
+            Ok(())
+        }
+        (Err(why), old) => {
+            let follow = |old: String| role::follow_from(server, &old, &mut number);
+            old.map(follow).transpose().map_err(|error| error.to_string())?;
+            Err(why)
+        }
+    }
 }
 
 /// How late a server's log is, and how far: of servers of one member, the greatest has all that was acknowledged by enough of them.
@@ -65,14 +81,20 @@ fn has_more(other: &Peer, own: &Peer) -> bool {
 }
 
 /// Gets enough votes, and all that those who gave them have; how many others gave theirs.
-async fn prepare(server: &Arc<Server>, others: Vec<String>, epoch: u32) -> Result<usize, String> {
+async fn prepare(
+    server: &Arc<Server>,
+    others: Vec<String>,
+    least: usize,
+    epoch: u32,
+    number: &mut u64,
+) -> Result<usize, String> {
     let (servers, copies) = (others.len() + 1, usize::from(server.log.copies()));
     let (mut votes, refusals) = ask_for_votes(server, others, epoch).await?;
     let voted = Instant::now();
     // One that has only a part of the keys may have had, and acknowledged, what it has no more.
     votes.retain(|(_, peer)| epoch_of(&peer.history) > 0);
-    let (there, needed) =
-        (votes.len() + 1, if copies > 1 { (servers + 1).saturating_sub(copies) } else { 1 });
+    let needed = least.max(if copies > 1 { (servers + 1).saturating_sub(copies) } else { 1 });
+    let there = votes.len() + 1;
     if there < needed {
         return Err(format!(
             "only {there} of its member's {servers} servers can be asked, {needed} are needed: {}",
@@ -84,7 +106,7 @@ async fn prepare(server: &Arc<Server>, others: Vec<String>, epoch: u32) -> Resul
     let furthest =
         votes.iter().filter(|(_, peer)| has_more(peer, &own)).max_by_key(|(_, peer)| position(peer));
     if let Some((address, peer)) = furthest {
-        catch_up(server, address, position(peer)).await?;
+        catch_up(server, address, position(peer), number).await?;
     }
     if copies > 1 {
         // Until now the old primary may think that it leads, and answer what it reads.
@@ -141,15 +163,22 @@ async fn ask_for_vote(server: &Server, address: &str, epoch: u32) -> io::Result<
 }
 
 /// Gets what another replica has more.
-async fn catch_up(server: &Arc<Server>, address: &str, to: (u32, u64)) -> Result<(), String> {
+async fn catch_up(
+    server: &Arc<Server>,
+    address: &str,
+    to: (u32, u64),
+    number: &mut u64,
+) -> Result<(), String> {
     tracing::info!(from = address, offset = to.1, "another replica has more of the log");
-    role::follow(server, address).map_err(|error| error.to_string())?;
+    let follows = role::follow_from(server, address, number).map_err(|error| error.to_string())?;
+    if !follows {
+        return Err(MEANWHILE.to_owned());
+    }
     let begun = Instant::now();
     loop {
         let up = server.replication.followed().as_ref().is_some_and(|it| it.state.link() == Link::Up);
         if up && position(&Peer::of(server)) >= to {
-            role::end(server);
-            return Ok(());
+            return role::end_from(server, number).then_some(()).ok_or_else(|| MEANWHILE.to_owned());
         }
         if begun.elapsed() > CATCH_UP {
             return Err(format!("{address} has more of the log, and does not send it"));
@@ -163,7 +192,8 @@ async fn catch_up(server: &Arc<Server>, address: &str, to: (u32, u64)) -> Result
 /// # Errors
 /// It does not.
 pub fn vote(server: &Arc<Server>, epoch: u32, address: &str) -> Result<(), Error> {
-    if leads(server) {
+    let (mut number, leads) = role::now(server);
+    if leads {
         return Err(Error::fixed(LEADS));
     }
     if server.replication.is_undecided.load(Relaxed) {
@@ -174,7 +204,11 @@ pub fn vote(server: &Arc<Server>, epoch: u32, address: &str) -> Result<(), Error
         return Err(Error::new(format!("{LATER}{seen}")));
     }
     *server.replication.voted_for() = Some(address.to_owned());
-    role::follow(server, address).map_err(|error| Error::new(format!("ERR {error}")))?;
+    let follows = role::follow_from(server, address, &mut number);
+    if !follows.map_err(|error| Error::new(format!("ERR {error}")))? {
+        *server.replication.voted_for() = None;
+        return Err(Error::new(format!("NOVOTE {MEANWHILE}")));
+    }
     tracing::warn!(address, epoch, "this server leaves its primary for one that takes over");
     Ok(())
 }

@@ -2,9 +2,10 @@
 
 use super::{About, Text};
 use crate::log::history::epoch_of;
+use crate::log::waiting::stamp;
 use crate::replication::leads;
 use crate::replication::status::{Followed, Following, Link};
-use crate::server::{REDIS_VERSION, unix_millis};
+use crate::server::REDIS_VERSION;
 use crate::session::Client;
 use crate::store::view::View;
 use nix::sys::resource::{Usage, UsageWho, getrusage};
@@ -97,7 +98,7 @@ pub(super) fn replication(text: &mut Text, about: &mut About<'_, '_>) {
     let server = about.server;
     let (history, offset) = server.log.position();
     let replicas = server.replication.replicas.list();
-    let now = unix_millis();
+    let now = stamp();
     let seconds = |since: u64| now.saturating_sub(since) / 1000;
     let followed = server.replication.followed();
     text.put("role", if leads(server) { "master" } else { "slave" });

@@ -318,6 +318,76 @@ fn a_failover_stands_until_the_file_changes() {
     member.lead_by(0);
 }
 
+/// Its clients are gone: nobody is kept waiting for the replica.
+#[test]
+fn a_server_that_hands_over_ends_in_time() {
+    let mut member = Member::start(&[]);
+    member.servers[1].process.signal(Signal::Stop);
+    let mut conn = member.endpoint(0).open();
+    member.edit(1);
+    // The replica was told to lead.
+    assert!(wait_for(WITHIN, || info(&mut conn, "role") == "slave"), "{}", member.tell());
+    let begun = Instant::now();
+    member.servers[0].process.signal(Signal::Terminate);
+    assert_eq!(member.servers[0].process.wait_exit(WITHIN), Some(0), "{}", member.tell());
+    // Less than it takes until it is given up.
+    assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}\n{}", begun.elapsed(), member.tell());
+    assert_eq!(says(&member.servers[0], "it was told to lead, and does not"), 1, "{}", member.tell());
+}
+
+/// Whoever is followed by the one that is to lead may itself wait for a primary.
+#[test]
+fn nobody_waits_for_ever_for_one_that_does_not_lead() {
+    let mut member = Member::start(&[]);
+    let replaced = |at: usize, epoch: u32| {
+        let later = format!("{epoch:08x}{}", "0".repeat(32));
+        member.endpoint(at).open().run(&format!("RINGTAIL PEER {later}"));
+        let refuses = || member.endpoint(at).open().run("SET k 1").error().is_some();
+        assert!(wait_for(WITHIN, refuses), "{}", member.tell());
+    };
+    // The file has not changed since.
+    let to = member.endpoint(1).port.to_string();
+    assert!(member.endpoint(0).open().call(&["FAILOVER", "TO", "127.0.0.1", &to]).is_ok());
+    member.is_led_by(1, &[0, 1]);
+    replaced(1, 100);
+    member.is_led_by(0, &[0, 1, 2]);
+    // It changes, and the one that hands over by itself else is none.
+    replaced(0, 200);
+    member.lead_by(1);
+    // The end of a chain, and its top is lost.
+    let port = member.endpoint(0).port.to_string();
+    assert!(member.endpoint(2).open().call(&["REPLICAOF", "127.0.0.1", &port]).is_ok());
+    let mut conn = member.endpoint(2).open();
+    assert!(wait_for(WITHIN, || info(&mut conn, "master_link_status") == "up"), "{}", member.tell());
+    member.servers[1].process.kill();
+    member.edit(2);
+    member.is_led_by(2, &[0, 2]);
+}
+
+/// Without an edit nobody may lead beside one that is only cut off.
+#[test]
+fn who_does_not_answer_is_waited_for_unless_the_file_changes() {
+    let mut member = Member::start(&[]);
+    let to = member.endpoint(1).port.to_string();
+    assert!(member.endpoint(0).open().call(&["FAILOVER", "TO", "127.0.0.1", &to]).is_ok());
+    member.is_led_by(1, &[0, 1]);
+    member.servers[1].process.signal(Signal::Stop);
+    let waits = format!("it may be {}, which does not answer", member.addr(1));
+    assert!(wait_for(WITHIN, || says(&member.servers[0], &waits) == 1), "{}", member.tell());
+    pause(Duration::from_secs(4));
+    assert_eq!(info(&mut member.endpoint(0).open(), "role"), "slave", "{}", member.tell());
+    assert_eq!(says(&member.servers[0], &waits), 1, "{}", member.tell());
+    member.servers[1].process.signal(Signal::Continue);
+    member.is_led_by(1, &[0, 1]);
+    // What it has alone is not left out when it comes back.
+    assert!(member.endpoint(1).open().run("SET k 1").is_ok());
+    assert_eq!(member.endpoint(1).open().run("WAITAOF 1 0 5000").items()[0].int(), 1);
+    member.servers[1].process.kill();
+    member.servers[1].restart();
+    member.is_led_by(0, &[0, 1, 2]);
+    assert_eq!(member.endpoint(0).open().run("GET k").text(), "1", "{}", member.tell());
+}
+
 /// Its old primary leads another member now, and hands over to none but its own.
 #[test]
 fn a_replica_that_becomes_a_member_of_its_own_leads_with_the_keys_that_it_has() {

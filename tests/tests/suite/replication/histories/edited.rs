@@ -3,7 +3,7 @@
 use super::super::equal;
 use super::super::switching::Member;
 use super::clients::{Board, Client};
-use super::{CLIENTS, End, TIME, check_all, number, one_of, watch};
+use super::{CLIENTS, TIME, check_all, number, one_of, watch};
 use fastrand::Rng;
 use ringtail_tests::harness::{Signal, pause, say};
 use std::sync::Arc;
