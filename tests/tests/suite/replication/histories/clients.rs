@@ -85,7 +85,8 @@ enum Outcome {
 impl Outcome {
     fn of(reply: Value) -> Self {
         let Some(error) = reply.error() else { return Self::Done(reply) };
-        let refused = ["READONLY", "LOADING", "NOREPLICAS Not enough good replicas to write"];
+        // What a bound connection is not given any more comes back.
+        let refused = ["READONLY", "LOADING", "NOTPRIMARY", "NOREPLICAS Not enough good replicas to write"];
         if refused.iter().any(|start| error.starts_with(start)) {
             return Self::Nothing;
         }
@@ -196,6 +197,7 @@ impl<'b> Client<'b> {
         let leader = if searches { self.guess } else { self.board.leader.load(SeqCst) };
         let outcome = self.ask_of(leader, request);
         if searches && !matches!(outcome, Outcome::Done(_)) {
+            self.conn = None;
             self.guess = self.rng.usize(..self.board.addresses.len());
             // It takes a while until another one leads.
             pause(Duration::from_millis(5));
@@ -205,8 +207,9 @@ impl<'b> Client<'b> {
 
     fn ask_of(&mut self, leader: usize, request: &[&str]) -> Outcome {
         if self.conn.as_ref().is_none_or(|(at, _)| *at != leader) {
-            let conn = Conn::connect_to(self.board.addresses[leader], PATIENCE);
-            self.conn = conn.ok().map(|conn| (leader, conn));
+            let conn = Conn::connect_to(self.board.addresses[leader], PATIENCE).ok();
+            let conn = if self.board.is_searched.load(SeqCst) { conn.and_then(bound) } else { conn };
+            self.conn = conn.map(|conn| (leader, conn));
         }
         let Some((_, conn)) = &mut self.conn else {
             pause(Duration::from_millis(5));
@@ -220,6 +223,12 @@ impl<'b> Client<'b> {
             }
         }
     }
+}
+
+/// A connection to one that leads, and is told when it does no more: replicas answer reads, too.
+fn bound(mut conn: Conn) -> Option<Conn> {
+    let said = conn.try_call(&["RINGTAIL", "PRIMARY"]).ok()?;
+    said.is_ok().then_some(conn)
 }
 
 fn number(reply: &Value) -> u64 {
