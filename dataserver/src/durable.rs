@@ -111,13 +111,13 @@ fn go_on(server: &Arc<Server>, told: &Durability, part: Option<&Part>) {
     });
     // Others may lead already, or have more: the steward asks them first.
     let asks = matches!(part, Some(Part::Primary(_)));
-    server.replication.led.fetch_or(primary.is_none() && !asks, Relaxed);
-    server.log.stance.set_read_only(primary.is_some() || asks);
-    server.log.stance.set_loading(asks);
-    if let Some(primary) = primary
-        && let Err(error) = role::follow(server, primary)
-    {
-        tracing::error!("can't follow {primary}: {error}");
+    if role::begin(server, primary.is_none() && !asks) {
+        server.log.stance.set_loading(asks);
+        if let Some(primary) = primary
+            && let Err(error) = role::follow(server, primary)
+        {
+            tracing::error!("can't follow {primary}: {error}");
+        }
     }
     server.replication.is_undecided.store(false, Relaxed);
 }

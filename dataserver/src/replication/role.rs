@@ -21,6 +21,18 @@ pub(super) fn now(server: &Server) -> (u64, bool) {
     (*number, leads(server))
 }
 
+/// Begins as one that leads, or waits to be told. Unless it was told by now: a server with nothing to load serves before this is called. Whether it
+/// has begun so.
+pub fn begin(server: &Server, leads: bool) -> bool {
+    let number = server.replication.changing();
+    let is_first = *number == 0;
+    if is_first {
+        server.replication.led.fetch_or(leads, Relaxed);
+        server.log.stance.set_read_only(!leads);
+    }
+    is_first
+}
+
 /// Follows a server from now on, instead of whom it followed.
 ///
 /// # Errors
@@ -202,6 +214,18 @@ mod tests {
     use super::*;
     use crate::command::testing::Harness;
     use crate::log::history::epoch_of;
+
+    /// Else it would take writes, while it follows.
+    #[test]
+    fn who_is_told_to_follow_before_it_has_begun_does_so() {
+        let server = Harness::new().server;
+        follow(&server, "127.0.0.1:1").unwrap();
+        assert!(!begin(&server, true) && server.log.stance.is_read_only());
+        let other = Harness::new().server;
+        assert!(begin(&other, false) && other.log.stance.is_read_only());
+        assert!(begin(&other, true) && !other.log.stance.is_read_only());
+        leave(&server);
+    }
 
     /// An operator's REPLICAOF, or a vote, may come between a primary's last word and its being obeyed.
     #[test]
