@@ -231,7 +231,8 @@ impl Executor {
             self.server.stats.worker(self.worker).error(error.text());
             Reply::new(out, session.resp).error(&error);
         }
-        if session.gates.contains(Gates::TRACKING) {
+        // One that is kept back has not run yet.
+        if session.gates.contains(Gates::TRACKING) && !session.is_parked() {
             session.forget_caching(prepared.found);
         }
         match session.reply_mode {
