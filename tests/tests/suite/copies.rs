@@ -263,3 +263,21 @@ fn no_copy_outlives_its_member() {
         "of the slots that moved"
     );
 }
+
+#[test]
+fn a_copy_is_watched_though_its_reading_was_kept_back() {
+    let server = Server::start(&Options::args(&["--threads", "2"]));
+    let (mut reader, mut holder) = (Reader::new(&server.endpoint, &KINDS[2]), server.endpoint.open());
+    assert!(holder.run("SET key:1 old").is_ok());
+    assert_eq!(holder.run("RINGTAIL LOCK 20000 6657").int(), 1, "the slot of key:1");
+    let get = ringtail_tests::resp::request(&["GET", "key:1"]);
+    let both = [ringtail_tests::resp::request(&["CLIENT", "CACHING", "YES"]), get].concat();
+    reader.conn.send(&both).expect("a server");
+    assert!(reader.reply().is_ok());
+    pause(Duration::from_millis(50));
+    assert!(holder.run("RINGTAIL RELEASE").is_ok());
+    let reply = reader.reply();
+    reader.keep(&["GET".to_owned(), "key:1".to_owned()], reply);
+    assert!(holder.run("SET key:1 new").is_ok());
+    assert!(reader.is_told_within(Duration::from_secs(5), |copies| copies.is_empty()), "of the change");
+}
