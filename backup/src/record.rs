@@ -102,8 +102,9 @@ pub(crate) fn meta(bytes: &[u8], schema: &Schema) -> Read<Meta> {
 pub(crate) type Closing = (Footer, u64, Vec<(String, u64)>);
 
 pub(crate) fn footer(bytes: &[u8], schema: &Schema) -> Read<Closing> {
-    let [time, history, offset, _blocks, records, _bytes, counts] = find(bytes, schema, id::FOOTER)?;
-    let footer = Footer { time: time.uint(), history: history.bytes().to_vec(), offset: offset.uint() };
+    let [time, history, offset, _blocks, records, _bytes, counts, led] = find(bytes, schema, id::FOOTER)?;
+    let (time, history, offset) = (time.uint(), history.bytes().to_vec(), offset.uint());
+    let footer = Footer { time, history, offset, led: led.uint() > 0 };
     let (mut rows, mut counts) = (counts.rows(), Vec::new());
     while let Some(row) = rows.next() {
         let [name, count] = row?;

@@ -134,6 +134,7 @@ pub(crate) const TYPES: [Type; 10] = [
             column("records", Uint),
             column("bytes", Uint),
             rows("counts", &[column("type", Bytes), column("records", Uint)]),
+            column("led", Uint),
         ],
     },
 ];

@@ -24,6 +24,8 @@ pub struct Footer {
     pub history: Vec<u8>,
     /// Where in that log.
     pub offset: u64,
+    /// Clients' writes were taken by the server whose state it is: it may have what no other server has.
+    pub led: bool,
 }
 
 /// How much was written.
@@ -111,6 +113,7 @@ impl<W: Write> Writer<W> {
             put(raw, written.records);
             put(raw, written.raw);
             put_counts(&written.counts, raw);
+            put(raw, footer.led.into());
         })?;
         self.out.flush()?;
         Ok(self.out)

@@ -3,6 +3,7 @@
 //! A program declares one struct, all of whose fields are optional, and applies its defaults where it uses them:
 //!
 //! ```
+//! use ringtail_net::config::{Changes, Live};
 //! use ringtail_net::units::ByteSize;
 //! use serde::{Deserialize, Serialize};
 //!
@@ -21,13 +22,19 @@
 //!     insecure: Option<bool>,
 //! }
 //!
+//! impl Changes for Settings {
+//!     fn live(_: &str) -> Live {
+//!         Live::No
+//!     }
+//! }
+//!
 //! let loaded = ringtail_net::config::load_from::<Settings, _>("ringtail-demo", "A demo", ["demo", "--maxmemory", "1gb"]);
 //! assert_eq!(loaded.unwrap().settings.maxmemory, Some(ByteSize(1 << 30)));
 //! ```
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -41,6 +48,12 @@ use crate::limits;
 use crate::problem::Problem;
 
 mod explain;
+mod in_force;
+mod live;
+mod page;
+
+pub use live::{Changes, Live};
+pub use page::page;
 
 /// The program's own flags beside those that every program has.
 #[derive(Debug, Parser)]
@@ -51,6 +64,12 @@ struct CommandLine<T: Args> {
     /// Check the settings and the files they name, then exit: 0 if all is well, 2 if not
     #[arg(long)]
     check_config: bool,
+    /// Print every setting in force and where it came from, as a configuration file, then exit
+    #[arg(long)]
+    print_config: bool,
+    /// Print the reference of all settings, as Markdown
+    #[arg(long, hide = true)]
+    configuration_page: bool,
     #[command(flatten)]
     settings: T,
 }
@@ -71,6 +90,8 @@ pub struct Loaded<T> {
 pub enum Stop {
     /// `--help` or `--version` was asked for; the text has been made for a terminal.
     Shown(clap::Error),
+    /// What `--print-config` and `--configuration-page` show.
+    Printed(String),
     /// A flag, variable or file is bad.
     Bad(Problem),
 }
@@ -79,7 +100,7 @@ pub enum Stop {
 /// was shown, or one line about the bad setting.
 pub fn load<T>(program: &'static str, about: &'static str) -> Result<Loaded<T>, ExitCode>
 where
-    T: Args + Serialize + DeserializeOwned,
+    T: Args + Changes + Serialize + DeserializeOwned,
 {
     load_from(program, about, std::env::args_os()).map_err(|stop| end(program, stop))
 }
@@ -96,6 +117,10 @@ fn end(program: &str, stop: Stop) -> ExitCode {
             let _ = text.print();
             ExitCode::SUCCESS
         }
+        Stop::Printed(text) => {
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
         Stop::Bad(problem) => exit::fail(program, exit::USAGE, &problem),
     }
 }
@@ -106,16 +131,23 @@ fn end(program: &str, stop: Stop) -> ExitCode {
 /// As [`Stop`] says.
 pub fn load_from<T, A>(program: &'static str, about: &'static str, args: A) -> Result<Loaded<T>, Stop>
 where
-    T: Args + Serialize + DeserializeOwned,
+    T: Args + Changes + Serialize + DeserializeOwned,
     A: IntoIterator<Item: Into<OsString> + Clone>,
 {
     let command = command::<T>(program, about);
-    let matches = command.try_get_matches_from(args).map_err(explain::command_line)?;
+    let matches = command.clone().try_get_matches_from(args).map_err(explain::command_line)?;
     let given = CommandLine::<T>::from_arg_matches(&matches).map_err(explain::command_line)?;
+    if given.configuration_page {
+        return Err(Stop::Printed(page(&command, true, T::live)));
+    }
     let settings = match &given.config {
         Some(path) => merge(path, &given.settings).map_err(Stop::Bad)?,
         None => given.settings,
     };
+    if given.print_config {
+        let merged = Table::try_from(&settings).unwrap_or_default();
+        return Err(Stop::Printed(in_force::text(&command, &matches, &merged, given.config.as_deref())));
+    }
     Ok(Loaded { settings, file: given.config, check_only: given.check_config })
 }
 

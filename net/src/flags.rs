@@ -13,6 +13,8 @@ use crate::units::Time;
 /// The flags, defaults applied.
 #[derive(Debug, Clone, Default)]
 pub struct LifeFlags {
+    /// `--admin`
+    pub admin: Option<String>,
     /// `--drain-timeout`
     pub drain_timeout: Duration,
     /// `--listen-fd`
@@ -43,10 +45,11 @@ impl LifeFlags {
     }
 
     /// All of them for CONFIG GET, by name.
-    pub fn parameters(&self) -> [(&'static str, String); 6] {
+    pub fn parameters(&self) -> [(&'static str, String); 7] {
         let yes_or_no = |on: bool| if on { "yes" } else { "no" }.to_owned();
         let keys = self.tls_ticket_keys.as_ref().map(|path| path.display().to_string());
         [
+            ("admin", self.admin.clone().unwrap_or_default()),
             ("drain-timeout", Time(self.drain_timeout).to_string()),
             ("listen-fd", self.listen_fd.map(|fd| fd.to_string()).unwrap_or_default()),
             ("proxy-protocol", yes_or_no(self.proxy_protocol)),

@@ -36,6 +36,12 @@ pub const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 /// Idle time before TCP keepalive probes, time between them, and how many go unanswered.
 pub const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(300), Duration::from_secs(75), 3);
 
+/// What a pipe in memory holds at most in each direction, before its sender has to wait.
+pub const PIPE: usize = 256 << 10;
+
+/// What an empty pipe may keep of its buffer.
+pub const PIPE_KEPT: usize = 4 << 10;
+
 const _: () = assert!(LEAST_READ <= CIPHERTEXT_READ);
 // One TLS record's plaintext is at most 16 KiB: less would split every large write.
 const _: () = assert!(CIPHERTEXT_PENDING >= 16 << 10);
@@ -78,3 +84,6 @@ pub const DRAIN: Duration = Duration::from_secs(10);
 
 /// Longest certificate, key or CA file, in bytes: the system's whole set of roots is about 200 KiB.
 pub const PEM_FILE: u64 = 4 << 20;
+
+/// How long connections that came just before the end of the program have for their first request.
+pub const FIRST_REQUEST: Duration = Duration::from_millis(100);

@@ -93,15 +93,24 @@ impl Listener {
     /// The address is refused by `exposure`, or cannot be bound, or what was passed is no listening socket, and what to do then.
     pub fn at(place: &Place<'_>, exposure: Exposure) -> Result<Self, Problem> {
         let passed = place.fd.map_or_else(inherited::from_systemd, |fd| Ok(Some(fd)))?;
-        let (socket, reuse_port) = match passed {
-            Some(fd) => (inherited::take(fd)?, false),
-            None => {
-                let address = resolve(place.addr)?;
-                exposure.check(address)?;
-                let socket = listen(address, place.reuse_port).map_err(|error| explain(address, &error))?;
-                (socket, place.reuse_port)
-            }
-        };
+        match passed {
+            Some(fd) => Self::of(inherited::take(fd)?, false, exposure),
+            None => Self::beside("--addr", place.addr, place.reuse_port, exposure),
+        }
+    }
+
+    /// Binds the address that `flag` says, whatever was passed: a program's second door.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub fn beside(flag: &str, addr: &str, reuse_port: bool, exposure: Exposure) -> Result<Self, Problem> {
+        let address = resolve(flag, addr)?;
+        exposure.check(address)?;
+        let socket = listen(address, reuse_port).map_err(|error| explain(flag, address, &error))?;
+        Self::of(socket, reuse_port, exposure)
+    }
+
+    fn of(socket: TcpListener, reuse_port: bool, exposure: Exposure) -> Result<Self, Problem> {
         let lost =
             |error| Problem::new(format!("the listening socket has no address ({error})"), "choose another");
         let address = socket.local_addr().map_err(lost)?;
@@ -139,10 +148,10 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts until `shutdown` is asked for and deals the connections to `workers` in turn; the socket is then closed. Failures to accept are
-    /// logged and waited out; they never end the loop.
-    pub async fn deal(self, workers: &Workers, shutdown: &Shutdown) {
-        let mut dealer = workers.dealer();
+    /// Accepts until `shutdown` is asked for and deals the connections to `workers` in turn, as such that came by `door`; the socket is then
+    /// closed. Failures to accept are logged and waited out; they never end the loop.
+    pub async fn deal(self, door: Door, workers: &Workers, shutdown: &Shutdown) {
+        let mut dealer = workers.dealer(door);
         tokio::select! {
             () = shutdown.asked() => {}
             () = accept_all(&self.socket, &mut dealer) => {}
@@ -160,9 +169,9 @@ async fn hand_over(socket: &tokio::net::TcpListener, dealer: &mut Dealer) {
     }
 }
 
-fn resolve(addr: &str) -> Result<SocketAddr, Problem> {
+fn resolve(flag: &str, addr: &str) -> Result<SocketAddr, Problem> {
     let bad = |why: &dyn std::fmt::Display| {
-        Problem::new(format!("'{addr}' is no address to listen on ({why})"), "give --addr HOST:PORT")
+        Problem::new(format!("'{addr}' is no address to listen on ({why})"), format!("give {flag} HOST:PORT"))
     };
     let mut addresses = addr.to_socket_addrs().map_err(|error| bad(&error))?;
     addresses.next().ok_or_else(|| bad(&"the name has no address"))
@@ -180,22 +189,34 @@ fn listen(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn explain(address: SocketAddr, error: &io::Error) -> Problem {
+fn explain(flag: &str, address: SocketAddr, error: &io::Error) -> Problem {
     match error.kind() {
         io::ErrorKind::AddrInUse => Problem::new(
             format!("{address} is in use by another process"),
-            "choose another --addr or stop that process (or give --reuse-port to both)",
+            format!("choose another {flag} or stop that process (or give --reuse-port to both)"),
         ),
         io::ErrorKind::AddrNotAvailable => Problem::new(
             format!("{} is not an address of this machine", address.ip()),
-            "choose another --addr (0.0.0.0 is every IPv4 address)",
+            format!("choose another {flag} (0.0.0.0 is every IPv4 address)"),
         ),
         io::ErrorKind::PermissionDenied => Problem::new(
             format!("no permission to listen on {address}"),
             "choose a port of 1024 or above, or grant CAP_NET_BIND_SERVICE",
         ),
-        _ => Problem::new(format!("cannot listen on {address} ({error})"), "choose another --addr"),
+        _ => {
+            let hint = format!("choose another {flag}");
+            Problem::new(format!("cannot listen on {address} ({error})"), hint)
+        }
     }
+}
+
+/// Which of a program's listeners a connection came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The one that every program has.
+    Main,
+    /// The second one.
+    Side,
 }
 
 /// A connection on its way from the acceptor to a worker; [`crate::Stream::accept`] takes it over.
@@ -205,10 +226,17 @@ pub struct Accepted {
     pub socket: TcpStream,
     /// The client's address.
     pub peer: SocketAddr,
+    /// Where it came in.
+    pub door: Door,
     pub(crate) live: Live,
 }
 
 impl Accepted {
+    /// A connection, non-blocking, that counts as live until its [`crate::Stream`] is dropped: for listeners that deal to no workers.
+    pub fn new(socket: TcpStream, peer: SocketAddr, live: &Arc<AtomicUsize>) -> Self {
+        Self { socket, peer, door: Door::Main, live: Live::new(live) }
+    }
+
     /// How many connections of the program are alive, this one included.
     pub fn live_connections(&self) -> usize {
         self.live.0.load(Ordering::Relaxed)
@@ -238,13 +266,14 @@ pub(crate) struct Dealer {
     pub(crate) queues: Vec<mpsc::Sender<Accepted>>,
     pub(crate) turn: usize,
     pub(crate) live: Arc<AtomicUsize>,
+    pub(crate) door: Door,
 }
 
 impl Dealer {
     /// Gives the connection to the next worker with room; when none has any, waits for the one whose turn it
     /// is, and the kernel's backlog holds the others meanwhile.
     async fn deal(&mut self, socket: TcpStream, peer: SocketAddr) {
-        let mut accepted = Accepted { socket, peer, live: Live::new(&self.live) };
+        let mut accepted = Accepted { socket, peer, door: self.door, live: Live::new(&self.live) };
         for _ in 0..self.queues.len() {
             match self.next().try_send(accepted) {
                 Ok(()) => return,

@@ -33,6 +33,11 @@ impl Notifier {
         self.send(&format!("READY=1\nSTATUS={status}"));
     }
 
+    /// Is not ready yet, and is to be given so much more time.
+    pub(crate) fn starting(&self, patience: Duration) {
+        self.send(&format!("EXTEND_TIMEOUT_USEC={}\nSTATUS=loading", patience.as_micros()));
+    }
+
     /// Reads its files again; [`Self::ready`] follows.
     pub(crate) fn reloading(&self) {
         self.send(&format!("RELOADING=1\nMONOTONIC_USEC={}\nSTATUS=reading files again", monotonic_micros()));

@@ -105,11 +105,11 @@ impl Proxied {
         if !self.trusts(accepted.peer) {
             return Ok(accepted);
         }
-        let Accepted { socket, peer, live } = accepted;
+        let Accepted { socket, peer, door, live } = accepted;
         let mut socket = TcpStream::from_std(socket)?;
         let read = timeout(limits::PROXY_HEADER_TIMEOUT, read_header(&mut socket)).await;
         let client = read.map_err(|_| late())??.unwrap_or(peer);
-        Ok(Accepted { socket: socket.into_std()?, peer: client, live })
+        Ok(Accepted { socket: socket.into_std()?, peer: client, door, live })
     }
 }
 

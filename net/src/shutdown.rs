@@ -55,6 +55,11 @@ impl Shutdown {
         *self.phase.borrow() == Phase::Thrown
     }
 
+    /// Whether it has been asked for.
+    pub fn is_asked(&self) -> bool {
+        *self.phase.borrow() >= Phase::Asked
+    }
+
     /// Waits until it is asked for or thrown. Cancel-safe.
     pub async fn asked(&self) {
         self.reached(Phase::Asked).await;

@@ -16,20 +16,17 @@ use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::ops::Deref;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BufMut;
 use fastrand::Rng;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use crate::socket::Transport;
+use crate::socket::Memory;
 use crate::stream::Stream;
 use way::Way;
 
@@ -232,9 +229,19 @@ pub(crate) struct Pipe {
     writes: Arc<Way>,
 }
 
-impl Pipe {
-    fn try_read(&self, most: usize) -> io::Result<Vec<u8>> {
-        self.reads.read(|there| self.network.share(there.min(most)))
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        self.end_sending();
+        self.reads.abandon();
+    }
+}
+
+impl Memory for Pipe {
+    fn try_read(&self, buf: &mut dyn BufMut) -> io::Result<usize> {
+        let most = buf.remaining_mut();
+        let read = self.reads.read(|there| self.network.share(there.min(most)))?;
+        buf.put_slice(&read);
+        Ok(read.len())
     }
 
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
@@ -244,137 +251,30 @@ impl Pipe {
         Ok(written)
     }
 
-    fn end(&self) {
-        self.writes.end(self.network.arrival());
-        self.network.sent.notify_one();
-    }
-}
-
-impl Drop for Pipe {
-    fn drop(&mut self) {
-        self.end();
-        self.reads.abandon();
-    }
-}
-
-/// What a stream moves its bytes through, where the network may be simulated.
-#[derive(Debug)]
-pub(crate) enum Socket {
-    Tcp(TcpStream),
-    Simulated(Pipe),
-}
-
-/// For what is done with sockets of the system alone: TLS, options.
-impl Deref for Socket {
-    type Target = TcpStream;
-
-    fn deref(&self) -> &TcpStream {
-        match self {
-            Self::Tcp(socket) => socket,
-            Self::Simulated(_) => unreachable!("a simulated connection has no socket, and no TLS"),
-        }
-    }
-}
-
-impl AsFd for Socket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        (**self).as_fd()
-    }
-}
-
-impl Socket {
-    pub(crate) fn try_read_buf(&self, buf: &mut impl BufMut) -> io::Result<usize> {
-        match self {
-            Self::Tcp(socket) => socket.try_read_buf(buf),
-            Self::Simulated(pipe) => {
-                let read = pipe.try_read(buf.remaining_mut())?;
-                buf.put_slice(&read);
-                Ok(read.len())
-            }
-        }
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.reads.poll_read(cx)
     }
 
-    pub(crate) fn try_read(&self, mut buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(socket) => socket.try_read(buf),
-            Self::Simulated(_) => self.try_read_buf(&mut buf),
-        }
-    }
-
-    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(socket) => socket.try_write(bytes),
-            Self::Simulated(pipe) => pipe.try_write(bytes),
-        }
-    }
-
-    pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(socket) => socket.poll_read_ready(cx),
-            Self::Simulated(pipe) => pipe.reads.poll_read(cx),
-        }
-    }
-
-    pub(crate) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(socket) => socket.poll_write_ready(cx),
-            Self::Simulated(pipe) => pipe.writes.poll_write(cx),
-        }
-    }
-
-    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
-        match self {
-            Self::Tcp(socket) => socket.peer_addr(),
-            Self::Simulated(_) => Ok((Ipv4Addr::LOCALHOST, 0).into()),
-        }
-    }
-
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        match self {
-            Self::Tcp(socket) => socket.local_addr(),
-            Self::Simulated(_) => Ok((Ipv4Addr::LOCALHOST, 0).into()),
-        }
-    }
-}
-
-impl AsRawFd for Socket {
-    fn as_raw_fd(&self) -> RawFd {
-        match self {
-            Self::Tcp(socket) => socket.as_raw_fd(),
-            Self::Simulated(_) => -1,
-        }
-    }
-}
-
-impl Transport for Socket {
-    fn forget_readiness(&self, interest: Interest, moved: usize) {
-        if let Self::Tcp(socket) = self {
-            socket.forget_readiness(interest, moved);
-        }
+    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writes.poll_write(cx)
     }
 
     fn peer_has_left(&self) -> bool {
-        match self {
-            Self::Tcp(socket) => socket.peer_has_left(),
-            Self::Simulated(pipe) => pipe.reads.is_over(),
-        }
+        self.reads.is_over()
     }
 
     fn has_unread(&self) -> bool {
-        match self {
-            Self::Tcp(socket) => socket.has_unread(),
-            Self::Simulated(pipe) => pipe.reads.is_readable(),
-        }
+        self.reads.is_readable()
     }
 
-    fn end_sending(&self) -> io::Result<()> {
-        match self {
-            Self::Tcp(socket) => socket.end_sending(),
-            Self::Simulated(pipe) => {
-                pipe.end();
-                Ok(())
-            }
-        }
+    fn end_sending(&self) {
+        self.writes.end(self.network.arrival());
+        self.network.sent.notify_one();
+    }
+
+    fn ends(&self) -> (SocketAddr, SocketAddr, RawFd) {
+        let nowhere = (Ipv4Addr::LOCALHOST, 0).into();
+        (nowhere, nowhere, -1)
     }
 }
 

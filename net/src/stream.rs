@@ -10,7 +10,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -22,9 +22,10 @@ use tokio::time::timeout;
 
 use crate::limits;
 use crate::listener::{Accepted, Live};
+use crate::pipe::{self, Ends, Pipe};
 use crate::round_trip::round_trip;
 use crate::session::Session;
-use crate::socket::{Socket, Transport};
+use crate::socket::{Memory, Socket, Transport};
 use crate::tls::TlsServer;
 
 /// First byte of a TLS handshake record; no request starts with it.
@@ -64,7 +65,7 @@ impl Stream {
             }
         };
         let fresh = session.is_none();
-        let mut stream = Self { socket: as_socket(socket), session, live: None, fresh };
+        let mut stream = Self { socket: Socket::Tcp(socket), session, live: None, fresh };
         stream.live = Some(live);
         Ok(stream)
     }
@@ -72,13 +73,29 @@ impl Stream {
     /// Wraps a connected socket: sets TCP_NODELAY (batches are whole already) and keepalive.
     pub(crate) fn plain(socket: TcpStream) -> io::Result<Self> {
         prepare(&socket)?;
-        Ok(Self { socket: as_socket(socket), session: None, live: None, fresh: false })
+        Ok(Self { socket: Socket::Tcp(socket), session: None, live: None, fresh: false })
     }
 
     /// One end of a connection that is simulated.
     #[cfg(feature = "simulation")]
     pub(crate) fn simulated(pipe: crate::simulation::Pipe) -> Self {
-        Self { socket: Socket::Simulated(pipe), session: None, live: None, fresh: false }
+        Self::in_memory(Box::new(pipe))
+    }
+
+    /// A pipe in memory, for a client that is served in another way: the end where its requests are written and answers read, and
+    /// the stream to be served.
+    pub fn pipe(ends: Ends) -> (Pipe, Self) {
+        let (asking, served) = pipe::pair(ends);
+        (asking, Self::in_memory(Box::new(served)))
+    }
+
+    fn in_memory(pipe: Box<dyn Memory>) -> Self {
+        Self { socket: Socket::Memory(pipe), session: None, live: None, fresh: false }
+    }
+
+    /// Whether its other end is in this program.
+    pub fn is_in_memory(&self) -> bool {
+        matches!(self.socket, Socket::Memory(_))
     }
 
     pub(crate) fn secure(socket: TcpStream, session: Session) -> io::Result<Self> {
@@ -107,12 +124,12 @@ impl Stream {
 
     /// The descriptor's number, for `CLIENT LIST`.
     pub fn raw_fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
+        self.socket.raw_fd()
     }
 
     /// How long the network takes to the peer and back, as the system has measured it; `None` if it has not.
     pub fn round_trip(&self) -> Option<Duration> {
-        round_trip(&self.socket)
+        self.socket.tcp().ok().and_then(round_trip)
     }
 
     /// Whether the peer has closed its side, as the system knows it at this moment: what the runtime has noticed may be older.
@@ -160,7 +177,7 @@ impl Stream {
         let room = max.min(buf.capacity() - buf.len());
         match &mut self.session {
             None => self.read_plain(buf, room),
-            Some(session) => session.try_read(&self.socket, buf, room),
+            Some(session) => session.try_read(self.socket.tcp()?, buf, room),
         }
     }
 
@@ -194,7 +211,7 @@ impl Stream {
     pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.session {
             None => write_plain(&self.socket, bytes),
-            Some(session) => session.try_write(&self.socket, bytes),
+            Some(session) => session.try_write(self.socket.tcp()?, bytes),
         }
     }
 
@@ -210,7 +227,7 @@ impl Stream {
     pub fn try_flush(&mut self) -> io::Result<()> {
         match &mut self.session {
             None => Ok(()),
-            Some(session) => session.try_flush(&self.socket),
+            Some(session) => session.try_flush(self.socket.tcp()?),
         }
     }
 
@@ -283,16 +300,6 @@ fn prepare(socket: &TcpStream) -> io::Result<()> {
     let (idle, every, times) = limits::KEEPALIVE;
     let keepalive = TcpKeepalive::new().with_time(idle).with_interval(every).with_retries(times);
     SockRef::from(socket).set_tcp_keepalive(&keepalive)
-}
-
-#[cfg(not(feature = "simulation"))]
-fn as_socket(socket: TcpStream) -> Socket {
-    socket
-}
-
-#[cfg(feature = "simulation")]
-fn as_socket(socket: TcpStream) -> Socket {
-    Socket::Tcp(socket)
 }
 
 /// One write of plain bytes.

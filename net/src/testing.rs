@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
-use crate::listener::{Accepted, Live};
+use crate::listener::{Accepted, Door, Live};
 use crate::{Stream, TlsClient, TlsServer};
 
 pub(crate) const WITHIN: Duration = Duration::from_secs(20);
@@ -113,7 +113,7 @@ pub(crate) fn listen() -> (std::net::TcpListener, SocketAddr) {
 pub(crate) fn take(listener: &std::net::TcpListener) -> Accepted {
     let (socket, peer) = listener.accept().unwrap();
     socket.set_nonblocking(true).unwrap();
-    Accepted { socket, peer, live: Live::new(&Arc::<AtomicUsize>::default()) }
+    Accepted { socket, peer, door: Door::Main, live: Live::new(&Arc::<AtomicUsize>::default()) }
 }
 
 /// The accepting and the connecting end of one connection.

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::limits;
-use crate::listener::{Accepted, Dealer};
+use crate::listener::{Accepted, Dealer, Door};
 use crate::notify;
 use crate::shutdown::Shutdown;
 
@@ -105,8 +105,9 @@ impl Workers {
         Pulses(self.pulses.clone())
     }
 
-    pub(crate) fn dealer(&self) -> Dealer {
-        Dealer { queues: self.queues.clone(), turn: self.queues.len() - 1, live: Arc::clone(&self.live) }
+    pub(crate) fn dealer(&self, door: Door) -> Dealer {
+        let live = Arc::clone(&self.live);
+        Dealer { queues: self.queues.clone(), turn: self.queues.len() - 1, live, door }
     }
 
     /// How many connections are alive, counted from accept to the stream's end.

@@ -3,12 +3,14 @@
 //! One [`Parser`] per connection remembers where an incomplete request stopped, so that a request of many reads is
 //! looked at once. One [`Batch`] per thread takes the spans of all the complete requests of a read.
 
+mod error;
 mod inline;
 mod owned;
 mod passage;
 
 use crate::limits::{MAX_BATCH, MAX_LINE, MAX_REQUEST, RequestLimits};
 use crate::reply::write_request;
+pub use error::ProtocolError;
 use inline::inline;
 use memchr::memchr;
 pub use owned::OwnedRequest;
@@ -147,58 +149,6 @@ impl std::ops::Index<usize> for Args<'_> {
     fn index(&self, i: usize) -> &[u8] {
         self.spans[i].of(self.buf)
     }
-}
-
-/// What breaks the protocol: it is answered, and the connection is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProtocolError {
-    /// An inline line longer than [`MAX_LINE`].
-    InlineTooLong,
-    /// An inline line whose quotes don't close, or close inside a word.
-    UnbalancedQuotes,
-    /// A `*` header that doesn't end within [`MAX_LINE`].
-    ArrayHeaderTooLong,
-    /// A number of arguments that is no number, negative or above the limit.
-    ArrayLength,
-    /// More arguments than a client may send before it authenticated.
-    ArrayLengthUnauthenticated,
-    /// Something else where an argument's `$` should be.
-    ExpectedBulk(u8),
-    /// A `$` header that doesn't end within [`MAX_LINE`].
-    BulkHeaderTooLong,
-    /// An argument's length that is no number, negative or above the limit.
-    BulkLength,
-    /// A longer argument than a client may send before it authenticated.
-    BulkLengthUnauthenticated,
-    /// An argument that is not followed by CR LF: its length was wrong.
-    BulkEnd,
-    /// A request longer than [`MAX_REQUEST`] in all.
-    RequestTooLong,
-}
-
-impl ProtocolError {
-    /// The error reply, in Redis's words, without `-` and CR LF.
-    pub fn text(self) -> String {
-        let what = match self {
-            Self::InlineTooLong => "too big inline request",
-            Self::UnbalancedQuotes => "unbalanced quotes in request",
-            Self::ArrayHeaderTooLong => "too big mbulk count string",
-            Self::ArrayLength => "invalid multibulk length",
-            Self::ArrayLengthUnauthenticated => "unauthenticated multibulk length",
-            Self::ExpectedBulk(got) => return expected_bulk(got),
-            Self::BulkHeaderTooLong => "too big bulk count string",
-            Self::BulkLength => "invalid bulk length",
-            Self::BulkLengthUnauthenticated => "unauthenticated bulk length",
-            Self::BulkEnd => "expected CRLF after an argument",
-            Self::RequestTooLong => "too big request",
-        };
-        format!("ERR Protocol error: {what}")
-    }
-}
-
-fn expected_bulk(got: u8) -> String {
-    let shown = if got.is_ascii_graphic() || got == b' ' { got as char } else { ' ' };
-    format!("ERR Protocol error: expected '$', got '{shown}'")
 }
 
 /// What one call of [`Parser::parse`] found.

@@ -3,6 +3,7 @@
 //! in here: times are given, in ticks whose length the owner knows.
 
 mod answers;
+mod class;
 mod commands;
 mod counter;
 mod histogram;
@@ -10,6 +11,7 @@ mod latency;
 mod slowlog;
 
 pub use answers::{Observed, answer, command_stats, error_stats, latency_stats, percentiles};
+pub use class::Class;
 pub use commands::{Stats, Told, Worker};
 pub use counter::Counter;
 pub use histogram::{Histogram, Sum};

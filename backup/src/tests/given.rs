@@ -86,7 +86,7 @@ pub(crate) fn put(block: &mut Block, (db, key, expiry, value): &Kept) {
 }
 
 pub(crate) fn footer() -> Footer {
-    Footer { time: 1_700_000_000_500, history: b"0123456789abcdef".to_vec(), offset: 123_456 }
+    Footer { time: 1_700_000_000_500, history: b"0123456789abcdef".to_vec(), offset: 123_456, led: false }
 }
 
 pub(crate) fn meta() -> Meta {

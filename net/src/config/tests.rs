@@ -20,6 +20,16 @@ struct Settings {
     insecure: Option<bool>,
 }
 
+impl Changes for Settings {
+    fn live(flag: &str) -> Live {
+        match flag {
+            "threads" => Live::Set("io-threads"),
+            "addr" => Live::File,
+            _ => Live::No,
+        }
+    }
+}
+
 #[derive(Debug, Default, Args, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 struct Shown {
@@ -57,6 +67,7 @@ fn load(args: &[&str]) -> Result<Loaded<Settings>, String> {
     load_from("test", "A test", args).map_err(|stop| match stop {
         Stop::Bad(problem) => problem.to_string(),
         Stop::Shown(text) => format!("shown: {text}"),
+        Stop::Printed(text) => text,
     })
 }
 
@@ -105,6 +116,8 @@ fn in_a_child_with_threads_5_in_its_environment() {
     if std::env::var_os("RINGTAIL_TEST_THREADS").is_some() {
         assert_eq!(load_file("threads = 2", &[]).unwrap().threads, Some(5));
         assert_eq!(load_file("threads = 2", &["--threads", "7"]).unwrap().threads, Some(7));
+        let text = load(&["--print-config"]).unwrap_err();
+        assert_eq!(said(&text, "threads"), ("threads = 5", "environment, RINGTAIL_TEST_THREADS"));
     }
 }
 
@@ -175,4 +188,67 @@ fn a_bad_flag_is_one_line_with_a_remedy() {
         assert_eq!(load(args).unwrap_err(), expected);
     }
     assert!(load(&["--help"]).unwrap_err().starts_with("shown: A test"));
+}
+
+impl Changes for Shown {
+    fn live(_: &str) -> Live {
+        Live::No
+    }
+}
+
+fn printed(args: &[&str]) -> String {
+    let args = ["test", "--print-config"].iter().chain(args).copied();
+    match load_from::<Shown, _>("test", "A test", args) {
+        Err(Stop::Printed(text)) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What it says of one setting, and where that came from.
+fn said<'a>(text: &'a str, name: &str) -> (&'a str, &'a str) {
+    let is_it = |line: &&str| line.trim_start_matches("# ").starts_with(&format!("{name} ="));
+    let (setting, source) = text.lines().find(is_it).and_then(|line| line.rsplit_once(" # ")).unwrap();
+    (setting.trim_end(), source)
+}
+
+#[test]
+fn what_is_in_force_says_where_it_came_from() {
+    let scratch = Scratch::new();
+    let file =
+        scratch.write("demo.toml", "max-memory = '2mb'\nrate = ['a', 'b']\nusers = ['user a >secret']\n");
+    let path = file.display().to_string();
+    let text = printed(&["--config", &path, "--rate", "c"]);
+    assert_eq!(said(&text, "at"), ("# at = \"here\"", "default"));
+    assert_eq!(said(&text, "max-memory"), ("max-memory = \"2mb\"", &*format!("file {path}")));
+    assert_eq!(said(&text, "rate"), ("rate = [\"c\"]", "flag"));
+    assert_eq!(said(&text, "insecure"), ("# insecure =", "not set"));
+    assert_eq!(said(&text, "users"), ("# users = (1, not shown)", &*format!("file {path}")));
+    assert!(!text.contains("secret"), "{text}");
+}
+
+#[test]
+fn what_is_printed_is_a_file_that_says_the_same() {
+    let scratch = Scratch::new();
+    let first = printed(&["--at", "a \"place\" # of its own", "--insecure", "true", "--rate", "c"]);
+    let file = scratch.write("again.toml", &first).display().to_string();
+    let settings = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.filter_map(|line| Some(line.rsplit_once(" # ")?.0.trim_end().to_owned())).collect()
+    };
+    assert_eq!(settings(&first).len(), 3);
+    assert_eq!(settings(&printed(&["--config", &file])), settings(&first));
+}
+
+#[test]
+fn the_page_has_a_row_for_each_setting() {
+    let page = load(&["--configuration-page"]).unwrap_err();
+    let rows: Vec<&str> = page.lines().skip(2).collect();
+    assert_eq!(rows.len(), 5, "{page}");
+    assert!(
+        page.contains(
+            "| `--threads THREADS` | `RINGTAIL_TEST_THREADS` | `threads` |  | `CONFIG SET io-threads` |"
+        ),
+        "{page}"
+    );
+    assert!(page.contains("`addr` |  | with its file |") && page.contains("`timeout` |  | no |"), "{page}");
 }

@@ -12,7 +12,7 @@ fn payload() -> Vec<u8> {
 
 /// Small on the sending side only: a small receive window makes the kernel wait for its probe timers.
 fn shrink_buffers(stream: &Stream) {
-    SockRef::from(&stream.socket).set_send_buffer_size(4096).unwrap();
+    SockRef::from(stream.socket.tcp().unwrap()).set_send_buffer_size(4096).unwrap();
 }
 
 async fn both_ways(mut one: Stream, mut other: Stream, bytes: usize, max: usize) {

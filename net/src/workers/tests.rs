@@ -25,7 +25,7 @@ where
     let listener = Listener::bind("127.0.0.1:0", exposure).unwrap();
     let addr = listener.local_addr();
     std::thread::scope(|scope| {
-        let deal = async || listener.open().unwrap().deal(&workers, &shutdown).await;
+        let deal = async || listener.open().unwrap().deal(Door::Main, &workers, &shutdown).await;
         scope.spawn(|| runtime().unwrap().block_on(deal()));
         act(addr, &workers);
         shutdown.trigger();

@@ -57,7 +57,7 @@ RingtailMembers = row("ringtail|members", 2, flags!(ADMIN NOSCRIPT LOADING STALE
 
 RingtailPeer = row("ringtail|peer", 3, flags!(ADMIN NOSCRIPT NO_MULTI LOADING STALE))
     .about("7.2.0", "O(1)",
-        "Tells a server of the same member which log the asking one leads, and returns what it is itself: primary or replica, its log, \
+        "Tells a server of the same member which log the asking one has, and returns what it is itself: primary or replica, its log, \
          how far that is, and whom it follows.")
     .args(&[string("history")])
     .pool(PoolRule::Refused);
@@ -97,10 +97,10 @@ RingtailUnlock = row("ringtail|unlock", 2, flags!(NOSCRIPT))
     .about("7.2.0", "O(N), N slots", "Lets the slots of this connection go, and keeps its transaction.")
     .pool(PoolRule::Refused);
 
-RingtailVote = row("ringtail|vote", 4, flags!(ADMIN NOSCRIPT NO_MULTI LOADING STALE))
+RingtailVote = row("ringtail|vote", 5, flags!(ADMIN NOSCRIPT NO_MULTI LOADING STALE))
     .about("7.2.0", "O(1)",
         "Has a replica leave its primary for the server at an address, which is to take over, and returns the same as RINGTAIL PEER.")
-    .args(&[int("epoch"), string("address")])
+    .args(&[int("epoch"), string("address"), string("history")])
     .pool(PoolRule::Refused);
 
 Unwatch = row("unwatch", 1, flags!(NOSCRIPT LOADING STALE FAST ALLOW_BUSY))

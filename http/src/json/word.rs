@@ -1,0 +1,58 @@
+//! One string of bytes out of JSON.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ringtail_protocol::number::write_f64;
+use serde::Deserialize;
+
+/// A string, a number as its digits, or `{"base64":"…"}`.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Form")]
+pub(crate) struct Word(pub(crate) Vec<u8>);
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a value is a string, a number, or {\"base64\":\"…\"}")]
+enum Form {
+    Text(String),
+    Int(i64),
+    Number(f64),
+    Bytes(Bytes),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bytes {
+    base64: String,
+}
+
+impl TryFrom<Form> for Word {
+    type Error = &'static str;
+
+    fn try_from(form: Form) -> Result<Self, Self::Error> {
+        Ok(Self(match form {
+            Form::Text(text) => text.into_bytes(),
+            Form::Int(n) => n.to_string().into_bytes(),
+            Form::Number(n) => {
+                let mut text = Vec::new();
+                write_f64(&mut text, n);
+                text
+            }
+            Form::Bytes(Bytes { base64 }) => STANDARD.decode(base64).map_err(|_| "a value is no base64")?,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_forms() {
+        let words: Vec<Word> = serde_json::from_str(r#"["a", -1, 1.5, {"base64":"/w=="}]"#).unwrap();
+        let words: Vec<&[u8]> = words.iter().map(|word| &*word.0).collect();
+        assert_eq!(words, [&b"a"[..], b"-1", b"1.5", b"\xff"]);
+        for bad in ["null", "true", "[]", "{}", r#"{"base64":"?"}"#, r#"{"base64":"","x":1}"#] {
+            assert!(serde_json::from_str::<Word>(bad).is_err(), "{bad}");
+        }
+    }
+}
