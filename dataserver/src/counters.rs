@@ -67,6 +67,10 @@ counters! {
     connections,
     /// Connections refused because there were too many.
     rejected,
+    /// TLS handshakes that were done.
+    handshakes,
+    /// Connections that failed before their first request: mostly handshakes.
+    handshakes_failed,
     /// Commands that panicked.
     panics,
 }

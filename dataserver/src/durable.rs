@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// What of it was told at start.
 #[derive(Clone, Debug, Default)]
@@ -47,11 +48,16 @@ pub struct Durable {
     steward: Arc<Mutex<Option<Steward>>>,
 }
 
-/// Begins to load what there is, and then to write. Until it is loaded the server says LOADING.
+/// Begins to load what there is, and then to write. Until it is loaded the server says LOADING; once what is on disk is, `loaded` is told.
 ///
 /// # Errors
 /// What is there can't be opened, or is another server's.
-pub fn begin(server: &Arc<Server>, told: Durability, book: Option<Book>) -> Result<Durable, Problem> {
+pub fn begin(
+    server: &Arc<Server>,
+    told: Durability,
+    book: Option<Book>,
+    loaded: oneshot::Sender<()>,
+) -> Result<Durable, Problem> {
     server.backups.set_place(told.place.clone());
     let recovery = match (&told.dir, told.policy) {
         (None, _) | (_, Policy::Off) => None,
@@ -84,6 +90,8 @@ pub fn begin(server: &Arc<Server>, told: Durability, book: Option<Book>) -> Resu
             Ok(keeper) => {
                 *running.lock().unwrap_or_else(PoisonError::into_inner) = keeper;
                 go_on(&own, &told, part.as_ref());
+                // Nobody listens any more if it was told to end meanwhile.
+                let _ = loaded.send(());
                 let begun = book.zip(part).map(|(book, part)| Steward::start(&own, book, part));
                 match begun.transpose() {
                     Ok(begun) => *stewards.lock().unwrap_or_else(PoisonError::into_inner) = begun,
@@ -127,14 +135,24 @@ fn open(dir: &Path, recover: bool) -> Result<Recovery<RealDisk>, Problem> {
         .ok_or_else(|| Problem::new("no history", "report this"))?;
     let options = FileOptions { recover, ..FileOptions::new(history) };
     Files::open(RealDisk, dir, &options).map_err(|error| {
-        Problem::new(format!("--dir: {}", with_remedy(error)), "name another directory, or mend this one")
+        let remedy = match &error {
+            OpenError::Locked { holder, .. } if !holder.is_empty() => {
+                format!("stop the process {holder}, or name another directory")
+            }
+            OpenError::Locked { .. } => "stop that one, or name another directory".to_owned(),
+            OpenError::System(_) => "mend it, or name another directory".to_owned(),
+            OpenError::Manifest { .. } | OpenError::Damaged(_) => {
+                "copy the directory first, then start once with --recover".to_owned()
+            }
+        };
+        Problem::new(format!("--dir: {error}"), remedy)
     })
 }
 
 /// What is wrong with the log, and what can be done about it.
 fn with_remedy(error: OpenError) -> String {
     match error {
-        OpenError::Damaged(damaged) => format!("{damaged}; --recover does so"),
+        OpenError::Damaged(damaged) => format!("{damaged}; copy the directory first, then --recover does so"),
         other => other.to_string(),
     }
 }
@@ -147,7 +165,8 @@ fn restore(
 ) -> Result<Option<Running>, String> {
     let Some(recovery) = recovery else {
         if let Some(file) = &told.place.file {
-            load_backup(server, file, told.recover)?;
+            let led = load_backup(server, file, told.recover)?;
+            server.replication.led.store(led, Relaxed);
         }
         return keep(server).map(Some);
     };
@@ -155,13 +174,11 @@ fn restore(
     let Replayed { files, groups, has_lost } = replay(server, recovery, told.recover)?;
     let backup = told.place.file.as_ref();
     let backup = backup.filter(|file| (is_new && groups == 0) || passed_over(file));
-    if let Some(file) = backup {
-        load_backup(server, file, told.recover)?;
-    }
+    let led = backup.map_or(Ok(false), |file| load_backup(server, file, told.recover))?;
     // A replica that has lost some is none of that log either: it gets all keys.
     let leads = told.primary.is_none() && matches!(part, None | Some(Part::Nothing));
-    let mut files = if leads || has_lost { rename(files)? } else { files };
-    if leads {
+    let mut files = if leads || has_lost { rename(files, has_lost)? } else { files };
+    if leads || led {
         files.set_led(true).map_err(|failure| failure.to_string())?;
     }
     server.replication.led.store(files.led(), Relaxed);
@@ -175,10 +192,12 @@ fn restore(
 }
 
 /// Has the log go on under another name: replicas may have had more of it than was on disk, and must not take what comes now for what
-/// follows that.
-fn rename(mut files: Files<RealDisk>) -> Result<Files<RealDisk>, String> {
-    let epoch = history::epoch_of(files.history().as_str());
-    let history = History::new(&history::fresh(epoch)).ok_or("no history")?;
+/// follows that. What has lost some has nothing that could be compared with theirs.
+fn rename(mut files: Files<RealDisk>, has_lost: bool) -> Result<Files<RealDisk>, String> {
+    let old = files.history().as_str();
+    let epoch = history::epoch_of(old);
+    let name = if has_lost { history::fresh(epoch) } else { history::next(old, epoch) };
+    let history = History::new(&name).ok_or("no history")?;
     files.begin_history(history).map_err(|failure| failure.to_string())?;
     Ok(files)
 }
@@ -187,11 +206,11 @@ fn rename(mut files: Files<RealDisk>) -> Result<Files<RealDisk>, String> {
 fn keep(server: &Arc<Server>) -> Result<Running, String> {
     let own = Arc::downgrade(server);
     let on_growth = Box::new(move |bytes| {
-        if let Some(server) = own.upgrade()
-            && server.compaction.is_due(bytes)
-        {
+        let Some(server) = own.upgrade() else { return };
+        if server.compaction.is_due(bytes) {
             compact::compact_behind(&server);
         }
+        compact::begin_again_behind(&server);
     });
     Keeper::start(&server.log, on_growth).map_err(|error| error.to_string())
 }
@@ -217,12 +236,13 @@ fn threads(server: &Server) -> usize {
     server.counters.len()
 }
 
-fn load_backup(server: &Server, file: &Path, recover: bool) -> Result<(), String> {
+/// Loads it, if it is there; whether it may have what no other server has.
+fn load_backup(server: &Server, file: &Path, recover: bool) -> Result<bool, String> {
     let input = match File::open(file) {
         Ok(input) => input,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             tracing::info!(path = %file.display(), "there is no backup yet");
-            return Ok(());
+            return Ok(false);
         }
         Err(error) => return Err(format!("--backup {}: {error}", file.display())),
     };
@@ -232,15 +252,16 @@ fn load_backup(server: &Server, file: &Path, recover: bool) -> Result<(), String
     if !loaded.damage.is_empty() {
         set_aside(file)?;
     }
+    loaded.damage.iter().for_each(|damage| tracing::error!(path = %file.display(), "lost: {damage}"));
     let (keys, expired, damaged) = (loaded.keys, loaded.expired, loaded.damage.len());
     tracing::info!(path = %file.display(), keys, expired, damaged, "backup loaded in {} ms", begun.elapsed().as_millis());
-    Ok(())
+    Ok(loaded.led)
 }
 
 /// What is wrong with a backup, and what can be done about it.
 fn with_help(error: &Error) -> String {
     match error {
-        Error::Damaged(_) => format!("{error}; --recover loads what can be read"),
+        Error::Damaged(_) => format!("{error}; copy the file first, then --recover loads what can be read"),
         Error::NoBackup => format!("{error}; `ringtail convert` makes one of a Redis RDB file"),
         _ => error.to_string(),
     }
@@ -303,11 +324,13 @@ fn replay(server: &Arc<Server>, mut recovery: Recovery<RealDisk>, recover: bool)
     }
     let (files, found) = recovery.finish().map_err(with_remedy)?;
     if let Some(torn) = &found.torn {
+        let kept = torn.kept.as_ref().map(|file| format!(", and kept in {file}")).unwrap_or_default();
         tracing::warn!(
             file = torn.file,
             offset = torn.offset,
             bytes = torn.bytes,
-            "the end of the log was not written whole when the server ended: cut off"
+            whole_groups_behind = torn.groups,
+            "the end of the log was not written whole when the server ended: cut off{kept}"
         );
     }
     found.lost.iter().for_each(|lost| tracing::error!("lost: {lost}"));

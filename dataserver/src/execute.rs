@@ -1,10 +1,13 @@
 //! From the requests of one read to their replies: look all of them up, bring their keys near, then run them.
 
 mod exec;
+mod keep_back;
+mod prepare;
 mod script;
 mod serve;
 mod told;
 
+use prepare::{Prepared, Target};
 pub use serve::NOW_A_REPLICA;
 pub use told::Told;
 
@@ -12,54 +15,29 @@ use crate::access;
 use crate::command::{self, Call};
 use crate::counters::Counters;
 use crate::log::waiting::tells_of_keys;
-use crate::pause::Pause;
 use crate::replication::bound;
 use crate::replication::feed::Handover;
 use crate::server::{Server, unix_micros, unix_millis};
 use crate::session::wake::Turn;
 use crate::session::{Gates, ReplyMode, Session, Wait};
-use crate::store::dict::Hash;
+use crate::store::Key;
 use crate::store::evict::Evictor;
-use crate::store::hold::Obstacle;
 use crate::store::view::View;
-use crate::store::{Key, Store};
 use crate::ticks;
 use crate::timer::Timer;
-use ringtail_protocol::command::{Command, CommandId, Flags, Found, find, keys};
+use ringtail_protocol::command::{Command, CommandId, Flags, Found, keys};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::Reply;
 use ringtail_protocol::request::{Args, Batch, is_http};
 use ringtail_protocol::stats;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
 
 /// With more output than this, the client has to take some of it before its next request runs.
 pub const OUTPUT_HIGH: usize = 1024 * 1024;
 
 /// A request of at most so many arguments does not take long if its command is fast.
 const SHORT: usize = 4;
-
-/// Fewer requests than this are not worth prefetching for.
-const PREFETCH_FROM: usize = 2;
-
-/// Where a request's keys are.
-#[derive(Clone, Copy)]
-enum Target {
-    /// It has none.
-    Keyless,
-    /// Its only key is its first argument.
-    First(Hash, u16),
-    /// It has several, or they are elsewhere.
-    Several,
-}
-
-/// A request that was looked up.
-#[derive(Clone, Copy)]
-struct Prepared {
-    found: Found,
-    target: Target,
-}
 
 /// Runs batches of requests; one per worker.
 pub struct Executor {
@@ -166,7 +144,7 @@ impl Executor {
             return false;
         }
         session.client.take_unparked();
-        if self.server.replication.switching.load(Relaxed) {
+        if self.server.replication.switching.is_on() {
             self.server.blocked.fetch_add(1, Relaxed);
             session.wait = Wait::Parked(None);
         } else {
@@ -184,31 +162,6 @@ impl Executor {
         };
         let (Some(this), Some(next)) = (row(i), row(i + 1)) else { return false };
         args <= SHORT && this.id == next.id && this.flags.contains(Flags::FAST)
-    }
-
-    /// Looks every request up, and asks for the memory of their keys in three rounds, so that the waits overlap.
-    #[inline]
-    fn prepare(&mut self, batch: &Batch, buf: &[u8]) {
-        self.prepared.clear();
-        let store = &*self.server.store;
-        let many = batch.requests().len() >= PREFETCH_FROM;
-        for request in batch.requests() {
-            let prepared = prepare(store, batch.args(request, buf));
-            if let (true, Target::First(hash, slot)) = (many, prepared.target) {
-                store.prefetch_group(&Key { bytes: &[], hash, slot });
-            }
-            self.prepared.push(prepared);
-        }
-        if many {
-            let targets = || {
-                self.prepared.iter().filter_map(|p| match p.target {
-                    Target::First(hash, slot) => Some(Key { bytes: &[], hash, slot }),
-                    _ => None,
-                })
-            };
-            targets().for_each(|key| store.prefetch_words(&key));
-            targets().for_each(|key| store.prefetch_entry(&key));
-        }
     }
 
     #[inline]
@@ -249,6 +202,10 @@ impl Executor {
         }
         if self.tells && out.len() > start {
             self.told.note(start..out.len());
+        }
+        if self.told.is_empty() {
+            // Nothing of this turn ran under what it said before RINGTAIL ACK.
+            session.copies_before = 0;
         }
     }
 
@@ -376,35 +333,6 @@ impl Executor {
         done
     }
 
-    /// Keeps the request back while clients are paused. Whether it is kept back.
-    #[cold]
-    fn pauses(&self, session: &mut Session, command: &Command, args: Args<'_>) -> bool {
-        if session.lease.is_some() {
-            // What it has begun at other servers too is not to be left half done.
-            return false;
-        }
-        let queued = session.transaction.as_ref().filter(|_| command.executes() == CommandId::Exec);
-        let writes = queued.is_some_and(|transaction| {
-            transaction.queued.iter().any(|queued| self.may_change(queued.command, queued.request.args()))
-        });
-        session.client.take_unparked();
-        let writes = writes || self.may_change(command, args);
-        let pause = &self.server.pause;
-        let asked = pause.keeps_back(writes);
-        let until = asked.or_else(|| if writes { slowed(pause, session) } else { None });
-        let Some(until) = until else { return false };
-        self.server.blocked.fetch_add(1, Relaxed);
-        session.wait = Wait::Parked(Some(until));
-        true
-    }
-
-    /// Whether a command may change something, or tell others of something.
-    fn may_change(&self, command: &Command, args: Args<'_>) -> bool {
-        let locks = matches!(command.id, CommandId::RingtailLock | CommandId::RingtailTrylock);
-        (locks || command.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE)))
-            && !command::scripting::declares_no_writes(&self.server, command, args)
-    }
-
     /// Counts a command that ran, and how long it took.
     #[inline]
     fn ended(
@@ -431,39 +359,6 @@ impl Executor {
                 command,
                 args,
             );
-        }
-    }
-
-    /// Keeps back a command that changes keys of all slots while any slot is held. Whether it is kept back.
-    #[cold]
-    fn is_held(&self, session: &mut Session, now: u64) -> Result<bool, Error> {
-        let counters = &self.server.counters[self.worker];
-        let mut view = View::lock(&self.server.store, counters, now, session.db, false, &[]);
-        view.lock_all();
-        if view.has_holds() { self.park(session, &mut view, &[]) } else { Ok(false) }
-    }
-
-    /// Keeps the request back while slots of its keys are held by somebody else. Whether it is kept back.
-    ///
-    /// # Errors
-    /// `BUSY …` when a script holds them for too long.
-    #[cold]
-    fn park(&self, session: &mut Session, view: &mut View<'_>, keys: &[Key<'_>]) -> Result<bool, Error> {
-        let (client, now) = (Arc::clone(&session.client), Instant::now());
-        client.take_unparked();
-        let obstacle = view.find_hold(keys, |holds, slots| {
-            let obstacle = holds.obstacle(client.id, slots, now)?;
-            holds.park(client.id, slots, &client);
-            Some(obstacle)
-        });
-        match obstacle {
-            None => Ok(false),
-            Some(Obstacle::Busy { is_function }) => Err(errors::busy(is_function)),
-            Some(Obstacle::Until(until)) => {
-                self.server.blocked.fetch_add(1, Relaxed);
-                session.wait = Wait::Parked(Some(until));
-                Ok(true)
-            }
         }
     }
 
@@ -513,15 +408,6 @@ impl Executor {
     }
 }
 
-/// Until when the session's next write is kept back, so that there are fewer of them.
-#[cold]
-fn slowed(pause: &Pause, session: &mut Session) -> Option<Instant> {
-    let waited = std::mem::take(&mut session.slowed);
-    let wait = pause.slows().filter(|_| !waited)?;
-    session.slowed = true;
-    Some(Instant::now() + wait)
-}
-
 /// Whether replies may be kept back until what they acknowledge is safe.
 #[inline]
 pub fn guards(server: &Server, session: &Session) -> bool {
@@ -535,32 +421,6 @@ fn take_pushes(session: &Session, out: &mut Vec<u8>) {
     if outbox.is_pending() {
         outbox.drain(out, OUTPUT_HIGH);
     }
-}
-
-#[inline]
-fn prepare(store: &Store, args: Args<'_>) -> Prepared {
-    let found = find(&args);
-    let target = match found {
-        Found::Command(command) if command.key_specs.is_empty() => Target::Keyless,
-        Found::Command(command) if is_first(command, args.len()) => match args.get(1) {
-            Some(bytes) => {
-                let key = store.key(bytes);
-                Target::First(key.hash, key.slot)
-            }
-            None => Target::Keyless,
-        },
-        Found::Command(_) => Target::Several,
-        _ => Target::Keyless,
-    };
-    Prepared { found, target }
-}
-
-/// Whether a request of `count` arguments has one key, its first argument: `DEL k` too.
-#[inline]
-fn is_first(command: &Command, count: usize) -> bool {
-    command.range.first == 1
-        && (command.range.last == 1 || count == 2)
-        && !command.flags.contains(Flags::MOVABLEKEYS)
 }
 
 /// Whether the session's state lets this command run.

@@ -15,6 +15,7 @@ pub mod execute;
 pub mod exercise;
 pub mod hub;
 pub mod log;
+pub mod metrics;
 #[cfg(test)]
 #[cfg(feature = "shuttle")]
 mod models;

@@ -10,7 +10,8 @@ fn main() -> ExitCode {
         "Ringtail's data server: keys in memory, spoken to in Redis's protocol",
     ) {
         Ok(loaded) => {
-            ringtail_net::logging::init(loaded.settings.log_level.unwrap_or_default());
+            let (level, format) = (loaded.settings.log_level, loaded.settings.log_format);
+            ringtail_net::logging::init(level.unwrap_or_default(), format.unwrap_or_default());
             run(&loaded.settings, loaded.file, loaded.check_only)
         }
         Err(code) => code,

@@ -7,7 +7,7 @@ use crate::log::waiting::Ack;
 use crate::store::memory::Policy as Eviction;
 use ringtail_net::LifeFlags;
 use ringtail_net::limits::DRAIN;
-use ringtail_net::logging::LogLevel;
+use ringtail_net::logging::{LogFormat, LogLevel};
 use ringtail_net::units::{ByteSize, Time};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -65,6 +65,7 @@ pub struct Options {
     /// When writes reach the disk: always (before they are acknowledged), everysec, no (when the system likes), off (no log) [default:
     /// everysec with --dir]
     #[arg(long, value_name = "WHEN", env = "RINGTAIL_LOG", alias = "appendfsync")]
+    #[serde(alias = "appendfsync")]
     pub log: Option<Policy>,
     /// The log is made shorter when it has grown by so many percent of the state, and by 64 MiB; 0 = never [default: 100]
     #[arg(long, value_name = "PERCENT", env = "RINGTAIL_LOG_GROWTH")]
@@ -72,7 +73,7 @@ pub struct Options {
     /// At the start leave out what is damaged of the log or the backup, instead of refusing to start
     #[arg(long, env = "RINGTAIL_RECOVER", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub recover: Option<bool>,
-    /// Backup file: loaded at the start, written at the end, by SAVE and BGSAVE
+    /// Backup file: loaded at the start, written at the end, by SAVE and BGSAVE; without it these write DIR/backup.rtb with --dir
     #[arg(long, value_name = "FILE", env = "RINGTAIL_BACKUP")]
     pub backup: Option<PathBuf>,
     /// How often the backup file is written: 15m, 1h; 0 = only at the end [default: 0]
@@ -146,18 +147,25 @@ pub struct Options {
     /// File of keys for TLS session tickets, shared by a fleet so that sessions go on at each of its processes
     #[arg(long, value_name = "FILE", env = "RINGTAIL_TLS_TICKET_KEYS")]
     pub tls_ticket_keys: Option<PathBuf>,
+    /// Address for metrics and health over HTTP: /metrics, /healthz, /readyz; beyond this machine with TLS and --client-ca
+    #[arg(long, value_name = "HOST:PORT", env = "RINGTAIL_ADMIN")]
+    pub admin: Option<String>,
     /// Allow plaintext, or no password, beyond this machine: only on a network that is trusted
     #[arg(long, env = "RINGTAIL_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub insecure: Option<bool>,
     /// How much is logged [default: info]
     #[arg(long, value_name = "LEVEL", env = "RINGTAIL_LOG_LEVEL")]
     pub log_level: Option<LogLevel>,
+    /// How a line of the log is written: text, json, or auto, which is text on a terminal and JSON elsewhere [default: auto]
+    #[arg(long, value_name = "FORMAT", env = "RINGTAIL_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
 }
 
 impl Options {
     /// What they say about the program's life.
     pub fn life(&self) -> LifeFlags {
         LifeFlags {
+            admin: self.admin.clone(),
             drain_timeout: self.drain_timeout.map_or(DRAIN, |time| time.0),
             listen_fd: self.listen_fd,
             reuse_port: self.reuse_port.unwrap_or(false),

@@ -1,4 +1,4 @@
-//! CLIENT PAUSE: clients' commands are kept back for a while; and brakes, which keep writes back for a part of the time.
+//! CLIENT PAUSE: clients' commands are kept back for a while; and brakes, which keep writes back for a part of the time, or for a moment.
 
 use crate::server::{unix_micros, unix_millis};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -21,6 +21,9 @@ const PERIOD: u64 = 4_700;
 /// and nobody misses all of the gap.
 pub const BRAKE_MOST: u64 = 3_500;
 
+/// From one look to the next whether a [`Hold`] has ended.
+pub const HOLD_LOOK: Duration = Duration::from_millis(2);
+
 /// What is kept back now.
 #[derive(Default)]
 struct Current {
@@ -28,6 +31,8 @@ struct Current {
     pause: Option<(u64, Paused)>,
     /// Of each period.
     brakes: Vec<u64>,
+    /// All writes are, so often.
+    holds: usize,
 }
 
 /// What is kept back now.
@@ -48,7 +53,7 @@ impl Pause {
     fn note(&self, current: &Current) {
         let brake = current.brakes.iter().copied().max().unwrap_or_default();
         self.brake.store(brake, Relaxed);
-        self.on.store(current.pause.is_some() || brake > 0, Relaxed);
+        self.on.store(current.pause.is_some() || brake > 0 || current.holds > 0, Relaxed);
     }
 
     /// Whether there may be a pause.
@@ -75,9 +80,13 @@ impl Pause {
         self.note(&current);
     }
 
-    /// Until when a command is kept back, at most.
+    /// Until when a command is kept back, at most: then it looks again.
     #[cold]
     pub fn keeps_back(&self, writes: bool) -> Option<Instant> {
+        self.pauses(writes).or_else(|| (writes && self.holds()).then(|| Instant::now() + HOLD_LOOK))
+    }
+
+    fn pauses(&self, writes: bool) -> Option<Instant> {
         let mut current = self.current();
         let (until, what) = current.pause?;
         let left = until.saturating_sub(unix_millis());
@@ -87,6 +96,24 @@ impl Pause {
             return None;
         }
         (what == Paused::All || writes).then(|| Instant::now() + Duration::from_millis(left))
+    }
+
+    /// Keeps all writes back for as long as that lives, which is to be a moment.
+    pub fn hold(&self) -> Hold<'_> {
+        self.count_holds(|holds| holds + 1);
+        Hold { pause: self }
+    }
+
+    /// Whether somebody does.
+    #[cold]
+    pub fn holds(&self) -> bool {
+        self.current().holds > 0
+    }
+
+    fn count_holds(&self, counted: impl FnOnce(usize) -> usize) {
+        let mut current = self.current();
+        current.holds = counted(current.holds);
+        self.note(&current);
     }
 
     /// Slows down who writes for as long as that lives; not yet at all.
@@ -134,6 +161,17 @@ impl Drop for Brake<'_> {
     }
 }
 
+/// Keeps all writes back. As little as a [`Brake`] has it to do with a pause that somebody asked for.
+pub struct Hold<'p> {
+    pause: &'p Pause,
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.pause.count_holds(|holds| holds - 1);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +189,20 @@ mod tests {
         assert!(!pause.is_on() && pause.keeps_back(true).is_none());
         pause.begin(now, Paused::All);
         assert!(pause.keeps_back(false).is_none() && !pause.is_on(), "it is over");
+    }
+
+    #[test]
+    fn who_writes_looks_again_and_again_until_no_hold_is_left() {
+        let pause = Pause::default();
+        let [first, second] = [(); 2].map(|()| pause.hold());
+        drop(first);
+        assert!(pause.is_on() && pause.holds() && pause.keeps_back(false).is_none());
+        assert!(pause.keeps_back(true).is_some_and(|until| until <= Instant::now() + HOLD_LOOK));
+        pause.begin(unix_millis() + 60_000, Paused::All);
+        pause.end();
+        assert!(pause.is_on() && pause.slows().is_none());
+        drop(second);
+        assert!(!pause.is_on() && pause.keeps_back(true).is_none());
     }
 
     #[test]

@@ -112,7 +112,7 @@ pub struct Session {
     /// How many servers must have its writes before they are acknowledged, if it has said so (RINGTAIL ACK).
     pub ack: Option<Ack>,
     /// The most copies that those of this turn were to have before it said something else; 0 = it has not.
-    copies_before: u8,
+    pub(crate) copies_before: u8,
     /// Its requests run only while the server leads (RINGTAIL PRIMARY).
     pub bound: Option<Box<Bound>>,
     /// Its next write was kept back for a moment, to have fewer of them, and is not again.
@@ -325,7 +325,12 @@ mod tests {
         };
         assert_eq!(t.run("RINGTAIL ACK quorum"), "OK");
         assert_eq!([3, 5, 7].map(|members| copies(&t, members)), [2, 3, 4]);
-        // What ran before it said something else has as many as there are by then.
+        // Before it said something else nothing ran that is acknowledged, ...
+        assert_eq!(t.run("RINGTAIL ACK local"), "OK");
+        assert_eq!(t.session.copies_of_turn(&server), 1);
+        // ... and what did has as many as there are by then.
+        assert_eq!(t.run("RINGTAIL ACK quorum"), "OK");
+        t.run("GET k");
         assert_eq!(t.run("RINGTAIL ACK local"), "OK");
         assert_eq!([(); 2].map(|()| t.session.copies_of_turn(&server)), [4, 1]);
         assert_eq!(t.run("RINGTAIL ACK default"), "OK");

@@ -1,7 +1,8 @@
 //! What can be changed while the server runs: CONFIG SET's parameters that are not the memory's.
 
+use crate::log::waiting::Ack;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 /// Clients that are let in unless told otherwise, as in Redis.
 pub const DEFAULT_MAX_CLIENTS: usize = 10_000;
@@ -65,6 +66,8 @@ pub struct Settings {
     pub shapes: Shapes,
     /// Servers of this member, this one among them: what a quorum is more than half of.
     pub members: AtomicUsize,
+    /// How many of them must have a write, as it was told at start.
+    pub ack: OnceLock<Ack>,
     percentiles: RwLock<Vec<f64>>,
     debug: RwLock<&'static str>,
 }
@@ -78,6 +81,7 @@ impl Default for Settings {
             notifications: AtomicU32::new(0),
             shapes: Shapes::default(),
             members: AtomicUsize::new(3),
+            ack: OnceLock::new(),
             debug: RwLock::new("no"),
             percentiles: RwLock::new(vec![50.0, 99.0, 99.9]),
         }

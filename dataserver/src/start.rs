@@ -6,6 +6,7 @@ use crate::command::config::settings;
 use crate::durable;
 use crate::log::keeper::Policy as LogPolicy;
 use crate::log::service::DEFAULT_BACKLOG;
+use crate::log::waiting::Ack;
 use crate::options::{DEFAULT_ADDR, Options};
 use crate::replication::follow;
 use crate::replication::steward::{Book, Told};
@@ -13,6 +14,7 @@ use crate::server::Server;
 use crate::settings::DEFAULT_MAX_CLIENTS;
 use crate::store::memory::Policy;
 use crate::worker;
+use ringtail_admin::{Admin, Listening, Observed};
 use ringtail_cluster::{Address, Colocation};
 use ringtail_net::{
     Entry, Exposure, Files, Life, Listener, Password, Problem, Reloads, Shutdown, TlsClient, TlsServer,
@@ -25,6 +27,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use tokio::sync::oneshot;
 
 /// The program's name in its messages.
 pub const PROGRAM: &str = "ringtail-server";
@@ -52,10 +55,17 @@ pub fn run(options: &Options, file: Option<PathBuf>, check_only: bool) -> ExitCo
         Ok(listener) => listener,
         Err(problem) => return exit::fail(PROGRAM, exit::USAGE, &problem),
     };
-    match serve(options, file, checked, listener) {
+    let (tls, insecure) = (checked.entry.tls.as_ref(), checked.exposure.insecure);
+    let admin = Admin::from_flags(&options.life(), tls, options.client_ca.is_some(), insecure);
+    let admin = match admin.map(Admin::bind).transpose() {
+        Ok(admin) => admin,
+        Err(problem) => return exit::fail(PROGRAM, exit::USAGE, &problem),
+    };
+    match serve(options, file, checked, listener, admin) {
         Ok(Ok(true)) => ExitCode::SUCCESS,
         Ok(Ok(false)) => ExitCode::from(exit::RUNTIME),
-        Ok(Err(problem)) => exit::fail(PROGRAM, exit::RUNTIME, &problem),
+        // It never came to serving anybody.
+        Ok(Err(problem)) => exit::fail(PROGRAM, exit::USAGE, &problem),
         Err(error) => {
             let problem =
                 Problem::new(format!("cannot run ({error})"), "see the system's limits on threads and files");
@@ -105,6 +115,7 @@ fn serve(
     file: Option<PathBuf>,
     checked: Checked,
     listener: Listener,
+    admin: Option<Listening>,
 ) -> std::io::Result<Result<bool, Problem>> {
     checked.colocation.put_in_force();
     let shutdown = Shutdown::new();
@@ -120,10 +131,16 @@ fn serve(
         Ok(book) => book,
         Err(problem) => return Ok(Err(problem)),
     };
-    let durable = match durable::begin(&server, options.durability(), book) {
+    let (done, loaded) = oneshot::channel();
+    let durable = match durable::begin(&server, options.durability(), book, done) {
         Ok(durable) => durable,
         Err(problem) => return Ok(Err(problem)),
     };
+    say_acknowledgements(options, &server);
+    // While it loads: who asks is told how far that has come. Not sooner, when nobody could tell it from a server that has nothing to load.
+    if let Some(admin) = admin {
+        admin.serve(PROGRAM, Arc::clone(&server) as Arc<dyn Observed>, shutdown.clone())?;
+    }
     let reloader = reloads(&server, entry.tls.as_ref(), password.as_ref()).start(WatchOptions::default())?;
     let drain = server.life().drain_timeout;
     let (addr, tls) = (listener.local_addr(), if entry.tls.is_some() { "TLS" } else { "plaintext" });
@@ -133,10 +150,38 @@ fn serve(
     let status = format!("ready, {tls} on {addr}");
     // All that there is to read again is the reloader's.
     let on_hangup = Box::new(|| ());
-    let well = Life { listener, workers, shutdown, reloader, on_hangup, drain, on_ready, status }.run()?;
+    // Until all is loaded it listens, and says LOADING.
+    let until_ready = Some(loaded);
+    let life = Life {
+        listener,
+        side: None,
+        workers,
+        shutdown,
+        reloader,
+        on_hangup,
+        drain,
+        until_ready,
+        on_ready,
+        status,
+    };
+    let well = life.run()?;
     let well = durable.stop() && well;
     tracing::info!("stopped");
     Ok(Ok(well))
+}
+
+/// Who is refused for want of replicas is to find why in the log.
+fn say_acknowledgements(options: &Options, server: &Server) {
+    let ack = options.ack.unwrap_or_default();
+    if ack != Ack::Local {
+        let (ack, copies) = (ack.name(), server.log.copies());
+        let replicas = copies.saturating_sub(1);
+        tracing::info!(
+            ack,
+            copies,
+            "clients are acknowledged, and answered, once {replicas} replicas follow"
+        );
+    }
 }
 
 /// servers.json, and this server's place in it.
@@ -178,6 +223,13 @@ fn reloads(server: &Arc<Server>, tls: Option<&TlsServer>, password: Option<&Pass
             server.access.change(|users| users.set_default_password(Some(secret.expose())));
         });
     }
+    let primary = server.primary_access();
+    if let Some(tls) = &primary.tls {
+        tls.watch("certificates for the primary", &mut reloads);
+    }
+    if let Some(password) = &primary.password {
+        password.watch("password of the primary", &mut reloads, |_| ());
+    }
     if let Some(path) = server.access.file().cloned() {
         let server = Arc::clone(server);
         reloads.add("ACL file", Files::now([&*path]), move || access::reload(&server, &path));
@@ -208,7 +260,9 @@ fn apply(options: &Options, server: &Server, users: Users) {
     let (memory, own) = (&server.store.memory, &server.settings);
     memory.set_limit(options.maxmemory.map_or(0, |size| size.0));
     own.members.store(options.copies.map_or(3, usize::from), Relaxed);
-    server.log.set_copies(options.ack.unwrap_or_default().copies(own.members.load(Relaxed)));
+    let ack = options.ack.unwrap_or_default();
+    let _ = own.ack.set(ack);
+    server.log.set_copies(ack.copies(own.members.load(Relaxed)));
     server.log.set_backlog(options.repl_backlog.map_or(DEFAULT_BACKLOG, |size| size.0 as usize));
     memory.set_policy(options.maxmemory_policy.unwrap_or(Policy::AllKeysLru));
     own.default_ttl.store(options.default_ttl.map_or(0, |time| time.0.as_millis() as u64), Relaxed);

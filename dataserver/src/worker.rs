@@ -55,9 +55,11 @@ async fn admit(
     let (mut stream, peer) = match entry.admit(accepted).await {
         Ok(admitted) => admitted,
         Err(Refused { peer, error }) => {
+            server.counters[worker].handshakes_failed.add(1);
             return FAILED.log(|suppressed| tracing::warn!(%peer, suppressed, "no connection: {error}"));
         }
     };
+    server.counters[worker].handshakes.add(stream.is_tls().into());
     if too_many {
         return refuse(&mut stream, server, worker).await;
     }

@@ -77,6 +77,8 @@ pub struct Last {
     pub records: u64,
     /// How many were written since the start.
     pub count: u64,
+    /// How many failed.
+    pub failures: u64,
     /// Commands that write had run so often when it was begun.
     writes: u64,
 }
@@ -224,11 +226,13 @@ fn save_now(server: &Server, path: &Path) -> io::Result<Saved> {
             let offset = saved.offset;
             tracing::info!(path = %path.display(), bytes, records, offset, "backup written in {} ms", took.as_millis());
             let (time, count) = (unix_millis() / 1000, last.count + 1);
-            *last = Last { time, failure: None, took, bytes, records, count, writes };
+            let failures = last.failures;
+            *last = Last { time, failure: None, took, bytes, records, count, failures, writes };
         }
         Err(error) => {
             tracing::error!(path = %path.display(), "no backup: {error}");
             last.failure = Some(error.to_string());
+            last.failures += 1;
             last.took = took;
         }
     }

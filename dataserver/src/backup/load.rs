@@ -31,6 +31,8 @@ pub struct Summary {
     pub history: String,
     /// Where in that log.
     pub offset: u64,
+    /// The server whose state it is took clients' writes.
+    pub led: bool,
     /// When the file was finished.
     pub time: u64,
     /// Keys.
@@ -83,6 +85,7 @@ pub fn load<R: Read>(server: &Server, input: R, how: How, progress: &Progress) -
     Ok(Summary {
         history: String::from_utf8_lossy(&footer.history).into_owned(),
         offset: footer.offset,
+        led: footer.led,
         time: footer.time,
         keys: counts.keys.into_inner(),
         expired: counts.expired.into_inner(),

@@ -14,7 +14,7 @@ use ringtail_cluster::SLOTS;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Keys that are taken under one lock.
 const AT_ONCE: usize = 256;
@@ -28,6 +28,15 @@ const LAST: usize = 500;
 const LAST_BYTES: usize = 2 << 20;
 /// Passes over changed keys after which all is given up: commands change keys faster than they can be written.
 const PASSES: usize = 40;
+/// From this pass on, if large values change all the time, and in the last passes at any rate, the rest is taken into memory while all writes are
+/// kept back, ...
+const HOLD_FROM: usize = 8;
+/// ... so often at most, ...
+const HOLDS: usize = 3;
+/// ... so much of it, and one key beside, ...
+const HELD: usize = 128 << 20;
+/// ... for no longer than this, and that key.
+const HELD_MOST: Duration = Duration::from_millis(300);
 /// From this pass on commands that change keys are slowed down, ...
 const SLOW_FROM: usize = 3;
 /// ... by so many microseconds of [each period](crate::pause::Brake) more with each pass.
@@ -117,7 +126,7 @@ fn save_with<W: Write>(
 ) -> Result<(W, Saved), Failed> {
     let _counted = server.store.memory.counted();
     let walk = server.store.begin_walk(server.log.backlog_most().max(NOTES_LEAST));
-    let ended = Saving { server, walk: &walk, block: Block::new(0), few: LAST, progress, at_cut }.run(out);
+    let ended = Saving::new(server, &walk, progress, at_cut).run(out);
     server.store.end_walk(&walk);
     ended
 }
@@ -159,6 +168,10 @@ struct Saving<'s> {
     block: Block,
     /// So few changed keys are written under all locks.
     few: usize,
+    /// These were too large once.
+    large: bool,
+    /// So much is taken into memory while writes are kept back.
+    held: usize,
     progress: &'s Progress,
     at_cut: &'s dyn Fn(),
 }
@@ -168,7 +181,11 @@ fn meta() -> Meta {
     Meta { time: unix_millis(), program: PROGRAM.to_owned() }
 }
 
-impl Saving<'_> {
+impl<'s> Saving<'s> {
+    fn new(server: &'s Server, walk: &'s Arc<Walk>, progress: &'s Progress, at_cut: &'s dyn Fn()) -> Self {
+        Self { server, walk, block: Block::new(0), few: LAST, large: false, held: HELD, progress, at_cut }
+    }
+
     fn run<W: Write>(mut self, out: W) -> Result<(W, Saved), Failed> {
         let mut writer = Writer::new(out, &meta())?;
         for slot in 0..SLOTS as u16 {
@@ -181,7 +198,8 @@ impl Saving<'_> {
             }
         }
         let (history, offset) = self.passes(&mut writer)?;
-        let footer = Footer { time: unix_millis(), history: history.clone().into_bytes(), offset };
+        let (name, led) = (history.clone().into_bytes(), self.server.replication.led.load(Relaxed));
+        let footer = Footer { time: unix_millis(), history: name, offset, led };
         let written = writer.written().clone();
         Ok((writer.finish(&footer)?, Saved { history, offset, written }))
     }
@@ -237,14 +255,19 @@ impl Saving<'_> {
 
     /// Writes what was changed meanwhile, and what is changed while that is written, until all is as of one moment: says of which offset.
     fn passes<W: Write>(&mut self, writer: &mut Writer<W>) -> Result<(String, u64), Failed> {
-        let mut brake = self.server.pause.brake();
+        let (mut brake, mut holds) = (self.server.pause.brake(), 0);
         for pass in 0..PASSES {
             brake.press(SLOWER * (pass + 1).saturating_sub(SLOW_FROM) as u64);
             if self.walk.changes() > self.few {
                 self.changes(writer)?;
             }
-            if self.walk.changes() <= self.few
-                && let Some(position) = self.last(writer)?
+            let is_held = pass + HOLDS >= PASSES || (self.large && pass >= HOLD_FROM);
+            holds += usize::from(is_held);
+            if holds > HOLDS {
+                break;
+            }
+            if (is_held || self.walk.changes() <= self.few)
+                && let Some(position) = self.last(writer, is_held)?
             {
                 return Ok(position);
             }
@@ -252,10 +275,38 @@ impl Saving<'_> {
         Err(Failed::Outrun(self.walk.changes()))
     }
 
-    /// Writes the rest while nothing changes, and says which offset that is; `None` if that is too much for such a moment.
-    fn last<W: Write>(&mut self, writer: &mut Writer<W>) -> Result<Option<(String, u64)>, Failed> {
-        let server = self.server;
-        let (mut blocks, cut) = loop {
+    /// What was changed meanwhile, each key under its lock, while writes are kept back: into memory, since whoever reads may be slow.
+    fn held_changes(&mut self) -> Vec<Block> {
+        // Those that got past before are few.
+        self.few = LAST;
+        let (store, begun, mut bytes) = (&*self.server.store, Instant::now(), 0);
+        let (mut blocks, mut left) = (Vec::new(), Vec::new());
+        for (db, name) in self.walk.take_changes().flatten() {
+            if bytes > self.held || begun.elapsed() > HELD_MOST {
+                left.push((db, name));
+                continue;
+            }
+            let key = store.key(&name);
+            let mut block = Block::again(key.slot);
+            put(&store.lock(key.group()), db, &key, &mut block);
+            bytes += block.len();
+            blocks.push(block);
+        }
+        self.walk.put_back(store, left);
+        blocks
+    }
+
+    /// Writes the rest while nothing changes, and says which offset that is; `None` if that is too much for such a moment. Unless writes are kept
+    /// back before, that is all that was changed and not written again.
+    fn last<W: Write>(
+        &mut self,
+        writer: &mut Writer<W>,
+        is_held: bool,
+    ) -> Result<Option<(String, u64)>, Failed> {
+        let (server, begun) = (self.server, Instant::now());
+        let mut hold = is_held.then(|| server.pause.hold());
+        let mut blocks = if is_held { self.held_changes() } else { Vec::new() };
+        let (more, cut) = loop {
             let _whole = server.log.applying();
             let mut view = View::lock(&server.store, &server.counters[0], unix_millis(), 0, false, &[]);
             view.lock_all();
@@ -269,8 +320,13 @@ impl Saving<'_> {
                 break self.cut(&mut view);
             }
             drop((view, _whole));
+            // It may go on for long.
+            hold.take_if(|_| begun.elapsed() > HELD_MOST);
             rest(SCRIPTS);
         };
+        drop(hold);
+        self.large |= cut.is_none() && !more.is_empty();
+        blocks.extend(more);
         blocks.iter_mut().try_for_each(|block| writer.block(block))?;
         let Some((position, libraries)) = cut else {
             self.few = (self.few / 2).max(1);

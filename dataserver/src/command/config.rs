@@ -1,6 +1,7 @@
 //! CONFIG: the parameters that have a meaning here, under Redis's names.
 
 mod durability;
+mod flags;
 mod notifications;
 mod rewrite;
 pub(crate) mod settings;
@@ -12,6 +13,7 @@ use crate::server::Server;
 use crate::store::frequency::Lfu;
 use crate::store::memory::Policy;
 use ringtail_cluster::Colocation;
+use ringtail_net::logging;
 use ringtail_net::units::ByteSize;
 use ringtail_protocol::errors::{self, Error, printable};
 use ringtail_protocol::{glob, limits, stats};
@@ -106,11 +108,13 @@ const BUSY_AFTER: (fn(&Server) -> String, Setter) = (
 
 /// All parameters, by name. The older names of a parameter stand beside the newer.
 const PARAMETERS: &[Parameter] = &[
+    fixed("ack", |s| s.settings.ack.get().copied().unwrap_or_default().name().to_owned()),
     live("acl-pubsub-default", pubsub_default, set_pubsub_default),
     fixed("aclfile", |s| s.access.file().map(|path| path.display().to_string()).unwrap_or_default()),
     live("acllog-max-len", LOG_LENGTH.0, LOG_LENGTH.1),
     only!("active-expire-effort", "1"),
     only!("activedefrag", "no"),
+    fixed("admin", |s| of_life(s, "admin")),
     live("appendfsync", durability::when, durability::set_when),
     live("appendonly", durability::is_on, durability::set_on),
     live("auto-aof-rewrite-percentage", durability::growth, durability::set_growth),
@@ -124,6 +128,7 @@ const PARAMETERS: &[Parameter] = &[
     only!("cluster-enabled", "no"),
     fixed("colocate", |_| Colocation::in_force().to_string()),
     fixed("dbfilename", durability::file),
+    fixed("copies", |s| s.settings.members.load(Relaxed).to_string()),
     fixed("databases", |_| crate::store::DATABASES.to_string()),
     fixed("dir", durability::dir),
     live("default-ttl", |s| (s.settings.default_ttl.load(Relaxed) / 1000).to_string(), set_default_ttl),
@@ -162,6 +167,8 @@ const PARAMETERS: &[Parameter] = &[
     fixed("listen-fd", |s| of_life(s, "listen-fd")),
     live("list-max-listpack-size", LIST_SIZE.0, LIST_SIZE.1),
     live("list-max-ziplist-size", LIST_SIZE.0, LIST_SIZE.1),
+    live("log-level", |_| logging::level_text(), |_, v| logging::set_level_text(v)),
+    live("loglevel", |_| logging::level_text(), |_, v| logging::set_level_text(v)),
     live("lua-memory-limit", |s| s.scripts.memory.load(Relaxed).to_string(), set_script_memory),
     live("lua-time-limit", BUSY_AFTER.0, BUSY_AFTER.1),
     live(

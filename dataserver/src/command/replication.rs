@@ -17,6 +17,10 @@ pub(super) fn replica_of(c: &mut Call<'_, '_>) -> Done {
     }
     let server = c.server.itself()?;
     if is(&c.args[1], "NO") && is(&c.args[2], "ONE") {
+        if server.replication.is_named.load(Relaxed) && !leads(&server) {
+            // It may lack what the others have acknowledged, and they would follow it.
+            return Err(NAMED);
+        }
         role::become_primary(&server);
         c.reply.ok();
         return Ok(());
@@ -34,6 +38,10 @@ pub(super) fn replica_of(c: &mut Call<'_, '_>) -> Done {
     c.reply.ok();
     Ok(())
 }
+
+const NAMED: Error = Error::fixed(
+    "ERR servers.json says who leads this server's member: edit it, or send FAILOVER to the primary",
+);
 
 /// ROLE
 pub(super) fn role(c: &mut Call<'_, '_>) -> Done {

@@ -3,6 +3,7 @@
 
 use super::arguments::at_least;
 use super::{Call, Done, Mode};
+use crate::log::history::is_later;
 use crate::log::waiting::{Ack, stamp};
 use crate::replication::bound::Bound;
 use crate::replication::feed::Handover;
@@ -134,7 +135,18 @@ pub(super) fn sync(c: &mut Call<'_, '_>) -> Done {
     let text = |at: usize| String::from_utf8_lossy(&c.args[at]).into_owned();
     let offset = parse_i64(&c.args[3]).and_then(|offset| u64::try_from(offset).ok());
     let offset = offset.ok_or(errors::NOT_AN_INTEGER)?;
-    let address = text(4);
+    let (history, address) = (text(2), text(4));
+    let is_of_member = c.server.replication.replicas.is_of_member(&address);
+    // One that has lost its memory gets the keys of others, not the other way round.
+    if is_of_member && offset > 0 && Peer::of(c.server).is_new {
+        return Err(Error::fixed("EARLIER this server has no keys, and the one that asks has"));
+    }
+    // It would take the keys of one that was replaced in the place of what the later one's replicas have acknowledged. By hand, between servers
+    // of no member, that is what was asked for.
+    if is_of_member && is_later(&history, &c.server.log.position().0) {
+        replication::hear_of(c.server, &history);
+        return Err(Error::fixed("EARLIER this server's log is of an earlier epoch than the one that asks"));
+    }
     // One that has had no word of a primary of late may follow the asking one by way of others.
     let is_forsaken = |state: &Following| state.age_of_word(stamp()) > PATIENCE.as_millis() as u64;
     let has_no_log = |followed: &Followed| {
@@ -148,7 +160,7 @@ pub(super) fn sync(c: &mut Call<'_, '_>) -> Done {
         // Else two that follow each other would both call that a primary's log.
         return Err(Error::fixed("NOMASTERLINK Can't SYNC while not connected with my master"));
     }
-    let handover = Handover::Sync { history: text(2), offset, address };
+    let handover = Handover::Sync { history, offset, address };
     hand_over(c, handover)
 }
 
@@ -166,17 +178,15 @@ pub(super) fn primary(c: &mut Call<'_, '_>) -> Done {
     Ok(())
 }
 
-/// RINGTAIL PEER history; `-` of one that does not lead
+/// RINGTAIL PEER history
 pub(super) fn peer(c: &mut Call<'_, '_>) -> Done {
     let history = String::from_utf8_lossy(&c.args[2]);
-    if history != "-" {
-        replication::hear_of(c.server, &history);
-    }
+    replication::hear_of(c.server, &history);
     c.reply.simple(&Peer::of(c.server).to_string());
     Ok(())
 }
 
-/// RINGTAIL VOTE epoch address
+/// RINGTAIL VOTE epoch address history
 pub(super) fn vote(c: &mut Call<'_, '_>) -> Done {
     if c.mode != Mode::Direct {
         return Err(ANOTHER);
@@ -185,6 +195,8 @@ pub(super) fn vote(c: &mut Call<'_, '_>) -> Done {
         parse_i64(&c.args[2]).and_then(|epoch| u32::try_from(epoch).ok()).ok_or(errors::NOT_AN_INTEGER)?;
     let address = std::str::from_utf8(&c.args[3]).map_err(|_| errors::SYNTAX)?;
     let server = c.server.itself()?;
+    // Who leads an earlier log than the asking one was replaced, and votes.
+    replication::hear_of(&server, &String::from_utf8_lossy(&c.args[4]));
     takeover::vote(&server, epoch, address)?;
     c.reply.simple(&Peer::of(&server).to_string());
     Ok(())

@@ -23,7 +23,7 @@ fn too_few(there: usize, copies: u8) -> Error {
 #[cold]
 fn unheard() -> Error {
     Error::new(format!(
-        "NOREPLICAS too few replicas say that they hear this server, for {} ms: another one may lead; what was written was done here, what was \
+        "NOREPLICAS too few replicas say that they hear this server, for {} ms: another one may lead; a write was done here and may be lost, a \
          read may be old",
         ACK_TIMEOUT.as_millis()
     ))

@@ -9,7 +9,7 @@ use crate::unkept::Unkept;
 use std::fs;
 use std::io::{self, BufWriter};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,10 @@ const RETRY: Duration = Duration::from_secs(30);
 
 /// From one look to the next whether somebody else is done.
 const TURN: Duration = Duration::from_millis(10);
+
+/// From one try to begin the files again to the next, at least and at most: else as long as the last one took.
+const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN_MOST: Duration = Duration::from_secs(30);
 
 /// What became of the last one.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +47,8 @@ pub struct Last {
 pub struct Compaction {
     running: Mutex<Option<Instant>>,
     last: Mutex<Last>,
+    /// The files are being begun again, until they are the log.
+    begins_again: AtomicBool,
     /// Bytes of the last base.
     pub base: AtomicU64,
     /// The log may grow by so many percent of the base; 0 = for ever.
@@ -155,28 +161,72 @@ fn on_disk(saved: Result<(BufWriter<Unkept>, Saved), Failed>) -> io::Result<Save
     Ok(saved)
 }
 
-/// Puts the state that is here now, of another log, in the place of what the files have: after a replica's first sync. Until that is
+/// Has the files begin with what is here, where they are not the log that is here: on a thread of its own, again and again until it is done.
+pub fn begin_again_behind(server: &Arc<Server>) {
+    if !server.log.wants_files() || server.compaction.begins_again.swap(true, Relaxed) {
+        return;
+    }
+    let own = Arc::clone(server);
+    let spawned = std::thread::Builder::new().name("compact".to_owned()).spawn(move || {
+        let _counted = own.store.memory.counted();
+        begin_again_until_done(&own);
+        own.compaction.begins_again.store(false, Relaxed);
+    });
+    if let Err(error) = spawned {
+        server.compaction.begins_again.store(false, Relaxed);
+        tracing::error!("this server's files do not follow: {error}");
+    }
+}
+
+fn begin_again_until_done(server: &Server) {
+    while server.log.wants_files() && !server.shutdown.is_triggered() {
+        let begun = Instant::now();
+        // The keys of a sync that has not ended are no state of any log.
+        if !server.replication.is_partial() {
+            match begin_again(server) {
+                Ok(()) => continue,
+                Err(_) if server.replication.is_partial() => {}
+                Err(error) => tracing::error!(
+                    "this server's files do not follow: {error}; they have what they had, and it is tried again"
+                ),
+            }
+        }
+        rest(begun.elapsed().clamp(AGAIN, AGAIN_MOST));
+    }
+}
+
+/// Puts the state that is here now in the place of what the files have: after a replica's first sync, or when they had to be left. Until that is
 /// done the files are those of before.
 ///
 /// # Errors
 /// It can't be written.
-pub fn begin_again(server: &Server) -> io::Result<()> {
+fn begin_again(server: &Server) -> io::Result<()> {
     while !server.compaction.begin() {
         rest(TURN);
     }
     let ended = replace(server);
-    if ended.is_err() {
+    if let Err(error) = &ended {
         // What is held for them would only become more.
-        server.log.leave_files();
+        server.log.leave_files(format!("the files are not this log: {error}"));
     }
     server.compaction.end(&ended);
     ended
 }
 
 fn replace(server: &Server) -> io::Result<()> {
-    let Some(draft) = server.log.files().as_ref().map(|files| files.draft()) else { return Ok(()) };
-    let saved = save_and_hold(server, &draft)?;
-    put_in_place(server, &draft, &saved)
+    let draft = match &*server.log.files() {
+        None => return Err(io::Error::other("the log is closed")),
+        // All keys would be written in vain.
+        Some(files) if let Some(failure) = files.failure() => {
+            return Err(io::Error::other(failure.to_string()));
+        }
+        Some(files) => files.draft(),
+    };
+    let replaced = save_and_hold(server, &draft).and_then(|saved| put_in_place(server, &draft, &saved));
+    replaced.inspect_err(|_| {
+        // What is left of it would keep a full disk full.
+        let _ = fs::remove_file(&draft);
+    })
 }
 
 /// Writes the state; what comes behind it is held for the files.
@@ -191,15 +241,8 @@ fn put_in_place(server: &Server, draft: &Path, saved: &Saved) -> io::Result<()> 
         let led = server.replication.led.load(Relaxed);
         let replaced = files.replace(draft, saved.offset, history.clone(), led);
         replaced.map_err(|failure| io::Error::other(failure.to_string()))?;
-        // Who leads, or follows a later log, since the state was written has given the new name to the files of before.
-        if server.log.previous().is_some_and(|(before, _)| before == saved.history) {
-            let renamed = files.begin_history(named(&server.log.position().0)?);
-            renamed.map_err(|failure| io::Error::other(failure.to_string()))?;
-        }
-        server.log.on_disk.synced.store(files.synced_offset(), Relaxed);
-        Ok(())
+        server.log.go_on_in(files)
     })?;
-    server.log.go_on_in_files();
     let offset = saved.offset;
     tracing::info!(offset, "the log of the primary goes on in this server's files");
     Ok(())
@@ -216,20 +259,66 @@ mod tests {
     use crate::log::files::{Files, Options, RealDisk};
     use crate::log::history::fresh;
 
+    fn with_files() -> (Arc<Server>, tempfile::TempDir) {
+        let (server, dir) = (Harness::new().server, tempfile::tempdir().unwrap());
+        let options = Options::new(named(&fresh(1)).unwrap());
+        let (files, _) = Files::open(RealDisk, dir.path(), &options).unwrap().finish().unwrap();
+        server.log.write_to(files);
+        (server, dir)
+    }
+
+    /// What its clients are told would be on no disk.
+    #[test]
+    fn who_leads_and_is_not_in_its_files_refuses_writes() {
+        let (server, dir) = with_files();
+        let log = &server.log;
+        let refuses = || {
+            log.watch_disk();
+            log.failing().is_some()
+        };
+        log.restart(&fresh(5), 0);
+        log.stance.set_read_only(true);
+        // It breaks off in the middle.
+        server.replication.set_partial(true);
+        assert!(begin_again(&server).is_err() && log.wants_files() && !refuses());
+        assert!(!dir.path().join("base.tmp").exists(), "what is left of it keeps a full disk full");
+        server.replication.set_partial(false);
+        log.stance.set_read_only(false);
+        assert!(refuses());
+        begin_again(&server).unwrap();
+        assert!(!log.wants_files() && !refuses());
+    }
+
+    /// With the old one others would take what comes now for what follows it.
+    #[test]
+    fn files_that_cannot_be_given_the_new_name_are_left() {
+        let (server, dir) = with_files();
+        let in_the_way = dir.path().join("manifest.json.tmp");
+        fs::create_dir(&in_the_way).unwrap();
+        server.log.fork(0);
+        assert!(server.log.wants_files());
+        assert!(begin_again(&server).is_err() && server.log.wants_files());
+        fs::remove_dir(&in_the_way).unwrap();
+        server.log.files().as_mut().unwrap().heal().unwrap();
+        begin_again(&server).unwrap();
+        assert!(!server.log.wants_files());
+        let history = server.log.position().0;
+        assert_eq!(server.log.files().as_ref().unwrap().history().as_str(), history);
+    }
+
     /// While the keys of its first sync are brought to disk a replica may be told to lead. Under the old name others would take what it writes
     /// then for their primary's.
     #[test]
     fn files_that_come_late_have_the_name_that_the_log_has_by_then() {
-        let (server, dir) = (Harness::new().server, tempfile::tempdir().unwrap());
-        let options = Options::new(named(&fresh(1)).unwrap());
-        let (files, _) = Files::open(RealDisk, dir.path(), &options).unwrap().finish().unwrap();
-        let draft = files.draft();
-        server.log.write_to(files);
-        server.log.leave_files();
+        let (server, _dir) = with_files();
+        let draft = server.log.files().as_ref().unwrap().draft();
         let primarys = fresh(5);
         server.log.restart(&primarys, 0);
         let saved = save_and_hold(&server, &draft).unwrap();
+        let before = server.log.files().as_ref().unwrap().history().clone();
         server.log.fork(0);
+        // Whatever becomes of this, they are what they were.
+        assert_eq!(*server.log.files().as_ref().unwrap().history(), before);
         put_in_place(&server, &draft, &saved).unwrap();
         let files = server.log.files();
         let files = files.as_ref().unwrap();

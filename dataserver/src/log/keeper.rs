@@ -1,5 +1,6 @@
 //! The thread of the log: takes what was committed, writes it, and says what is safe.
 
+use super::faults::Fault;
 use super::files::{Failure, Files, Preparing, RealDisk, Synced, Syncing};
 use super::service::Log;
 use super::waiting::stamp;
@@ -52,8 +53,6 @@ const SYNC_EVERY: Duration = Duration::from_millis(500);
 const SYNC_SELDOM: Duration = Duration::from_secs(30);
 /// So much of it has it synced before its time: what the next ones are held in is near the processor then.
 const HELD_MOST: usize = 16 << 20;
-/// Beyond so much the disk is too slow: writes are refused until it has caught up with half of it.
-const BEHIND_MOST: usize = 512 << 20;
 /// From one try to heal to the next.
 const HEAL_EVERY: Duration = Duration::from_secs(1);
 /// The longest sleep.
@@ -113,14 +112,14 @@ pub struct Keeper {
     healed: Instant,
     /// When a file for the next segment was asked for.
     asked: Instant,
-    /// The disk is too slow.
-    behind: bool,
+    /// Healing has failed, and is tried again.
+    fails: bool,
     bytes: Vec<u8>,
     /// When it was collected, in milliseconds of a clock that is never set.
     at: u64,
     /// How long the last sync took.
     took: Duration,
-    /// Told how many bytes a restart would replay.
+    /// Told how many bytes a restart would replay, again and again.
     on_growth: Box<dyn Fn(u64) + Send>,
 }
 
@@ -138,7 +137,7 @@ impl Keeper {
                 syncer,
                 healed,
                 asked: healed,
-                behind: false,
+                fails: false,
                 bytes: Vec::new(),
                 at: 0,
                 took: Duration::ZERO,
@@ -196,7 +195,7 @@ impl Keeper {
         let Some(files) = &mut *files else { return self.bytes.clear() };
         // Whatever the writing comes to: nothing heals before the sync has ended.
         let ended = self.end_sync(files);
-        let written = if self.bytes.is_empty() { Ok(()) } else { files.append(&mut self.bytes) };
+        let written = if self.bytes.is_empty() { Ok(()) } else { self.append(files) };
         if written.is_ok() && self.log.policy() == Policy::No {
             self.log.lateness.cover(self.at);
         }
@@ -205,11 +204,18 @@ impl Keeper {
         if synced.is_err() || files.failure().is_some() {
             self.heal(files);
         } else {
-            self.note_speed(files.unsynced());
+            log.note_waiting(files.unsynced());
         }
         log.memory().set_unsynced(files.held());
         log.is_on_disk(files.synced_offset(), files.size_since_base());
         (self.on_growth)(files.size_since_base());
+    }
+
+    fn append(&mut self, files: &mut Files<RealDisk>) -> Result<(), Failure> {
+        let begun = Instant::now();
+        let written = files.append(&mut self.bytes);
+        self.log.times.written(begun.elapsed());
+        written
     }
 
     /// With `always` clients wait for each sync, so the next segment is made ready for quick ones.
@@ -235,9 +241,11 @@ impl Keeper {
         let synced = if waits { self.syncer.ended.recv().ok() } else { self.syncer.ended.try_recv().ok() };
         let Some(synced) = synced else { return Ok(()) };
         self.syncer.running = false;
+        self.log.times.synced(synced.took());
         files.end_sync(synced)?;
         self.log.lateness.cover(self.syncer.of);
-        Ok(())
+        // These syncs are seldom: a write for each costs nothing, and a start then knows what a crash can't have torn.
+        if waits { Ok(()) } else { files.mark() }
     }
 
     fn sync(&mut self, files: &mut Files<RealDisk>) -> Result<(), Failure> {
@@ -249,6 +257,7 @@ impl Keeper {
             let begun = Instant::now();
             let synced = files.sync();
             self.took = begun.elapsed();
+            self.log.times.synced(self.took);
             return synced.map(|()| self.log.lateness.cover(self.at));
         }
         let due = self.syncer.last.elapsed() >= policy.interval() || files.unsynced() > HELD_MOST;
@@ -260,33 +269,19 @@ impl Keeper {
         Ok(())
     }
 
-    /// Refuses writes while the disk takes them too slowly: what waits for it is in memory.
-    fn note_speed(&mut self, unsynced: usize) {
-        if !self.behind && unsynced > BEHIND_MOST {
-            let why = format!("the disk is too slow, {} MiB wait for it", unsynced >> 20);
-            tracing::error!("{why}: writes are refused until it has caught up");
-            self.log.set_failing(Some(why));
-            self.behind = true;
-        } else if self.behind && unsynced < BEHIND_MOST / 2 {
-            tracing::info!("the disk has caught up: writes are accepted");
-            self.log.set_failing(None);
-            self.behind = false;
-        }
-    }
-
     /// Tries to get well, and says how it stands.
     #[cold]
     fn heal(&mut self, files: &mut Files<RealDisk>) {
         static FAILING: RateLimited = RateLimited::new();
-        let was = std::mem::take(&mut self.behind) || self.log.failing().is_some();
-        if was && self.healed.elapsed() < HEAL_EVERY {
+        if self.fails && self.healed.elapsed() < HEAL_EVERY {
             return;
         }
         self.healed = Instant::now();
         match files.heal() {
-            Ok(()) if was => {
-                tracing::info!("the log is written again: writes are accepted");
-                self.log.set_failing(None);
+            Ok(()) if self.fails => {
+                tracing::info!("the log is written again");
+                self.log.set_fault(Fault::Disk, None);
+                self.fails = false;
             }
             Ok(()) => {}
             Err(failure) => {
@@ -296,7 +291,8 @@ impl Keeper {
                         "{failure}: writes are refused, it is tried again each second"
                     );
                 });
-                self.log.set_failing(Some(failure.to_string()));
+                self.log.set_fault(Fault::Disk, Some(failure.to_string()));
+                self.fails = true;
             }
         }
     }
@@ -314,7 +310,12 @@ impl Keeper {
         if let Err(failure) = &closed {
             tracing::error!("the end of the log may be lost: {failure}");
         }
-        closed.is_ok()
+        // What a replica has can be had again.
+        let is_lost = self.log.wants_files() && !self.log.stance.is_read_only();
+        if is_lost {
+            tracing::error!("the files are as they were before this server led, and what came since is lost");
+        }
+        closed.is_ok() && !is_lost
     }
 }
 

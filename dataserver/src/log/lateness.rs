@@ -24,6 +24,11 @@ impl Lateness {
         self.late.load(Relaxed)
     }
 
+    /// How many milliseconds the disk is behind at `now`, if something waits for it at all.
+    pub fn behind(&self, now: u64) -> u64 {
+        now.saturating_sub(self.covered.load(Relaxed))
+    }
+
     /// How often the disk has become late.
     pub fn times(&self) -> u64 {
         self.times.load(Relaxed)
@@ -37,7 +42,7 @@ impl Lateness {
     /// To be called often, by who does not wait for the disk.
     pub fn look(&self, now: u64) {
         static SLOW: RateLimited = RateLimited::new();
-        let behind = now.saturating_sub(self.covered.load(Relaxed));
+        let behind = self.behind(now);
         let late = behind > LATE;
         if late && !self.late.swap(late, Relaxed) {
             self.times.fetch_add(1, Relaxed);

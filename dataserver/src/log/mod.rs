@@ -17,6 +17,7 @@ pub mod apply;
 pub mod backlog;
 pub mod compact;
 pub mod effects;
+mod faults;
 pub mod files;
 pub mod history;
 pub mod intake;
@@ -31,4 +32,5 @@ pub mod settle;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub mod times;
 pub mod waiting;

@@ -7,12 +7,14 @@ mod names;
 pub use collect::Collecting;
 
 use super::backlog::{Backlog, TooOld};
+use super::faults::Faults;
 use super::files::{Files, RealDisk};
 use super::history;
 use super::intake::Intake;
 use super::keeper::Policy;
 use super::lateness::Lateness;
 use super::merge::Merge;
+use super::times::Times;
 use super::waiting::{Awaited, LEASE, Marks, Need, Reached, Waiters, stamp};
 use crate::replication::status::Acked;
 use crate::session::Client;
@@ -54,12 +56,20 @@ struct State {
     unwritten: Vec<u8>,
     /// It stays there until the files begin at where it begins.
     held: bool,
+    /// Why the files had to be left, until they are this log again.
+    left: Option<String>,
 }
 
 impl State {
     /// Whether the files are this log.
     fn is_in_files(&self) -> bool {
         self.readers.files && !self.held
+    }
+
+    /// Nothing more goes to the files, and nothing is kept for them.
+    fn leave(&mut self, why: Option<String>) {
+        (self.readers.files, self.held, self.left) = (false, false, why);
+        self.unwritten = Vec::new();
     }
 }
 
@@ -85,6 +95,10 @@ pub struct Log {
     pub on_disk: OnDisk,
     /// Whether the disk keeps up.
     pub lateness: Lateness,
+    /// Why it can't be written.
+    faults: Mutex<Faults>,
+    /// How long it takes.
+    pub times: Times,
     policy: Mutex<Policy>,
     /// Replies to writes wait for the disk.
     always: AtomicBool,
@@ -122,6 +136,7 @@ impl Log {
             marks: Marks::default(),
             unwritten: Vec::new(),
             held: false,
+            left: None,
         };
         Arc::new(Self {
             store,
@@ -136,6 +151,8 @@ impl Log {
             files: Mutex::new(None),
             on_disk: OnDisk::default(),
             lateness: Lateness::default(),
+            faults: Mutex::default(),
+            times: Times::default(),
             policy: Mutex::new(Policy::EverySecond),
             always: AtomicBool::new(false),
             copies: AtomicU8::new(1),
@@ -257,15 +274,6 @@ impl Log {
     /// Why it can't be written, if it can't.
     pub fn failing(&self) -> Option<Arc<str>> {
         self.stance.failure()
-    }
-
-    pub(super) fn set_failing(&self, why: Option<String>) {
-        let failing = why.is_some();
-        self.stance.set_failing(why);
-        if failing {
-            let _turn = Turn::begin();
-            self.waiters.wake_all();
-        }
     }
 
     pub(super) fn memory(&self) -> &Memory {

@@ -35,6 +35,20 @@ impl Ack {
         clap::ValueEnum::from_str(name, true).ok()
     }
 
+    /// Whether it is more than one.
+    pub fn waits(self) -> bool {
+        self != Self::Local
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Replica => "replica",
+            Self::Quorum => "quorum",
+        }
+    }
+
     /// How many these are, of a member of so many servers.
     pub fn copies(self, servers: usize) -> u8 {
         match self {

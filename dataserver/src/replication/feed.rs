@@ -6,6 +6,7 @@ use super::wire::{self, Kind};
 use super::{age_of_word, bound};
 use crate::backup::save::{Failed, Progress, Saved, save};
 use crate::log::waiting::stamp;
+use crate::rest::step_back;
 use crate::server::Server;
 use crate::session::Client;
 use ringtail_net::Stream;
@@ -152,6 +153,7 @@ fn begin(server: &Arc<Server>) -> io::Result<Receiver<Chunk>> {
     let (sender, chunks) = channel(CHUNKS);
     let own = Arc::clone(server);
     std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
+        step_back();
         let _counted = own.store.memory.counted();
         let out = Chunks { sender: sender.clone(), bytes: Vec::with_capacity(CHUNK) };
         let ended = save(&own, out, &Progress::default()).and_then(|(mut out, saved)| {

@@ -11,7 +11,9 @@ use crate::log::files::History;
 use crate::log::history;
 use crate::log::record::{Damage, next_group};
 use crate::log::waiting::stamp;
+use crate::pause::HOLD_LOOK;
 use crate::rest::rest;
+use crate::rest::step_back;
 use crate::server::Server;
 use ringtail_net::{Password, Stream, TlsClient};
 use ringtail_protocol::reply::write_request;
@@ -89,7 +91,9 @@ impl Follower {
             if self.is_over() {
                 break;
             }
-            if let Err(error) = ended {
+            if let Err(error) = ended
+                && !(pause < MOST && may_pass(&error))
+            {
                 self.tell(&error);
             }
             // One that is there and refuses is asked no more often than one that is away.
@@ -155,7 +159,8 @@ impl Follower {
     /// What this server has written for clients and the primary does not have is not dropped: it goes to a file first. Both have the same
     /// up to `common`, if the primary knows.
     fn set_aside(&self, common: Option<u64>) -> io::Result<()> {
-        if self.server.replication.led.load(Relaxed) {
+        // What a sync that broke off has left is the primary's: before that began, what was here was set aside.
+        if self.server.replication.led.load(Relaxed) && !self.server.replication.is_partial() {
             aside::set_aside(&self.server, common).map_err(|error| {
                 io::Error::other(format!("what is here alone can't be set aside: {error}"))
             })?;
@@ -186,6 +191,8 @@ impl Follower {
         let (sender, receiver) = channel(AHEAD);
         let server = Arc::clone(&self.server);
         let loading = tokio::task::spawn_blocking(move || {
+            // Other servers of this machine may serve clients, the primary above all.
+            step_back();
             let how = How { threads: server.counters.len(), ..How::default() };
             load::load(&server, Frames { receiver, bytes: Vec::new(), at: 0 }, how, &Progress::default())
         });
@@ -291,6 +298,9 @@ impl Follower {
     fn apply(&mut self) -> io::Result<()> {
         // Keys change here by the log alone: whoever writes them out could not keep up with that either.
         self.server.pause.slows().into_iter().for_each(rest);
+        while self.server.pause.is_on() && self.server.pause.holds() {
+            rest(HOLD_LOOK);
+        }
         let one = self.server.log.applying();
         let (applied, ended) = apply_some(&mut self.applier, &self.groups);
         // As one piece: who cuts the log waits until both are done. Those before a group that fails have been done.
@@ -410,6 +420,12 @@ fn read(stream: &mut Stream, unread: &mut Vec<u8>) -> io::Result<()> {
     }
 }
 
+/// Whether it may be over in a moment: a server that is just becoming the primary is still following, or loading. It is told when it lasts.
+fn may_pass(error: &io::Error) -> bool {
+    let text = error.to_string();
+    ["-NOMASTERLINK", "-LOADING"].iter().any(|code| text.contains(code))
+}
+
 /// A connection on which frames come.
 struct Connected {
     stream: Stream,
@@ -463,5 +479,15 @@ impl Read for Frames {
         out[..length].copy_from_slice(&self.bytes[self.at..self.at + length]);
         self.at += length;
         Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_a_switch_brings_for_a_moment_may_pass() {
+        let may = |said: &str| super::may_pass(&std::io::Error::other(said));
+        assert!(may("it answered -NOMASTERLINK Can't SYNC") && may("it answered -LOADING"));
+        assert!(!may("it answered -NOAUTH no") && !may("the primary closed the connection"));
     }
 }

@@ -25,12 +25,15 @@ pub mod switch;
 pub mod takeover;
 pub mod wire;
 
-use crate::log::history::epoch_of;
+use crate::log::history::{epoch_of, is_kin};
 use crate::log::waiting::stamp;
 use crate::server::Server;
 use status::{Followed, Replicas};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// An epoch that is heard of is later than those that are known by so many at most: candidates who find nobody try two a second.
+const EPOCHS_AT_ONCE: u32 = 1 << 24;
 
 /// What a server knows of other servers that have the same keys.
 #[derive(Debug, Default)]
@@ -38,10 +41,8 @@ pub struct Replication {
     /// Those that follow it.
     pub replicas: Replicas,
     followed: Mutex<Option<Followed>>,
-    /// A replica is about to take over.
-    pub switching: AtomicBool,
-    /// That is to be given up.
-    pub aborts: AtomicBool,
+    /// Whether a replica is about to take over.
+    pub switching: switch::Stage,
     /// All is held for it, and it is not followed yet.
     pub hands_over: AtomicBool,
     /// How often the role has changed.
@@ -50,14 +51,15 @@ pub struct Replication {
     /// The latest epoch that a primary of this member was heard to have.
     seen: AtomicU32,
     voted: Mutex<Option<String>>,
+    list: Mutex<peer::List>,
     /// Clients' writes were taken here since this server followed anybody: it may have what nobody else has.
     pub led: AtomicBool,
     /// Another one leads a later log than was led here: whatever happens, this server leads only if it is told so again.
     pub replaced: AtomicBool,
+    /// servers.json has this server in a member: nobody makes it a primary by hand.
+    pub is_named: AtomicBool,
     /// It is loading what is on its disk, and may have to follow somebody afterwards.
     pub is_undecided: AtomicBool,
-    /// First syncs that have brought all keys.
-    pub syncs: AtomicU64,
 }
 
 impl Replication {
@@ -69,6 +71,11 @@ impl Replication {
     /// Who takes over with this server's vote, until it does.
     pub fn voted_for(&self) -> MutexGuard<'_, Option<String>> {
         self.voted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Of which servers it has all that was acknowledged.
+    pub fn list(&self) -> MutexGuard<'_, peer::List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Held while it is changed who is followed: two who do that at once would leave two threads. The number is raised by each change of role:
@@ -86,6 +93,16 @@ impl Replication {
     /// The latest epoch that a primary of this member was heard to have.
     pub fn seen_epoch(&self) -> u32 {
         self.seen.load(Ordering::Relaxed)
+    }
+
+    /// Somebody knows of this epoch, which is to be later than `own`. Whether that can be: if one lie could have the epochs come to their end,
+    /// nobody could take over any more.
+    pub fn hear_of_epoch(&self, epoch: u32, own: u32) -> bool {
+        let can_be = epoch <= self.seen_epoch().max(own).saturating_add(EPOCHS_AT_ONCE);
+        if can_be {
+            self.seen.fetch_max(epoch, Ordering::Relaxed);
+        }
+        can_be
     }
 
     /// Says so.
@@ -111,22 +128,63 @@ pub fn age_of_word(server: &Server) -> u64 {
     }
 }
 
-/// Another server leads a log of this name. If that is a later one than is led here, this server was replaced: it writes no more until it
-/// follows.
+/// Another server has a log of this name, so somebody has led it. If it is a later one than is led here, this server was replaced: it writes no
+/// more until it follows.
 pub fn hear_of(server: &Server, history: &str) {
-    let epoch = epoch_of(history);
-    server.replication.seen.fetch_max(epoch, Ordering::Relaxed);
     // Asked first: who begins to lead has a later epoch by then.
     let leads = leads(server);
-    let own = epoch_of(&server.log.position().0);
-    if epoch > own && leads {
-        server.replication.replaced.store(true, Ordering::Relaxed);
-        server.log.stance.set_read_only(true);
-        bound::end_waiting(server);
-        tracing::error!(
-            epoch,
-            own,
-            "this server was replaced: it refuses writes until it follows the new primary"
-        );
+    let (own, _) = server.log.position();
+    let (epoch, own_epoch) = (epoch_of(history), epoch_of(&own));
+    // A log of another line says nothing of who has led this one.
+    if !is_kin(history, &own) || !server.replication.hear_of_epoch(epoch, own_epoch) {
+        return;
+    }
+    if epoch > own_epoch && leads {
+        match server.replication.hands_over.load(Ordering::Relaxed) {
+            true => tracing::info!(epoch, own_epoch, "whom this server hands over to leads"),
+            false => tracing::error!(
+                epoch,
+                own = own_epoch,
+                "this server was replaced: it refuses writes until it follows the new primary"
+            ),
+        }
+        depose(server);
+    }
+}
+
+/// It leads no more, until it is told to.
+fn depose(server: &Server) {
+    server.replication.replaced.store(true, Ordering::Relaxed);
+    server.log.stance.set_read_only(true);
+    bound::end_waiting(server);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::Harness;
+    use crate::log::history::{fresh, next};
+
+    #[test]
+    fn a_later_log_of_the_same_line_replaces_a_primary_and_no_other_does() {
+        let server = Harness::new().server;
+        let (own, _) = server.log.position();
+        for says_nothing in [own.clone(), next(&own, 1), fresh(9), "?".to_owned(), next(&own, u32::MAX)] {
+            hear_of(&server, &says_nothing);
+            assert!(leads(&server) && server.replication.seen_epoch() <= 1, "{says_nothing}");
+        }
+        hear_of(&server, &next(&own, 2));
+        assert!(!leads(&server) && server.replication.replaced.load(Ordering::Relaxed));
+        assert_eq!(server.replication.seen_epoch(), 2);
+    }
+
+    /// One lie must not leave no later epoch for who is to take over.
+    #[test]
+    fn epochs_do_not_come_to_their_end_at_once() {
+        let replication = Replication::default();
+        assert!(!replication.hear_of_epoch(u32::MAX, 5) && replication.seen_epoch() == 0);
+        assert!(replication.hear_of_epoch(EPOCHS_AT_ONCE + 5, 5));
+        assert_eq!(replication.seen_epoch(), EPOCHS_AT_ONCE + 5);
+        assert!(replication.hear_of_epoch(7, 5) && replication.seen_epoch() == EPOCHS_AT_ONCE + 5);
     }
 }

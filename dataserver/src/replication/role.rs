@@ -5,15 +5,10 @@ use super::status::{Followed, Following};
 use super::{bound, leads};
 use crate::log::compact;
 use crate::log::history;
-use crate::rest::rest;
 use crate::server::Server;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
-
-/// From one try to begin the files again to the next.
-const AGAIN: Duration = Duration::from_secs(1);
 
 /// The number of the present role, and whether it is to lead.
 pub(super) fn now(server: &Server) -> (u64, bool) {
@@ -78,7 +73,7 @@ fn begin_to_follow(server: &Arc<Server>, address: &str, number: &mut u64) -> io:
     *server.replication.followed() = Some(Followed { address: address.to_owned(), state, thread });
     server.replication.is_undecided.store(false, Relaxed);
     server.replication.hands_over.store(false, Relaxed);
-    if !server.replication.switching.load(Relaxed) {
+    if !server.replication.switching.is_on() {
         bound::end_waiting(server);
     }
     Ok(())
@@ -128,6 +123,8 @@ fn begin_to_lead(server: &Arc<Server>, number: &mut u64) {
     }
     server.store.set_keeps(false);
     set_led(server, true);
+    // Whoever replaced it led an earlier log than it does from here on.
+    server.replication.replaced.store(false, Relaxed);
     server.log.reached.begin_term();
     server.log.stance.set_read_only(false);
     server.log.stance.set_loading(false);
@@ -141,8 +138,11 @@ pub(super) fn lead_on(server: &Server) -> bool {
     }
     server.store.set_keeps(false);
     server.log.stance.set_read_only(false);
+    // Asked afterwards: who hears that it was replaced says so first, and has writes refused then.
     let replaced = server.replication.replaced.load(Relaxed);
-    server.log.stance.set_read_only(replaced);
+    if replaced {
+        server.log.stance.set_read_only(true);
+    }
     !replaced
 }
 
@@ -182,31 +182,9 @@ fn leave(server: &Server) -> Option<String> {
 pub(super) fn begin_log(server: &Arc<Server>, history: &str, offset: u64) {
     // Who has walked through what was here before it was whole begins again.
     server.store.walks.void();
-    server.log.leave_files();
     server.log.restart(history, offset);
-    let sync = server.replication.syncs.fetch_add(1, Relaxed) + 1;
     server.replication.set_partial(false);
-    let own = Arc::clone(server);
-    let spawned =
-        std::thread::Builder::new().name("compact".to_owned()).spawn(move || begin_files(&own, sync));
-    if let Err(error) = spawned {
-        tracing::error!("this server's files do not follow: {error}");
-    }
-}
-
-/// Has the files begin with what is here: what is in them is the state of before. Until that is done, or the log begins once more.
-fn begin_files(server: &Server, sync: u64) {
-    let _counted = server.store.memory.counted();
-    while server.replication.syncs.load(Relaxed) == sync && !server.shutdown.is_triggered() {
-        match compact::begin_again(server) {
-            Ok(()) => return,
-            Err(_) if server.replication.is_partial() => {}
-            Err(error) => tracing::error!(
-                "this server's files do not follow: {error}; they are as they were before its sync, and it is tried again"
-            ),
-        }
-        rest(AGAIN);
-    }
+    compact::begin_again_behind(server);
 }
 
 #[cfg(test)]
@@ -243,6 +221,19 @@ mod tests {
         assert_eq!(epoch(), before + 1);
         become_primary_after(&server, &state);
         assert_eq!(epoch(), before + 1);
+    }
+
+    /// Else a FAILOVER that comes to nothing would leave it leading nothing, long after.
+    #[test]
+    fn who_was_replaced_and_is_told_to_lead_leads_on() {
+        let server = Harness::new().server;
+        let own = server.log.position().0;
+        crate::replication::hear_of(&server, &history::next(&own, 7));
+        assert!(!leads(&server) && !lead_on(&server), "it was replaced");
+        become_primary(&server);
+        assert!(leads(&server) && epoch_of(&server.log.position().0) == 8);
+        server.log.stance.set_read_only(true);
+        assert!(lead_on(&server) && leads(&server));
     }
 
     /// Whoever decides by what another server answered: this one may have begun to lead, or to follow, meanwhile.

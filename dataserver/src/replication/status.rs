@@ -114,6 +114,11 @@ impl Replicas {
         *self.counted() = Some(addresses);
     }
 
+    /// Whether it is one of the member's other servers, as the file has them.
+    pub fn is_of_member(&self, address: &str) -> bool {
+        self.counted().as_ref().is_some_and(|counted| counted.iter().any(|it| it == address))
+    }
+
     /// It follows no more.
     pub fn remove(&self, client: u64) {
         if let Some(replica) = self.all().remove(&client) {

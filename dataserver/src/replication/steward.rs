@@ -1,12 +1,14 @@
 //! Has this server be what servers.json says: its member's primary, or a replica of it.
 //!
-//! The file is obeyed once, when it changes: a later FAILOVER or REPLICAOF stands until the next edit. Whatever it says, two primaries of a
-//! member that meet agree: the one with the earlier log was replaced, and follows.
+//! The file is obeyed once, when it changes: a later FAILOVER stands until the next edit, and so does a REPLICAOF of another server. Whatever it says, two primaries of a
+//! member that meet agree: the one with the earlier log was replaced, and follows. Nobody follows one whose log is earlier than the own one: it is
+//! told so instead.
 
-use super::peer::{self, Peer};
+use super::peer::{self, List, Peer};
 use super::status::{Following, Link};
-use super::{hear_of, leads, role, switch, takeover};
-use crate::log::history::epoch_of;
+use super::takeover::{self, Electorate};
+use super::{depose, leads, role, switch};
+use crate::log::history::{epoch_of, is_later};
 use crate::log::waiting::{Ack, stamp};
 use crate::server::Server;
 use ringtail_cluster::{Address, Topology, Watcher};
@@ -80,6 +82,12 @@ impl Part {
     }
 }
 
+/// Of those that lead, whom a server that is `own` may follow, and the latest of them.
+fn leader_of<'a>(answers: &'a [(String, Peer)], own: &Peer) -> Option<&'a str> {
+    let leaders = answers.iter().filter(|(_, peer)| peer.leads && !peer.is_behind(own));
+    leaders.max_by_key(|(_, peer)| (!peer.is_new, epoch_of(&peer.history))).map(|(address, _)| &**address)
+}
+
 /// The watched file.
 pub struct Book {
     told: Told,
@@ -101,6 +109,24 @@ impl Book {
     /// What it says now.
     pub fn part(&self) -> Part {
         Part::of(&self.watcher.topologies().current(), &self.told.own)
+    }
+
+    /// All servers of this server's member, if that is its part.
+    fn servers(&self, part: &Part) -> Vec<String> {
+        let own = (*part != Part::Nothing).then(|| self.told.own.to_string());
+        let mut all: Vec<String> = own.into_iter().chain(part.others()).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// Whether the file has the server in any member, ...
+    fn has(&self, address: &str) -> bool {
+        Address::parse(address).is_ok_and(|it| self.watcher.topologies().current().member_at(&it).is_some())
+    }
+
+    /// ... and as a primary.
+    fn has_primary(&self, address: &str) -> bool {
+        self.watcher.topologies().current().members().iter().any(|member| member.addr.to_string() == address)
     }
 
     /// The file.
@@ -145,14 +171,18 @@ impl Steward {
                 server,
                 book,
                 part: first,
+                before: None,
+                heir: None,
+                target: None,
                 is_due: true,
+                taken: Instant::now(),
                 in_touch: Instant::now(),
                 asked: None,
                 failed: None,
                 number: 0,
                 said: String::new(),
             };
-            work.take();
+            work.take(&Part::Nothing);
             // A takeover may wait long for others: it ends where it is.
             runtime.block_on(async {
                 tokio::select! {
@@ -188,13 +218,21 @@ struct Work {
     server: Arc<Server>,
     book: Book,
     part: Part,
+    /// The member's other servers before the file changed, while something may be missing here that was acknowledged by these.
+    before: Option<Vec<String>>,
+    /// The file has this server no more, and this other one of its member is a primary.
+    heir: Option<String>,
+    /// The log, and how far it was, of one who leads by the file as it is now: what it had acknowledged before is in that.
+    target: Option<(String, u64)>,
     /// The file has changed this server's part, and that is not so yet.
     is_due: bool,
+    /// When the file changed.
+    taken: Instant,
     /// When a primary was last heard, or the file changed.
     in_touch: Instant,
     /// When the others were asked.
     asked: Option<Instant>,
-    /// When a planned switch has come to nothing.
+    /// When a planned switch, or a takeover, has come to nothing.
     failed: Option<Instant>,
     /// The number of the role that it decides by.
     number: u64,
@@ -208,8 +246,8 @@ impl Work {
         loop {
             let part = self.book.part();
             if part != self.part {
-                self.part = part;
-                self.take();
+                let before = std::mem::replace(&mut self.part, part);
+                self.take(&before);
             }
             self.step().await;
             let _ = timeout(LOOK, changes.changed()).await;
@@ -217,35 +255,115 @@ impl Work {
     }
 
     /// The file says something new.
-    fn take(&mut self) {
-        (self.is_due, self.in_touch, self.asked, self.failed) = (true, Instant::now(), None, None);
+    fn take(&mut self, before: &Part) {
+        (self.is_due, self.taken, self.in_touch) = (true, Instant::now(), Instant::now());
+        (self.asked, self.failed) = (None, None);
         self.server.replication.replaced.store(false, Relaxed);
-        let count = self.part.others().len() + 1;
+        self.server.replication.is_named.store(self.part != Part::Nothing, Relaxed);
+        self.note_list(before);
+        self.heir = (self.part == Part::Nothing)
+            .then(|| before.others().into_iter().find(|address| self.book.has_primary(address)))
+            .flatten();
         if self.part == Part::Nothing {
-            let (file, own) = (self.book.file().display(), &self.book.told.own);
-            tracing::warn!("{file} has no member with a server at {own}: this server stays what it is");
-            return;
+            return self.leave(before);
         }
+        let count = self.part.others().len() + 1;
         self.server.settings.members.store(count, Relaxed);
         self.server.log.set_copies(self.book.told.ack.copies(count));
         self.server.replication.replicas.count_only(self.part.others());
         self.server.replicas_changed();
+        let file = self.book.file().display();
         match &self.part {
             Part::Replica(primary, _) => {
-                tracing::info!(primary, servers = count, "servers.json: this is a replica")
+                tracing::info!(primary, servers = count, "{file}: this is a replica")
             }
-            _ => tracing::info!(servers = count, "servers.json: this is the primary"),
+            _ => tracing::info!(servers = count, "{file}: this is the primary"),
+        }
+    }
+
+    /// The file has it in no member.
+    fn leave(&self, before: &Part) {
+        let (file, own) = (self.book.file().display(), &self.book.told.own);
+        match &self.heir {
+            Some(heir) => tracing::warn!(
+                heir,
+                "{file} has no member with a server at {own} any more: if this server leads, it hands over"
+            ),
+            None if *before == Part::Nothing => {
+                tracing::warn!("{file} has no member with a server at {own}: this server stays what it is")
+            }
+            None => tracing::warn!(
+                "{file} has no member with a server at {own} any more: this server stays what it is"
+            ),
+        }
+    }
+
+    /// If the member has other servers now, writes may have been acknowledged by some of those before that are not here yet.
+    fn note_list(&mut self, before: &Part) {
+        let (old, new) = (self.book.servers(before), self.book.servers(&self.part));
+        if old == new {
+            return;
+        }
+        self.target = None;
+        let own = self.book.told.own.to_string();
+        if !old.is_empty() {
+            self.before.get_or_insert(old.into_iter().filter(|it| *it != own).collect());
+        }
+        let is_back = self
+            .before
+            .as_ref()
+            .is_some_and(|before| before.len() + 1 == new.len() && before.iter().all(|it| new.contains(it)));
+        if is_back {
+            self.before = None;
+        }
+        *self.server.replication.list() = if self.before.is_some() { List::Earlier } else { List::Unknown };
+    }
+
+    /// All that was acknowledged by the servers of before is here.
+    fn settle(&mut self) {
+        (self.before, self.target) = (None, None);
+        *self.server.replication.list() = self.list();
+    }
+
+    fn list(&self) -> List {
+        List::of(self.book.servers(&self.part))
+    }
+
+    fn is_settled(&self) -> bool {
+        *self.server.replication.list() == self.list()
+    }
+
+    /// Hears how far the one is that it follows, if that leads by the file as it is now, and settles once that is here.
+    async fn come_to_terms(&mut self, followed: &str) {
+        let (history, offset) = self.server.log.position();
+        let is_there = |(log, end): &(String, u64)| *log == history && *end <= offset;
+        if self.target.as_ref().is_some_and(is_there) && !self.server.replication.is_partial() {
+            return self.settle();
+        }
+        if !self.may_ask() {
+            return;
+        }
+        if let Ok(peer) = peer::ask(&self.server, followed).await
+            && peer.leads
+            && peer.list == self.list()
+        {
+            self.target = Some((peer.history, peer.offset));
         }
     }
 
     async fn step(&mut self) {
         let (leads, followed) = self.look();
         match (self.part.clone(), followed) {
-            (Part::Nothing, _) => {}
             (part, None) if leads => self.lead(part).await,
+            (Part::Nothing, _) => {}
             (_, None) => self.begin().await,
             (Part::Primary(_), Some((address, in_touch))) => self.wait_to_lead(&address, in_touch).await,
-            (Part::Replica(primary, _), Some((address, _))) => self.move_to(&primary, &address).await,
+            (Part::Replica(primary, _), Some((address, in_touch))) => {
+                self.move_to(&primary, &address, in_touch).await;
+                if in_touch && !self.is_settled() {
+                    self.come_to_terms(&address).await;
+                }
+            }
         }
     }
 
@@ -278,17 +396,24 @@ impl Work {
     }
 
     async fn lead(&mut self, part: Part) {
-        if let Part::Replica(primary, _) = &part
-            && self.is_due
-            && self.hand_over(primary)
+        let to = match &part {
+            Part::Primary(_) => None,
+            Part::Replica(primary, _) => Some(primary),
+            Part::Nothing => self.heir.as_ref(),
+        };
+        if self.is_due
+            && let Some(to) = to.cloned()
+            && self.hand_over(&to)
         {
             return;
         }
-        if part == Part::Primary(part.others()) {
-            self.is_due = false;
-        }
         if self.may_ask() {
             self.meet_others(&part).await;
+        }
+        // Another one may have been heard to lead a later log.
+        if part != Part::Nothing && leads(&self.server) {
+            self.is_due &= part != Part::Primary(part.others());
+            self.settle();
         }
     }
 
@@ -316,22 +441,35 @@ impl Work {
         true
     }
 
-    /// Tells the others which log is led here, and hears whether one of them leads a later one.
+    /// Tells the others which log is led here, and hears whether one of them has a later one: then this server leads no more.
     async fn meet_others(&mut self, part: &Part) {
         let following: Vec<String> =
             self.server.replication.replicas.list().iter().map(|it| it.address.clone()).collect();
-        let others = part.others().into_iter().filter(|address| !following.contains(address)).collect();
-        let own = epoch_of(&self.server.log.position().0);
-        for (address, peer) in ask_all(&self.server, others).await.iter().filter(|(_, peer)| peer.leads) {
-            let same = epoch_of(&peer.history) == own;
-            hear_of(&self.server, &peer.history);
-            // The file decides between those of one epoch.
-            if !leads(&self.server)
-                || (same && matches!(part, Part::Replica(primary, _) if primary == address))
-            {
+        let others = part.others().into_iter().chain(self.heir.clone());
+        let others = others.filter(|address| !following.contains(address)).collect();
+        let answers = ask_all(&self.server, others).await;
+        let own = Peer::of(&self.server);
+        if !own.leads {
+            self.asked = None;
+            return;
+        }
+        // The file decides between those of one epoch, or of two lines. But nobody gives up what it has for one that has nothing.
+        let is_primary = |address: &str| matches!(part, Part::Replica(primary, _) if primary == address);
+        let leader = leader_of(&answers, &own);
+        if let Some(address) = leader.filter(|it| own.is_new || is_primary(it)) {
+            let is_new = answers.iter().any(|(at, peer)| at == address && peer.is_new);
+            if !is_new || is_primary(address) {
                 self.follow(address);
-                return;
             }
+        } else if *part == Part::Primary(part.others())
+            && own.is_new
+            && answers.iter().any(|(_, peer)| peer.has_log())
+        {
+            tracing::warn!(
+                "other servers of this member have keys, and this one has none: it gets them before it leads"
+            );
+            depose(&self.server);
+            self.is_due = true;
         }
     }
 
@@ -341,12 +479,17 @@ impl Work {
             return;
         }
         let answers = ask_all(&self.server, self.part.others()).await;
-        if let Some((address, _)) = answers.iter().find(|(_, peer)| peer.leads) {
+        let own = Peer::of(&self.server);
+        if let Some(address) = leader_of(&answers, &own) {
             self.follow(address);
             return;
         }
+        let replaced = self.server.replication.replaced.load(Relaxed);
+        let is_later = |(_, peer): &(String, Peer)| is_later(&peer.history, &own.history);
         match &self.part {
-            Part::Primary(_) if !self.server.replication.replaced.load(Relaxed) => self.try_to_lead(1).await,
+            Part::Primary(_) if !replaced || self.is_due => self.try_to_lead(1).await,
+            // Who replaced it is gone, and what that had acknowledged is there.
+            Part::Primary(_) if answers.iter().any(is_later) => self.end_the_interregnum("").await,
             Part::Replica(primary, _) => self.follow(&primary.clone()),
             _ => {
                 self.say("this server was replaced, and no other of its member says that it leads".to_owned())
@@ -371,15 +514,18 @@ impl Work {
             self.in_touch = Instant::now();
         }
         let is_own = self.part.others().iter().any(|it| it == followed);
+        if !is_own && self.book.has(followed) {
+            // It goes on with its own keys, and this server with a copy of them.
+            self.before = None;
+        }
         if self.is_due && self.may_ask() {
             if self.follow_the_leader(followed).await {
                 return;
             }
-            if in_touch && !is_own {
-                tracing::warn!(
-                    followed,
-                    "what this server follows is not of its member, and will not hand over"
-                );
+            let hands_over =
+                is_own || self.before.as_ref().is_some_and(|it| it.iter().any(|it| it == followed));
+            if in_touch && !hands_over && self.failed.is_none_or(|at| at.elapsed() > PATIENCE) {
+                // It is not of this member, and will not.
                 return self.try_to_lead(1).await;
             }
         }
@@ -390,18 +536,23 @@ impl Work {
         match self.is_due {
             true => self.try_to_lead(1).await,
             // What is followed outside of the member was an operator's word.
-            false if is_own => self.end_the_interregnum().await,
+            false if is_own => self.end_the_interregnum(followed).await,
             false => {}
         }
     }
 
     /// The file was obeyed long ago, and whom is followed since has no primary. As nobody says now who is to lead, all have to be there, so that
     /// none leads behind a link that is cut.
-    async fn end_the_interregnum(&mut self) {
+    async fn end_the_interregnum(&mut self, followed: &str) {
         let others = self.part.others();
         let answers = ask_all(&self.server, others.clone()).await;
-        if let Some((address, _)) = answers.iter().find(|(_, peer)| peer.leads) {
-            return self.say(format!("{address} leads, and this server has no link to it"));
+        match leader_of(&answers, &Peer::of(&self.server)) {
+            Some(address) if address == followed => {
+                let text = format!("{address} leads, and this server has no link to it");
+                return self.say(text);
+            }
+            Some(address) => return self.follow(address),
+            None => {}
         }
         let silent: Vec<_> =
             others.iter().filter(|it| !answers.iter().any(|(address, _)| address == *it)).cloned().collect();
@@ -418,8 +569,8 @@ impl Work {
     /// now.
     async fn follow_the_leader(&mut self, followed: &str) -> bool {
         let answers = ask_all(&self.server, self.part.others()).await;
-        let leader = answers.iter().find(|(_, peer)| peer.leads).filter(|(address, _)| address != followed);
-        if let Some((address, _)) = leader {
+        let leader = leader_of(&answers, &Peer::of(&self.server)).filter(|address| *address != followed);
+        if let Some(address) = leader {
             self.follow(address);
         }
         leader.is_some()
@@ -427,23 +578,46 @@ impl Work {
 
     /// With the votes of so many servers at least, this one's too.
     async fn try_to_lead(&mut self, least: usize) {
-        match takeover::take_over(&self.server, self.part.others(), least, self.number).await {
+        let electorate = Electorate {
+            others: self.part.others(),
+            before: self.before.clone(),
+            list: self.list(),
+            ack: self.book.told.ack,
+            least,
+        };
+        match takeover::take_over(&self.server, &electorate, self.number).await {
             Ok(()) => self.is_due = false,
-            Err(why) => self.say(format!("this server is to be the primary, and can't be yet: {why}")),
+            Err(why) => {
+                self.failed = Some(Instant::now());
+                self.say(format!("this server is to be the primary, and can't be yet: {why}"));
+            }
         }
     }
 
-    /// Follows the file's primary, once that leads.
-    async fn move_to(&mut self, primary: &str, followed: &str) {
+    /// Follows the file's primary, once that leads; and whoever leads, if whom it follows is gone.
+    async fn move_to(&mut self, primary: &str, followed: &str, in_touch: bool) {
+        if in_touch {
+            self.in_touch = Instant::now();
+        }
         if primary == followed {
             self.is_due = false;
         }
-        if !self.is_due || !self.may_ask() {
+        // What is followed outside of the member was an operator's word.
+        let is_lost =
+            self.in_touch.elapsed() > PATIENCE && self.part.others().iter().any(|it| it == followed);
+        if !(self.is_due || is_lost) || !self.may_ask() {
             return;
         }
-        if peer::ask(&self.server, primary).await.is_ok_and(|peer| peer.leads) {
+        if is_lost && self.follow_the_leader(followed).await {
+            return;
+        }
+        let own = Peer::of(&self.server);
+        if !self.is_due {
+            return;
+        }
+        if peer::ask(&self.server, primary).await.is_ok_and(|peer| peer.leads && !peer.is_behind(&own)) {
             self.follow(primary);
-        } else if self.in_touch.elapsed() > PATIENCE {
+        } else if self.taken.elapsed() > PATIENCE {
             self.say(format!(
                 "{primary} is to be the primary, and does not lead yet: {followed} is followed until then"
             ));
@@ -454,7 +628,34 @@ impl Work {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::history::{fresh, next};
     use ringtail_cluster::Servers;
+
+    /// Whoever else leads is told instead.
+    #[test]
+    fn the_latest_that_leads_is_followed_and_none_that_is_behind() {
+        let own = fresh(5);
+        let answers: Vec<_> = [
+            ("earlier", format!("primary {} 9 - down -", next(&own, 4))),
+            ("same", format!("primary {own} 9 - down -")),
+            ("later", format!("primary {} 9 - down -", next(&own, 6))),
+            ("replica", format!("replica {} 9 - down -", next(&own, 7))),
+            ("empty", format!("primary {} - - down -", next(&own, 8))),
+        ]
+        .map(|(address, line)| (address.to_owned(), Peer::read_from(&line).unwrap()))
+        .to_vec();
+        let of = |own: &str, range| {
+            let own = Peer::read_from(&format!("replica {own} - down -")).unwrap();
+            leader_of(&answers[range], &own)
+        };
+        let full = format!("{own} 9");
+        assert_eq!(of(&full, 0..5), Some("later"));
+        assert_eq!(of(&full, 0..2), Some("same"));
+        assert_eq!((of(&full, 0..1), of(&full, 3..5)), (None, None));
+        let empty = format!("{own} -");
+        assert_eq!((of(&empty, 0..1), of(&empty, 3..5)), (Some("earlier"), Some("empty")));
+        assert_eq!(of(&empty, 0..5), Some("later"), "rather than one that has nothing");
+    }
 
     #[test]
     fn the_file_says_what_a_server_is() {

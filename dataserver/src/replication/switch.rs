@@ -15,6 +15,7 @@ use crate::store::view::View;
 use crate::transaction::Lease;
 use ringtail_protocol::errors::Error;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,46 @@ pub const MOST: Duration = Duration::from_hours(1);
 
 /// Who holds all slots meanwhile; no client has this number.
 const HOLDER: Owner = Owner::MAX;
+
+/// Whether a switch is on its way, and whether that is to be given up. In one word, so that what is given up is the switch that was on its way
+/// when it was said, whatever begins or ends just then.
+#[derive(Debug, Default)]
+pub struct Stage {
+    state: AtomicU8,
+}
+
+impl Stage {
+    const NONE: u8 = 0;
+    const ON: u8 = 1;
+    const ABORTED: u8 = 2;
+
+    fn turn(&self, from: u8, to: u8) -> bool {
+        self.state.compare_exchange(from, to, Relaxed, Relaxed).is_ok()
+    }
+
+    /// One begins, unless another one is on its way; whether it does.
+    fn begin(&self) -> bool {
+        self.turn(Self::NONE, Self::ON)
+    }
+
+    /// It is to be given up; whether there is one.
+    fn abort(&self) -> bool {
+        self.turn(Self::ON, Self::ABORTED) || self.is_aborted()
+    }
+
+    fn end(&self) {
+        self.state.store(Self::NONE, Relaxed);
+    }
+
+    /// Whether one is on its way.
+    pub fn is_on(&self) -> bool {
+        self.state.load(Relaxed) != Self::NONE
+    }
+
+    fn is_aborted(&self) -> bool {
+        self.state.load(Relaxed) == Self::ABORTED
+    }
+}
 
 /// Begins to hand over, on a thread of its own.
 ///
@@ -55,11 +96,8 @@ pub fn hand_over_here(server: &Arc<Server>, to: &str, patience: Duration) -> Res
 /// # Errors
 /// There is none.
 pub fn abort(server: &Server) -> Result<(), Error> {
-    if !server.replication.switching.load(Relaxed) {
-        return Err(Error::fixed("ERR No failover in progress."));
-    }
-    server.replication.aborts.store(true, Relaxed);
-    Ok(())
+    let aborts = server.replication.switching.abort();
+    aborts.then_some(()).ok_or(Error::fixed("ERR No failover in progress."))
 }
 
 /// Keeps writes back from now on: what comes after the answer to FAILOVER waits.
@@ -72,10 +110,9 @@ fn begin(
         return Err(Error::fixed("ERR FAILOVER is not valid when server is a replica."));
     }
     let replica = chosen(server, to)?;
-    if server.replication.switching.swap(true, Relaxed) {
+    if !server.replication.switching.begin() {
         return Err(Error::fixed("ERR FAILOVER already in progress."));
     }
-    server.replication.aborts.store(false, Relaxed);
     let until = unix_millis() + patience.as_millis() as u64 + 1000;
     server.pause.begin(until, Paused::Writes);
     Ok((replica, Switching { server: Arc::clone(server), held: None }))
@@ -104,7 +141,7 @@ struct Switching {
 impl Drop for Switching {
     fn drop(&mut self) {
         let server = &self.server;
-        server.replication.switching.store(false, Relaxed);
+        server.replication.switching.end();
         server.replication.hands_over.store(false, Relaxed);
         server.pause.end();
         if let Some(held) = self.held.take() {
@@ -167,7 +204,7 @@ impl Switching {
     /// # Errors
     /// Somebody has it given up, or the replica is gone.
     fn goes_on(&self, replica: &Replica) -> Result<(), &'static str> {
-        if self.server.replication.aborts.load(Relaxed) {
+        if self.server.replication.switching.is_aborted() {
             return Err(match self.server.shutdown.is_triggered() {
                 true => "this server ends",
                 false => "FAILOVER ABORT",
@@ -222,7 +259,7 @@ impl Switching {
         };
         while !leads() {
             // It leads or not; who ends waits for it no longer.
-            let ends = server.shutdown.is_triggered() && server.replication.aborts.load(Relaxed);
+            let ends = server.shutdown.is_triggered() && server.replication.switching.is_aborted();
             if Instant::now() >= until || ends {
                 return Err("it does not answer");
             }
@@ -237,4 +274,19 @@ fn has_copies(server: &Server, end: u64) -> bool {
     let acked = server.replication.replicas.acked(server.log.era()).applied;
     let wanted = usize::from(server.log.copies()).saturating_sub(1).min(acked.len());
     acked.iter().filter(|offset| **offset >= end).count() >= wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_up_is_the_switch_that_is_on_its_way() {
+        let stage = Stage::default();
+        assert!(!stage.abort() && stage.begin() && !stage.begin() && !stage.is_aborted());
+        assert!(stage.abort() && stage.abort() && stage.is_aborted() && stage.is_on() && !stage.begin());
+        stage.end();
+        assert!(!stage.is_on() && !stage.abort());
+        assert!(stage.begin() && !stage.is_aborted());
+    }
 }

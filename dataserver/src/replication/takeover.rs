@@ -3,11 +3,11 @@
 //! The other replicas are asked to leave that primary first (RINGTAIL VOTE), so that it gets no more acknowledgements from them. One of so many
 //! that nothing acknowledged can be missing among them has the longest log; what this server lacks of that it gets before it leads.
 
-use super::peer::Peer;
+use super::peer::{List, Peer};
 use super::status::Link;
 use super::{follow, role};
-use crate::log::history::epoch_of;
-use crate::log::waiting::LEASE;
+use crate::log::history::{epoch_of, is_kin, is_later};
+use crate::log::waiting::{Ack, LEASE};
 use crate::server::Server;
 use ringtail_protocol::errors::Error;
 use std::io;
@@ -25,6 +25,8 @@ const CATCH_UP: Duration = Duration::from_secs(60);
 const MARGIN: Duration = Duration::from_millis(250);
 /// The refusal of one that leads.
 const LEADS: &str = "NOVOTE this server leads";
+/// What each refusal begins with.
+const REFUSES: &str = "NOVOTE ";
 /// The refusal of one that has voted for, or heard of, this epoch.
 const LATER: &str = "NOVOTE this server knows of epoch ";
 /// Somebody else has decided.
@@ -32,32 +34,41 @@ const MEANWHILE: &str = "it was told to lead, or to follow, meanwhile";
 /// From one look to the next.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Leads from now on. If that would not be safe, it goes on as what it was.
-///
-/// It was decided at that number of changes of the role, and needs so many votes `least`, this server's own too.
+/// Who has to be asked.
+pub struct Electorate {
+    /// The member's other servers.
+    pub others: Vec<String>,
+    /// Those that it had before the file changed, if what was acknowledged by these may be missing here.
+    pub before: Option<Vec<String>>,
+    /// All servers of the member now.
+    pub list: List,
+    /// How many copies an acknowledged write has.
+    pub ack: Ack,
+    /// So many votes are needed at least, this server's own too.
+    pub least: usize,
+}
+
+/// Leads from now on. If that would not be safe, it goes on as what it was. It was decided at that number of changes of the role.
 ///
 /// # Errors
 /// Why it would not, or can't be.
-pub async fn take_over(
-    server: &Arc<Server>,
-    others: Vec<String>,
-    least: usize,
-    mut number: u64,
-) -> Result<(), String> {
+pub async fn take_over(server: &Arc<Server>, electorate: &Electorate, mut number: u64) -> Result<(), String> {
     if server.replication.is_partial() {
         return Err("it has only a part of the keys".to_owned());
     }
-    let epoch = position(&Peer::of(server)).0.max(server.replication.seen_epoch()).saturating_add(1);
+    let own = epoch_of(&server.log.position().0);
+    let epoch = own.max(server.replication.seen_epoch()).saturating_add(1);
     // This server's own vote: the old primary hears nothing of it any more.
     let old = server.replication.followed().as_ref().map(|followed| followed.address.clone());
     if !role::end_from(server, &mut number) {
         return Err(MEANWHILE.to_owned());
     }
-    match (prepare(server, others, least, epoch, &mut number).await, old) {
+    match (prepare(server, electorate, epoch, &mut number).await, old) {
         (Ok(voters), _) => {
             if !role::become_primary_from(server, number) {
                 return Err(MEANWHILE.to_owned());
             }
+            let epoch = epoch_of(&server.log.position().0);
             tracing::warn!(epoch, voters, "no other server of its member leads: this one does from here on");
             Ok(())
         }
@@ -69,63 +80,131 @@ pub async fn take_over(
     }
 }
 
-/// How late a server's log is, and how far: of servers of one member, the greatest has all that was acknowledged by enough of them.
+/// How late a server's log is, and how far: of those of one line, the greatest has all that was acknowledged by enough of them.
 fn position(peer: &Peer) -> (u32, u64) {
     (epoch_of(&peer.history), peer.offset)
 }
 
-/// Whether another server has what this one lacks. A log of the same epoch and another name went another way.
+/// Whether another server has what this one lacks. A log of the same epoch and another name went another way; one of another line is of other keys.
 fn has_more(other: &Peer, own: &Peer) -> bool {
-    let ((epoch, offset), (own_epoch, own_offset)) = (position(other), position(own));
-    epoch > own_epoch || (offset > own_offset && (other.history == own.history || own_offset == 0))
+    let is_further = other.history == own.history && other.offset > own.offset;
+    other.has_log() && (!own.has_log() || is_later(&other.history, &own.history) || is_further)
 }
 
 /// Gets enough votes, and all that those who gave them have; how many others gave theirs.
 async fn prepare(
     server: &Arc<Server>,
-    others: Vec<String>,
-    least: usize,
+    electorate: &Electorate,
     epoch: u32,
     number: &mut u64,
 ) -> Result<usize, String> {
-    let (servers, copies) = (others.len() + 1, usize::from(server.log.copies()));
-    let (mut votes, refusals) = ask_for_votes(server, others, epoch).await?;
+    let (votes, refusals) = ask_for_votes(server, electorate, epoch).await?;
     let voted = Instant::now();
-    // One that has only a part of the keys may have had, and acknowledged, what it has no more.
-    votes.retain(|(_, peer)| epoch_of(&peer.history) > 0);
-    let needed = least.max(if copies > 1 { (servers + 1).saturating_sub(copies) } else { 1 });
-    let there = votes.len() + 1;
-    if there < needed {
-        return Err(format!(
-            "only {there} of its member's {servers} servers can be asked, {needed} are needed: {}",
-            refusals.join("; ")
-        ));
-    }
+    let ballot = Ballot { own: Peer::of(server), votes };
+    ballot.check(electorate).map_err(|why| format!("{why}: {}", refusals.join("; ")))?;
     refusals.iter().for_each(|refusal| tracing::warn!("no vote of {refusal}"));
-    let own = Peer::of(server);
-    let furthest =
-        votes.iter().filter(|(_, peer)| has_more(peer, &own)).max_by_key(|(_, peer)| position(peer));
-    if let Some((address, peer)) = furthest {
+    if let Some((address, peer)) = ballot.furthest() {
         catch_up(server, address, position(peer), number).await?;
     }
-    if copies > 1 {
+    if server.log.copies() > 1 {
         // Until now the old primary may think that it leads, and answer what it reads.
         sleep((LEASE + MARGIN).saturating_sub(voted.elapsed())).await;
     }
-    Ok(votes.len())
+    Ok(ballot.votes.len())
+}
+
+/// The votes of an election.
+struct Ballot {
+    own: Peer,
+    votes: Vec<(String, Peer)>,
+}
+
+impl Ballot {
+    /// Whether nothing can be missing among those who voted that was acknowledged by as many as the file has writes wait for.
+    ///
+    /// # Errors
+    /// Who would have to be asked, too.
+    fn check(&self, electorate: &Electorate) -> Result<(), String> {
+        let Electorate { others, before, list, ack, least } = electorate;
+        self.check_list(others, *ack, *least, "servers")?;
+        if !ack.waits() {
+            return Ok(());
+        }
+        let has_all = self.votes.iter().any(|(_, peer)| peer.list == *list);
+        match before {
+            // Who leads by the new list, or has heard of one who does, has what was acknowledged by the old one.
+            _ if has_all => Ok(()),
+            Some(before) => self.check_list(before, *ack, 1, "servers of before the last edit"),
+            None if self.own.list == *list => Ok(()),
+            None => self.votes.iter().find(|(_, peer)| peer.list == List::Earlier).map_or(
+                Ok(()),
+                |(address, _)| {
+                    Err(format!(
+                        "{address} knows servers of the member that the file has no more: it is to lead first"
+                    ))
+                },
+            ),
+        }
+    }
+
+    /// Of this server and these others, enough have to be asked that one of them has each write that was acknowledged by them. All of them always
+    /// are enough; else those that have nothing, or other keys, say nothing of what is missing, unless nobody has anything.
+    fn check_list(&self, others: &[String], ack: Ack, least: usize, what: &str) -> Result<(), String> {
+        let of_list = |address: &String| others.contains(address);
+        let whole =
+            || self.votes.iter().filter(|(at, peer)| of_list(at) && !peer.is_partial()).map(|(_, peer)| peer);
+        let servers = others.len() + 1;
+        if whole().count() + 1 == servers {
+            return Ok(());
+        }
+        let needed = match ack.waits() {
+            true => least.max((servers + 1).saturating_sub(ack.copies(servers).into())),
+            false => least,
+        };
+        let line = self.line().filter(|_| ack.waits());
+        let counts = |peer: &Peer| line.is_none_or(|line| peer.has_log() && is_kin(&peer.history, line));
+        let there = whole().chain([&self.own]).filter(|peer| counts(peer)).count();
+        if there < needed {
+            return Err(format!(
+                "only {there} of its member's {servers} {what} can be asked, {needed} are needed"
+            ));
+        }
+        Ok(())
+    }
+
+    /// A log of the member's line, if anybody has anything.
+    fn line(&self) -> Option<&str> {
+        let furthest = || {
+            self.votes
+                .iter()
+                .map(|(_, peer)| peer)
+                .filter(|peer| peer.has_log())
+                .max_by_key(|peer| position(peer))
+        };
+        let whose = if self.own.has_log() { Some(&self.own) } else { furthest() };
+        whose.map(|peer| &*peer.history)
+    }
+
+    /// Who has the most of what this server lacks.
+    fn furthest(&self) -> Option<&(String, Peer)> {
+        let have_more = self.votes.iter().filter(|(_, peer)| has_more(peer, &self.own));
+        have_more.max_by_key(|(_, peer)| position(peer))
+    }
 }
 
 /// The votes, and why others gave none: once for each try it would be too much to be told.
 ///
 /// # Errors
-/// One of them leads: it is there, and hands over by itself when the file tells it so, or is followed.
+/// One of them leads: it is there, and hands over by itself when the file tells it so, or is followed. Or one is there and gives no vote, and has
+/// to be asked once more.
 async fn ask_for_votes(
     server: &Arc<Server>,
-    others: Vec<String>,
+    electorate: &Electorate,
     epoch: u32,
 ) -> Result<(Vec<(String, Peer)>, Vec<String>), String> {
     let mut asked = JoinSet::new();
-    for address in others {
+    let before = electorate.before.iter().flatten().filter(|it| !electorate.others.contains(it));
+    for address in electorate.others.iter().chain(before).cloned() {
         let server = Arc::clone(server);
         asked.spawn(async move {
             let vote = timeout(VOTE, ask_for_vote(&server, &address, epoch)).await;
@@ -142,10 +221,16 @@ async fn ask_for_votes(
                 if text.contains(LEADS) {
                     return Err(format!("{address} leads"));
                 }
-                refusals.push(format!("{address}: {text}"));
-                // The next try is to be later than that.
-                let later = text.split_once(LATER).and_then(|(_, epoch)| epoch.parse().ok());
-                server.replication.seen.fetch_max(later.unwrap_or(0), Relaxed);
+                // The next try is to be later than that: what it has is to be known first.
+                if let Some(later) = text.split_once(LATER).and_then(|(_, epoch)| epoch.parse().ok()) {
+                    server.replication.hear_of_epoch(later, epoch);
+                    return Err(format!("{address} knows of epoch {later}"));
+                }
+                // It is there, and may have all keys.
+                if text.contains(REFUSES) && Peer::of(server).is_new {
+                    return Err(format!("it has no keys, and {address} may have some: {text}"));
+                }
+                refusals.push(with_address(&address, &text));
             }
             Err(_) => {}
         }
@@ -154,11 +239,17 @@ async fn ask_for_votes(
     Ok((votes, refusals))
 }
 
+/// What a server says, with its address; errors of the connection begin with that.
+fn with_address(address: &str, text: &str) -> String {
+    let begin = format!("{address}: ");
+    if text.starts_with(&begin) { text.to_owned() } else { begin + text }
+}
+
 async fn ask_for_vote(server: &Server, address: &str, epoch: u32) -> io::Result<Peer> {
     let mut unread = Vec::new();
     let mut stream = follow::connect(server, address, VOTE, &mut unread).await?;
-    let (epoch, own) = (epoch.to_string(), server.announced());
-    let words: [&[u8]; 4] = [b"RINGTAIL", b"VOTE", epoch.as_bytes(), own.as_bytes()];
+    let (epoch, own, history) = (epoch.to_string(), server.announced(), server.log.position().0);
+    let words: [&[u8]; 5] = [b"RINGTAIL", b"VOTE", epoch.as_bytes(), own.as_bytes(), history.as_bytes()];
     Peer::read_from(&follow::ask(&mut stream, &words, &mut unread).await?)
 }
 
@@ -199,8 +290,9 @@ pub fn vote(server: &Arc<Server>, epoch: u32, address: &str) -> Result<(), Error
     if server.replication.is_undecided.load(Relaxed) {
         return Err(Error::fixed("NOVOTE this server is loading what it has on disk"));
     }
-    let seen = server.replication.seen.fetch_max(epoch, Relaxed);
-    if seen >= epoch {
+    let own = epoch_of(&server.log.position().0);
+    let seen = server.replication.seen_epoch().max(own);
+    if seen >= epoch || !server.replication.hear_of_epoch(epoch, own) {
         return Err(Error::new(format!("{LATER}{seen}")));
     }
     *server.replication.voted_for() = Some(address.to_owned());
@@ -216,15 +308,35 @@ pub fn vote(server: &Arc<Server>, epoch: u32, address: &str) -> Result<(), Error
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::history::fresh;
+    use crate::log::history::{fresh, next};
 
     fn peer(history: &str, offset: u64) -> Peer {
-        Peer { leads: false, history: history.to_owned(), offset, follows: None, is_up: false }
+        let history = history.to_owned();
+        Peer {
+            leads: false,
+            history,
+            offset,
+            is_new: false,
+            follows: None,
+            is_up: false,
+            list: List::Unknown,
+        }
+    }
+
+    fn new() -> Peer {
+        Peer { is_new: true, ..peer(&fresh(1), 0) }
+    }
+
+    #[test]
+    fn an_address_is_said_once() {
+        assert_eq!(with_address("h:1", "-NOVOTE no"), "h:1: -NOVOTE no");
+        assert_eq!(with_address("h:1", "h:1: Connection refused"), "h:1: Connection refused");
     }
 
     #[test]
     fn who_has_more_is_who_was_told_later_or_more() {
-        let (early, other, late) = (fresh(3), fresh(3), fresh(4));
+        let early = fresh(3);
+        let (other, late) = (next(&early, 3), next(&early, 4));
         let own = peer(&early, 100);
         for (history, offset, more) in [
             (&early, 101, true),
@@ -232,14 +344,76 @@ mod tests {
             (&early, 99, false),
             (&late, 5, true),
             (&other, 500, false),
-            (&fresh(2), 500, false),
+            (&next(&early, 2), 500, false),
+            (&fresh(9), 500, false),
         ] {
             assert_eq!(has_more(&peer(history, offset), &own), more, "{history} {offset}");
         }
         // One that has nothing takes what there is, whatever it is called.
-        assert!(
-            has_more(&peer(&other, 1), &peer(&early, 0)) && !has_more(&peer(&other, 0), &peer(&early, 0))
-        );
-        assert!(!has_more(&peer("?", 0), &peer(&early, 0)));
+        assert!(has_more(&peer(&other, 1), &new()) && has_more(&peer(&other, 0), &new()));
+        assert!(!has_more(&new(), &new()) && !has_more(&new(), &own) && !has_more(&peer("?", 0), &new()));
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    /// Whether who has `own` may lead with the votes of these.
+    fn may_lead(electorate: &Electorate, own: Peer, votes: &[(&str, Peer)]) -> Result<(), String> {
+        let votes = votes.iter().map(|(address, peer)| (address.to_string(), peer.clone())).collect();
+        Ballot { own, votes }.check(electorate)
+    }
+
+    /// Of A with B and C, where B is to lead.
+    fn electorate(others: &[&str], before: Option<&[&str]>) -> Electorate {
+        let list = List::of(names(&[others, &["b"]].concat()));
+        Electorate { others: names(others), before: before.map(names), list, ack: Ack::Quorum, least: 1 }
+    }
+
+    #[test]
+    fn with_a_quorum_enough_are_asked_that_one_has_each_write() {
+        let (line, all) = (fresh(3), electorate(&["a", "c"], None));
+        let own = || peer(&line, 7);
+        assert!(may_lead(&all, own(), &[]).unwrap_err().contains("only 1 of its member's 3 servers"));
+        assert!(may_lead(&all, own(), &[("c", peer(&next(&line, 2), 5))]).is_ok());
+        // It may have had what it has no more, or never had anything.
+        for says_nothing in [peer("?", 0), new(), peer(&fresh(9), 500)] {
+            assert!(may_lead(&all, own(), &[("c", says_nothing.clone())]).is_err(), "{says_nothing}");
+            let both = [("c", says_nothing), ("a", own())];
+            assert!(may_lead(&all, own(), &both).is_ok(), "the other two");
+        }
+        // It has lost its memory: it needs two that have not.
+        assert!(may_lead(&all, new(), &[("a", own())]).is_err());
+        assert!(may_lead(&all, new(), &[("a", own()), ("c", own())]).is_ok());
+        // All is new, or all are there.
+        assert!(may_lead(&all, new(), &[("c", new())]).is_ok());
+        assert!(may_lead(&all, new(), &[("c", peer("?", 0))]).is_err());
+        assert!(may_lead(&all, own(), &[("a", new()), ("c", new())]).is_ok());
+        assert!(may_lead(&Electorate { least: 3, ..all }, own(), &[("a", own())]).is_err());
+        let local = Electorate { ack: Ack::Local, ..electorate(&["a", "c"], None) };
+        assert!(may_lead(&local, own(), &[]).is_ok() && may_lead(&local, new(), &[]).is_ok());
+    }
+
+    /// What was acknowledged by servers of the old list may be where the new one does not ask.
+    #[test]
+    fn after_an_edit_enough_of_the_old_list_are_asked_too() {
+        let line = fresh(3);
+        let (own, without) = (|| peer(&line, 7), electorate(&["c"], Some(&["a", "c"])));
+        assert!(may_lead(&electorate(&["c"], None), own(), &[]).is_ok(), "of two, both have it");
+        let why = may_lead(&without, own(), &[]).unwrap_err();
+        assert!(why.contains("only 1 of its member's 3 servers of before the last edit"), "{why}");
+        assert!(may_lead(&without, own(), &[("c", own())]).is_ok());
+        let with_new = electorate(&["c", "d"], Some(&["a", "c"]));
+        assert!(may_lead(&with_new, own(), &[("d", new())]).is_err());
+        assert!(may_lead(&with_new, own(), &[("d", own())]).is_err());
+        assert!(may_lead(&with_new, own(), &[("c", own())]).is_ok());
+        // It has heard how far the one was that led by the new list.
+        let knows = Peer { list: with_new.list.clone(), ..own() };
+        assert!(may_lead(&with_new, own(), &[("d", knows)]).is_ok());
+        // A newcomer does not know of whom there were.
+        let newcomer = electorate(&["c"], None);
+        let knows_of_before = Peer { list: List::Earlier, ..own() };
+        assert!(may_lead(&newcomer, new(), &[("c", knows_of_before)]).is_err());
+        assert!(may_lead(&newcomer, new(), &[("c", own())]).is_ok());
     }
 }

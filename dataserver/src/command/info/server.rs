@@ -122,7 +122,8 @@ pub(super) fn replication(text: &mut Text, about: &mut About<'_, '_>) {
         None => ("0".repeat(40), -1),
     };
     let (first, end) = server.log.backlog();
-    let switching = server.replication.switching.load(Relaxed);
+    let switching = server.replication.switching.is_on();
+    text.put("ack_copies", server.log.copies());
     text.put("master_failover_state", if switching { "waiting-for-sync" } else { "no-failover" });
     text.put("master_epoch", epoch_of(&history));
     text.put("master_replid", history);

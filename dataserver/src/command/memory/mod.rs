@@ -5,7 +5,8 @@ mod doctor;
 mod usage;
 
 pub(super) use doctor::doctor;
-pub(super) use usage::{Usage, client_memory};
+pub(crate) use usage::Usage;
+pub(super) use usage::client_memory;
 
 use super::{Call, Done};
 use crate::store::DATABASES;

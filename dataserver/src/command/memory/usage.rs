@@ -9,33 +9,33 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Where memory is, in bytes.
 #[derive(Default)]
-pub(in crate::command) struct Usage {
+pub(crate) struct Usage {
     /// Allocated and not freed, as the threads published it.
-    pub(in crate::command) used: u64,
+    pub(crate) used: u64,
     /// The most that was.
-    pub(in crate::command) peak: u64,
+    pub(crate) peak: u64,
     /// What was before there were clients and keys.
-    pub(in crate::command) startup: u64,
+    pub(crate) startup: u64,
     /// Of the tables of all databases.
-    pub(in crate::command) tables: u64,
+    pub(crate) tables: u64,
     /// Of clients, with their buffers.
-    pub(in crate::command) clients: u64,
+    pub(crate) clients: u64,
     /// What the allocator says it has given out.
-    pub(in crate::command) allocated: u64,
+    pub(crate) allocated: u64,
     /// In pages that hold any of that.
-    pub(in crate::command) active: u64,
+    pub(crate) active: u64,
     /// In pages that the allocator keeps mapped.
-    pub(in crate::command) resident: u64,
+    pub(crate) resident: u64,
     /// What the system says the process has in memory.
-    pub(in crate::command) rss: u64,
+    pub(crate) rss: u64,
     /// Keys of all databases.
-    pub(in crate::command) keys: u64,
+    pub(crate) keys: u64,
     pub(super) keys_of: [u64; DATABASES as usize],
 }
 
 impl Usage {
     /// As it is now. Looks at every group.
-    pub(in crate::command) fn now(server: &Server, view: &mut View<'_>) -> Self {
+    pub(crate) fn now(server: &Server, view: &mut View<'_>) -> Self {
         let memory = &server.store.memory;
         memory.publish_all();
         let [allocated, active, resident] = allocator::pages();
@@ -61,12 +61,12 @@ impl Usage {
     }
 
     /// What is not keys and values.
-    pub(in crate::command) fn overhead(&self) -> u64 {
+    pub(crate) fn overhead(&self) -> u64 {
         self.startup + self.clients + self.tables
     }
 
     /// Keys and values.
-    pub(in crate::command) fn dataset(&self) -> u64 {
+    pub(crate) fn dataset(&self) -> u64 {
         self.used.saturating_sub(self.overhead())
     }
 
@@ -78,7 +78,7 @@ impl Usage {
 }
 
 /// Bytes that a client takes, with what waits for it or from it.
-pub(in crate::command) fn client_memory(client: &Client) -> u64 {
+pub(crate) fn client_memory(client: &Client) -> u64 {
     let buffers = client.query.load(Relaxed) + client.output.load(Relaxed);
     (size_of::<Client>() + client.outbox.bytes()) as u64 + buffers
 }

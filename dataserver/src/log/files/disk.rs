@@ -6,6 +6,9 @@ use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 
+/// One run of a machine, from its start to its end.
+pub type Boot = [u8; 16];
+
 /// A file system. Names are whole paths; errors are the system's.
 pub trait Disk: Clone {
     /// An open file.
@@ -31,6 +34,8 @@ pub trait Disk: Clone {
     fn free(&self, dir: &Path) -> io::Result<u64>;
     /// Locks a file for this process, or says what the one wrote into it that has it.
     fn lock(&self, path: &Path) -> io::Result<Result<Self::Lock, String>>;
+    /// Which run of the machine this is, if the system tells: what was written in the same one is seen as it was written, synced or not.
+    fn boot(&self) -> Option<Boot>;
 }
 
 /// An open file. Positions are in bytes from its start.
@@ -111,6 +116,20 @@ impl Disk for RealDisk {
         writeln!(file, "{}", std::process::id())?;
         Ok(Ok(file))
     }
+
+    fn boot(&self) -> Option<Boot> {
+        parse_boot(&fs::read_to_string(BOOT_ID).ok()?)
+    }
+}
+
+/// Where Linux has the name of its run.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The number that such a text is: 32 hex digits, with lines between.
+fn parse_boot(text: &str) -> Option<Boot> {
+    let digits: String = text.trim().split('-').collect();
+    let is_hex = digits.len() == 2 * size_of::<Boot>() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes))?
 }
 
 /// Longest text of whoever has the lock that is told.
@@ -155,5 +174,20 @@ impl DiskFile for File {
 
     fn release(&self, bytes: Range<u64>) {
         crate::unkept::release(self, bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_a_machine_have_names() {
+        let text = "00112233-4455-6677-8899-aabbccddeeff\n";
+        assert_eq!(parse_boot(text).unwrap()[..3], [0, 0x11, 0x22]);
+        for other in ["", "0011", &text.replace('0', "+"), &text.replace('a', "\u{e4}")] {
+            assert_eq!(parse_boot(other), None, "{other}");
+        }
+        assert_eq!(RealDisk.boot(), RealDisk.boot());
     }
 }

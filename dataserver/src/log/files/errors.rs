@@ -45,8 +45,8 @@ pub struct Lost {
     pub position: u64,
     /// Where in the log.
     pub offset: u64,
-    /// How much of the log.
-    pub bytes: u64,
+    /// How much of the log; nothing if nobody knows.
+    pub bytes: Option<u64>,
     /// What is there instead.
     pub why: String,
 }
@@ -54,10 +54,11 @@ pub struct Lost {
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, position, offset, bytes, why } = self;
-        write!(
-            f,
-            "{file} at byte {position} (offset {offset}): {why}; {bytes} bytes of the log can't be read"
-        )
+        write!(f, "{file} at byte {position} (offset {offset}): {why}; ")?;
+        match bytes {
+            Some(bytes) => write!(f, "{bytes} bytes of the log can't be read"),
+            None => f.write_str("nobody knows how much of the log was there"),
+        }
     }
 }
 
@@ -75,7 +76,7 @@ pub struct Damaged {
 impl fmt::Display for Damaged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { lost, groups_behind, bytes_behind } = self;
-        let bytes: u64 = lost.iter().map(|lost| lost.bytes).sum();
+        let bytes: Option<u64> = lost.iter().map(|lost| lost.bytes).sum();
         f.write_str("the log is damaged: ")?;
         if let Some(first) = lost.first() {
             first.fmt(f)?;
@@ -83,10 +84,13 @@ impl fmt::Display for Damaged {
         if lost.len() > 1 {
             write!(f, ", and {} more places", lost.len() - 1)?;
         }
-        write!(
-            f,
-            ". Behind it are {groups_behind} whole groups of {bytes_behind} bytes: to recover them is to lose {bytes} bytes"
-        )
+        write!(f, ". Behind it are {groups_behind} whole groups of {bytes_behind} bytes: ")?;
+        match bytes {
+            Some(bytes) => write!(f, "to recover them is to lose {bytes} bytes"),
+            None => f.write_str(
+                "to go on with them alone is to lose all that was written since the base, if there is one",
+            ),
+        }
     }
 }
 
@@ -129,7 +133,9 @@ impl fmt::Display for OpenError {
             Self::Locked { dir, holder } => {
                 write!(f, "another server has {}: the process {holder}", dir.display())
             }
-            Self::Manifest { path, why } => write!(f, "{}: {why}", path.display()),
+            Self::Manifest { path, why } => {
+                write!(f, "{}: {why}; what the other files say of themselves may do", path.display())
+            }
             Self::Damaged(damaged) => damaged.fmt(f),
         }
     }

@@ -1,7 +1,7 @@
 //! A file system in memory that fails when it is told to, and at a crash keeps what was synced and, of the rest, what chance says: by
 //! sectors of files, and by single changes of the directory.
 
-use super::disk::{Disk, DiskFile};
+use super::disk::{Boot, Disk, DiskFile};
 use fastrand::Rng;
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +55,8 @@ struct State {
     steps: u64,
     faults: Faults,
     rng: Rng,
+    /// How often the machine was started.
+    boot: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -69,12 +71,13 @@ pub(super) struct FaultyLock(FaultyDisk);
 impl FaultyDisk {
     pub(super) fn new(seed: u64) -> Self {
         let none = BTreeMap::new;
-        Self::with(Vec::new(), none(), Rng::with_seed(seed))
+        Self::with(Vec::new(), none(), Rng::with_seed(seed), 0)
     }
 
-    fn with(inodes: Vec<Inode>, names: Names, rng: Rng) -> Self {
+    fn with(inodes: Vec<Inode>, names: Names, rng: Rng, boot: u64) -> Self {
         let (names_on_disk, changes, faults) = (names.clone(), Vec::new(), Faults::default());
-        let state = State { inodes, names, names_on_disk, changes, locked: false, steps: 0, faults, rng };
+        let (locked, steps) = (false, 0);
+        let state = State { inodes, names, names_on_disk, changes, locked, steps, faults, rng, boot };
         Self(Rc::new(RefCell::new(state)))
     }
 
@@ -98,7 +101,14 @@ impl FaultyDisk {
                 change.apply(&mut names);
             }
         }
-        Self::with(inodes, names, rng)
+        Self::with(inodes, names, rng, state.boot + 1)
+    }
+
+    /// The machine is started again, after all was brought to disk.
+    pub(super) fn reboot(&self) -> Self {
+        let copy = self.copy();
+        copy.state().boot += 1;
+        copy
     }
 
     /// A disk with the same files, all of them on disk.
@@ -110,7 +120,7 @@ impl FaultyDisk {
             inode.dirty.clear();
         }
         let (names, rng) = (state.names.clone(), state.rng.fork());
-        Self::with(inodes, names, rng)
+        Self::with(inodes, names, rng, state.boot)
     }
 
     /// Changes a file behind everybody's back.
@@ -341,6 +351,10 @@ impl Disk for FaultyDisk {
             return Ok(Err("another".to_owned()));
         }
         Ok(Ok(FaultyLock(self.clone())))
+    }
+
+    fn boot(&self) -> Option<Boot> {
+        Some(u128::from(self.state().boot).to_be_bytes())
     }
 }
 

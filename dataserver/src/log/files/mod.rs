@@ -13,6 +13,7 @@
 //!
 //! One owner calls all of this; only [`Syncing::run`] and [`Preparing::run`] may run on other threads.
 
+mod cut;
 mod disk;
 mod errors;
 #[cfg(test)]
@@ -29,10 +30,10 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
-pub use disk::{Disk, DiskFile, RealDisk};
+pub use disk::{Boot, Disk, DiskFile, RealDisk};
 pub use errors::{Damaged, Failure, Lost, OpenError};
 pub use manifest::{Base, Earlier, History};
-pub use names::is_taken;
+pub use names::{has_log, is_taken};
 pub use open::{Options, Recovery};
 pub use prepared::Preparing;
 pub use reader::Chunk;
@@ -117,12 +118,29 @@ impl<D: Disk> Files<D> {
     /// As of [`Self::sync`].
     pub fn end_sync(&mut self, synced: Synced) -> Result<(), Failure> {
         self.syncing = false;
+        if synced.result.is_err() {
+            // What it dropped may be read as if it had never been written. If this can't be written either, a start says that the log is damaged.
+            let _ = self.segment.set_boot(None);
+        }
         self.check("sync", synced.result)?;
         self.forget_pending(synced.until);
         if self.failure.is_some() {
             return Ok(());
         }
         let marked = self.segment.mark(self.synced);
+        self.check("write", marked)
+    }
+
+    /// Notes in the files how far they are on disk, for the next start. That takes a write and no sync: after most syncs it is done anyway, with every so
+    /// many bytes, and here for those whose syncs are seldom.
+    ///
+    /// # Errors
+    /// As of [`Self::append`].
+    pub fn mark(&mut self) -> Result<(), Failure> {
+        if self.failure.is_some() || self.segment.is_marked(self.synced) {
+            return Ok(());
+        }
+        let marked = self.segment.mark_now(self.synced);
         self.check("write", marked)
     }
 
@@ -291,11 +309,13 @@ pub struct Syncing<F> {
 impl<F: DiskFile> Syncing<F> {
     /// Waits for the disk.
     pub fn run(self) -> Synced {
+        let begun = std::time::Instant::now();
         let result = self.file.sync_data();
+        let took = begun.elapsed();
         if let (Ok(()), Some(done)) = (&result, self.done) {
             self.file.release(done);
         }
-        Synced { result, until: self.until }
+        Synced { result, until: self.until, took }
     }
 }
 
@@ -304,4 +324,12 @@ impl<F: DiskFile> Syncing<F> {
 pub struct Synced {
     result: io::Result<()>,
     until: u64,
+    took: std::time::Duration,
+}
+
+impl Synced {
+    /// How long the disk took.
+    pub fn took(&self) -> std::time::Duration {
+        self.took
+    }
 }

@@ -1,6 +1,7 @@
 //! The names of the files of the log's directory.
 
 use super::History;
+use std::path::Path;
 
 /// Locked by the server that has the directory.
 pub(super) const LOCK: &str = "LOCK";
@@ -29,6 +30,12 @@ pub(super) fn segment(start: u64) -> String {
 /// The segment that begins at an offset, set aside because nothing in it can be read.
 pub(super) fn damaged(start: u64) -> String {
     format!("{}.damaged", segment(start))
+}
+
+/// What a start cut off the log's end at an offset, the `n`-th that did.
+pub(super) fn cut(start: u64, n: usize) -> String {
+    let name = format!("{}.cut", segment(start));
+    if n == 0 { name } else { format!("{name}.{n}") }
 }
 
 /// The base that is exact at an offset.
@@ -74,6 +81,11 @@ pub fn is_taken(name: &str) -> bool {
     let own =
         [LOCK, MANIFEST].contains(&name) || ["log-", "base-"].iter().any(|start| name.starts_with(start));
     own || name.ends_with(TEMPORARY)
+}
+
+/// Whether a directory has a log.
+pub fn has_log(dir: &Path) -> bool {
+    dir.join(MANIFEST).exists()
 }
 
 fn offset(name: &str, before: &str, behind: &str) -> Option<u64> {

@@ -1,6 +1,7 @@
 //! Opening the directory: its lock, its manifest, and the reading of what is there.
 
 use super::Files;
+use super::cut;
 use super::disk::{Disk, DiskFile};
 use super::errors::{Failure, OpenError};
 use super::manifest::{Base, Earlier, History, Manifest};
@@ -229,7 +230,10 @@ impl<D: Disk> Recovery<D> {
     pub fn finish(mut self) -> Result<(Files<D>, Found), OpenError> {
         while self.next_chunk()?.is_some() {}
         let Self { disk, dir, lock, manifest, written, starts, segment_size, walk, .. } = self;
-        let (found, last) = walk.end();
+        let (mut found, last) = walk.end();
+        if let Some(torn) = found.torn.as_mut().filter(|torn| torn.kept.is_some()) {
+            torn.kept = Some(cut::keep(&disk, &dir, &manifest, torn).map_err(Failure::of("write", &dir))?);
+        }
         if !written {
             manifest.write(&disk, &dir).map_err(Failure::of("write", &dir.join(names::MANIFEST)))?;
         }
@@ -283,7 +287,9 @@ fn segment<D: Disk>(
         return Draft::new(disk, dir, &manifest.history, found.end)?.install();
     }
     if durable == found.end && file.size()? == HEADER + found.end.saturating_sub(start) {
-        return Ok(Segment::reopened(file, start, found.end));
+        let segment = Segment::reopened(file, start, found.end);
+        segment.set_boot(disk.boot())?;
+        return Ok(segment);
     }
     let mut draft = Draft::new(disk, dir, manifest.name_at(durable), durable)?;
     let mut reader = Reader::new(file, start, durable, found.end)?;

@@ -1,7 +1,7 @@
 //! Reading one segment's groups, a chunk at a time, and finding the next ones behind damage.
 
 use super::disk::DiskFile;
-use super::segment::HEADER;
+use super::segment::{HEADER, SECTOR};
 use crate::log::record::{self, Damage, GROUP_MOST, Group, may_begin, next_group};
 use std::fmt;
 use std::io;
@@ -113,22 +113,56 @@ impl<F: DiskFile> Reader<F> {
         }
     }
 
-    /// Whether there are only zeros from `at` on: what was prepared and not used.
-    pub(super) fn is_blank(&self) -> io::Result<bool> {
+    /// The offset behind the last byte that is not zero, `at` if there is none: zeros are what was prepared and not used.
+    pub(super) fn used(&self) -> io::Result<u64> {
         let mut bytes = vec![0; CHUNK];
-        let mut at = self.at;
+        let (mut at, mut used) = (self.at, self.at);
         while at < self.limit {
             let want = (self.limit - at).min(CHUNK as u64) as usize;
-            let read = self.file.read_at(&mut bytes[..want], HEADER + at - self.start)?;
-            if bytes[..read].iter().any(|byte| *byte != 0) {
-                return Ok(false);
+            let read = self.file.read_at(&mut bytes[..want], self.position(at))?;
+            if let Some(last) = bytes[..read].iter().rposition(|byte| *byte != 0) {
+                used = at + last as u64 + 1;
             }
             if read < want {
                 break;
             }
             at += read as u64;
         }
-        Ok(true)
+        Ok(used)
+    }
+
+    /// Whether the group at `at` claims to go on behind the last byte that was used.
+    pub(super) fn is_unfinished(&self, used: u64) -> io::Result<bool> {
+        let mut head = [0; record::HEADER];
+        let read = self.file.read_at(&mut head, self.position(self.at))?;
+        let size = match record::claimed(&head[..read], GROUP_MOST) {
+            Ok(Some(size)) => size,
+            _ => record::HEADER,
+        };
+        Ok(self.at + size as u64 > used)
+    }
+
+    /// Whether sectors between `at` and `to` may never have come to the disk. A segment is written from its start to its end, into nothing or into zeros: so a
+    /// sector that was not written, or not to its end, ends in a zero.
+    pub(super) fn may_lack_sectors(&self, to: u64) -> io::Result<bool> {
+        let sector = SECTOR as u64;
+        let mut at = self.position(self.at) / sector * sector;
+        let end = self.position(to).next_multiple_of(sector);
+        while at < end {
+            // What the file has not is zeros.
+            let mut bytes = vec![0; (end - at).min(CHUNK as u64) as usize];
+            self.file.read_at(&mut bytes, at)?;
+            if bytes.iter().skip(SECTOR - 1).step_by(SECTOR).any(|last| *last == 0) {
+                return Ok(true);
+            }
+            at += bytes.len() as u64;
+        }
+        Ok(false)
+    }
+
+    /// Where an offset is in the file.
+    fn position(&self, offset: u64) -> u64 {
+        HEADER + offset - self.start
     }
 
     pub(super) fn skip_to(&mut self, at: u64) {

@@ -1,6 +1,6 @@
 //! Reading the log's files at the start: what was on disk is there exactly, what a crash left behind it up to the first gap.
 
-use super::disk::{Disk, DiskFile};
+use super::disk::{Boot, Disk, DiskFile};
 use super::errors::{Damaged, Failure, Lost, OpenError};
 use super::manifest::{Base, Manifest};
 use super::names;
@@ -16,10 +16,12 @@ pub struct Torn {
     pub file: String,
     /// Where in the log it begins; the log goes on from here.
     pub offset: u64,
-    /// How many bytes are not used.
+    /// How many bytes are not used, without the zeros behind them.
     pub bytes: u64,
     /// Whole groups among them, which were not on disk for certain: a group before them is missing.
     pub groups: u64,
+    /// The file that they are kept in, unless they are the beginning of one group.
+    pub kept: Option<String>,
 }
 
 /// What came out of it.
@@ -49,6 +51,8 @@ struct Open<F> {
     reader: Reader<F>,
     /// What is before it was on disk.
     durable: u64,
+    /// The machine has been running since all of it was written: all that was is there, but for the end of the last write.
+    is_of_this_run: bool,
 }
 
 enum Event {
@@ -72,6 +76,7 @@ pub(super) struct Walk<D: Disk> {
     /// The directory has no segment at all, which is not said yet.
     empty: bool,
     recover: bool,
+    boot: Option<Boot>,
     found: Found,
     /// What it stopped at: nothing comes behind that.
     damaged: Option<Damaged>,
@@ -86,8 +91,9 @@ impl<D: Disk> Walk<D> {
         let mut coming: Vec<_> = spans.filter(|span| span.end.is_none_or(|end| end > at)).collect();
         coming.reverse();
         let (manifest, empty) = (manifest.clone(), coming.is_empty());
-        let (dir, found) = (dir.to_owned(), Found::default());
-        Self { disk, dir, manifest, coming, open: None, at, last: None, empty, recover, found, damaged: None }
+        let (dir, found, boot) = (dir.to_owned(), Found::default(), disk.boot());
+        let (open, last, damaged) = (None, None, None);
+        Self { disk, dir, manifest, coming, open, at, last, empty, recover, boot, found, damaged }
     }
 
     pub(super) fn next(&mut self) -> Result<Option<Chunk>, OpenError> {
@@ -118,7 +124,7 @@ impl<D: Disk> Walk<D> {
     pub(super) fn lose_base(&mut self, base: &Base) -> Result<(), OpenError> {
         let Base { file, offset } = base.clone();
         let why = "the base is missing".to_owned();
-        self.lose(Lost { file, position: 0, offset: 0, bytes: offset, why })
+        self.lose(Lost { file, position: 0, offset: 0, bytes: Some(offset), why })
     }
 
     /// Notes it, or stops with all that is to be said of it.
@@ -145,7 +151,7 @@ impl<D: Disk> Walk<D> {
 
     fn event(&mut self) -> Result<Option<Event>, OpenError> {
         if std::mem::take(&mut self.empty) {
-            return Ok(Some(Event::Lost(self.missing(self.at))));
+            return Ok(Some(Event::Lost(Lost { bytes: None, ..self.missing(self.at) })));
         }
         loop {
             let Some(mut open) = self.open.take() else {
@@ -191,14 +197,15 @@ impl<D: Disk> Walk<D> {
         let reader = Reader::new(file, span.start, self.at, span.end.unwrap_or(u64::MAX))
             .map_err(Failure::of("read", &path))?;
         // Of a segment with a damaged header all that can be read is taken; another history's is not the log.
-        let (durable, foreign) = match header {
+        let (durable, foreign) = match &header {
             // What the base covers was on disk before the base was.
             Some(header) => (span.end.unwrap_or(header.mark.max(self.at)), wrong.is_some()),
             None => (span.end.unwrap_or(reader.limit), false),
         };
+        let boot = header.and_then(|header| header.boot);
         let lost = wrong.map(|why| {
             let bytes = if foreign { durable.max(reader.limit).saturating_sub(self.at) } else { 0 };
-            Lost { file: names::segment(span.start), position: 0, offset: self.at, bytes, why }
+            Lost { file: names::segment(span.start), position: 0, offset: self.at, bytes: Some(bytes), why }
         });
         if foreign {
             self.at = self.at.max(durable).max(reader.limit);
@@ -207,7 +214,8 @@ impl<D: Disk> Walk<D> {
         if span.end.is_none() {
             self.last = Some((span.start, durable));
         }
-        self.open = Some(Open { span, reader, durable });
+        let is_of_this_run = boot.is_some() && boot == self.boot;
+        self.open = Some(Open { span, reader, durable, is_of_this_run });
         Ok(lost)
     }
 
@@ -217,15 +225,31 @@ impl<D: Disk> Walk<D> {
             Next::Chunk(chunk) => Some(Event::Chunk(chunk)),
             Next::End if open.reader.at < open.durable => Some(Event::Lost(self.short(open))),
             Next::End => None,
-            Next::Bad(_) if open.reader.at >= open.durable && open.reader.is_blank()? => {
-                open.reader.limit = open.reader.at;
-                None
+            Next::Bad(bad) if open.reader.at >= open.durable => self.doubtful(open, bad)?,
+            Next::Bad(bad) => {
+                let next = open.reader.search()?;
+                Some(Event::Lost(damaged(open, bad, next)))
             }
-            Next::Bad(_) if open.reader.at >= open.durable => Some(Event::Torn(torn(open)?)),
-            Next::Bad(bad) => Some(Event::Lost(damaged(open, bad)?)),
         };
         self.at = open.reader.at;
         Ok(event)
+    }
+
+    /// What is no group, and was not known to be on disk. A crash leaves the beginning of the last write, and one of the machine sectors that never
+    /// came, with later ones that did. With whole groups behind what neither leaves, it is damage; and who recovers wants them in any case.
+    fn doubtful(&self, open: &mut Open<D::File>, bad: Bad) -> io::Result<Option<Event>> {
+        let used = open.reader.used()?;
+        if used == open.reader.at {
+            open.reader.limit = used;
+            return Ok(None);
+        }
+        let next = open.reader.search()?;
+        let is_torn = match next {
+            Some(_) if self.recover || open.is_of_this_run => false,
+            Some(next) => open.reader.may_lack_sectors(next)?,
+            None => true,
+        };
+        Ok(Some(if is_torn { Event::Torn(torn(open, used)?) } else { Event::Lost(damaged(open, bad, next)) }))
     }
 
     /// The log goes on only in a later segment.
@@ -236,7 +260,7 @@ impl<D: Disk> Walk<D> {
             file: names::segment(offset),
             position: 0,
             offset,
-            bytes,
+            bytes: Some(bytes),
             why: "the file is missing".to_owned(),
         }
     }
@@ -256,21 +280,27 @@ impl<D: Disk> Walk<D> {
 }
 
 fn lost(span: Span, offset: u64, bytes: u64, why: String) -> Lost {
-    Lost { file: names::segment(span.start), position: HEADER + offset - span.start, offset, bytes, why }
+    Lost {
+        file: names::segment(span.start),
+        position: HEADER + offset - span.start,
+        offset,
+        bytes: Some(bytes),
+        why,
+    }
 }
 
-/// Goes on behind damage, at the next group that is whole or else at the end.
-fn damaged<F: DiskFile>(open: &mut Open<F>, bad: Bad) -> io::Result<Lost> {
+/// Goes on behind damage, at the next group that is whole (`next`) or else at the end.
+fn damaged<F: DiskFile>(open: &mut Open<F>, bad: Bad, next: Option<u64>) -> Lost {
     let at = open.reader.at;
-    let next = open.reader.search()?.unwrap_or(open.reader.limit.max(open.durable));
+    let next = next.unwrap_or(open.reader.limit.max(open.durable));
     open.reader.skip_to(next);
-    Ok(lost(open.span, at, next - at, bad.to_string()))
+    lost(open.span, at, next - at, bad.to_string())
 }
 
 /// Ends the segment where no group is any more; what is behind is only told.
-fn torn<F: DiskFile>(open: &mut Open<F>) -> io::Result<Torn> {
+fn torn<F: DiskFile>(open: &mut Open<F>, used: u64) -> io::Result<Torn> {
     let offset = open.reader.at;
-    let bytes = open.reader.limit - offset;
+    let is_unfinished = open.reader.is_unfinished(used)?;
     let mut groups = 0;
     while let Some(next) = open.reader.search()? {
         open.reader.skip_to(next);
@@ -280,5 +310,6 @@ fn torn<F: DiskFile>(open: &mut Open<F>) -> io::Result<Torn> {
     }
     open.reader.limit = offset;
     open.reader.skip_to(offset);
-    Ok(Torn { file: names::segment(open.span.start), offset, bytes, groups })
+    let kept = (groups > 0 || !is_unfinished).then(|| names::cut(offset, 0));
+    Ok(Torn { file: names::segment(open.span.start), offset, bytes: used - offset, groups, kept })
 }

@@ -4,15 +4,17 @@
 //! |      0: magic, version u32, history (40 digits), start offset u64, CRC-32 of these
 //! |    512: mark, one of two: an offset u64 and a CRC-32
 //! |   1024: mark, the other
+//! |   1536: which run of the machine writes to it, 16 bytes and a CRC-32
 //! |   4096: groups
 //! ```
 //!
 //! A mark says up to which offset the log is known to be on disk. It is written after the sync that it speaks of, so it gets there with a
 //! later one and always speaks the truth, though not the newest. With it, a group that can't be read is told apart: before
-//! the mark it was on disk and is damaged; behind the mark a crash may have left anything, whole later groups too, since a disk writes in any order.
+//! the mark it was on disk and is damaged; behind the mark a crash of the machine may have left anything, whole later groups too, since a disk writes in
+//! any order. One of the process leaves all that was written, which is why a segment says in which run of the machine that was.
 //! A file that was [prepared](super::prepared) ends in zeros, which are nothing.
 
-use super::disk::{Disk, DiskFile};
+use super::disk::{Boot, Disk, DiskFile};
 use super::manifest::{DIGITS, History};
 use super::{names, prepared};
 use std::io;
@@ -25,8 +27,9 @@ const VERSION: u32 = 1;
 /// Before the groups: a page, so that no write of groups touches it.
 pub(super) const HEADER: u64 = 4096;
 /// What a disk writes as one piece.
-const SECTOR: usize = 512;
+pub(super) const SECTOR: usize = 512;
 const MARKS: [usize; 2] = [SECTOR, 2 * SECTOR];
+const BOOT: usize = 3 * SECTOR;
 
 /// A sync is marked when so many bytes came since the last that was: a mark costs a write of its own.
 const MARK_EVERY: u64 = if cfg!(test) { 700 } else { 64 << 10 };
@@ -41,6 +44,8 @@ pub(super) struct Header {
     pub(super) start: u64,
     /// Up to here the segment was on disk once.
     pub(super) mark: u64,
+    /// In which run of the machine all was written that came behind that, if it is known.
+    pub(super) boot: Option<Boot>,
 }
 
 impl Header {
@@ -64,7 +69,8 @@ impl Header {
         }
         let start = u64::from_le_bytes(*start);
         let mark = MARKS.iter().filter_map(|&at| parse_mark(bytes.get(at..)?, start)).max()?;
-        Some(Self { history: History::new(std::str::from_utf8(history).ok()?)?, start, mark })
+        let boot = parse_boot(bytes.get(BOOT..)?, start);
+        Some(Self { history: History::new(std::str::from_utf8(history).ok()?)?, start, mark, boot })
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -78,6 +84,8 @@ impl Header {
             bytes.resize(at, 0);
             bytes.extend(mark_bytes(self.mark, self.start));
         }
+        bytes.resize(BOOT, 0);
+        bytes.extend(boot_bytes(self.boot, self.start));
         bytes.resize(HEADER as usize, 0);
         bytes
     }
@@ -99,6 +107,25 @@ fn parse_mark(bytes: &[u8], start: u64) -> Option<u64> {
     let (mark, rest) = bytes.split_first_chunk()?;
     let mark = u64::from_le_bytes(*mark);
     (mark >= start && mark_crc(mark, start).to_le_bytes() == *rest.first_chunk::<4>()?).then_some(mark)
+}
+
+/// Zeros are no run's: their checksum is not zero.
+fn boot_bytes(boot: Option<Boot>, start: u64) -> [u8; 20] {
+    let mut bytes = [0; 20];
+    if let Some(boot) = boot {
+        bytes[..16].copy_from_slice(&boot);
+        bytes[16..].copy_from_slice(&boot_crc(&boot, start).to_le_bytes());
+    }
+    bytes
+}
+
+fn boot_crc(boot: &Boot, start: u64) -> u32 {
+    crc32fast::hash(&[&boot[..], &start.to_le_bytes()].concat())
+}
+
+fn parse_boot(bytes: &[u8], start: u64) -> Option<Boot> {
+    let (boot, rest) = bytes.split_first_chunk()?;
+    (boot_crc(boot, start).to_le_bytes() == *rest.first_chunk::<4>()?).then_some(*boot)
 }
 
 /// The segment that is written to.
@@ -173,6 +200,11 @@ impl<F: DiskFile> Segment<F> {
         Ok(())
     }
 
+    /// Says in which run of the machine all is written from here on; none when what was written need not be what is read.
+    pub(super) fn set_boot(&self, boot: Option<Boot>) -> io::Result<()> {
+        self.file.write_at(&boot_bytes(boot, self.start), BOOT as u64)
+    }
+
     /// Gives back the room of what counts no longer.
     pub(super) fn cut(&self, end: u64) -> io::Result<()> {
         self.file.set_len(HEADER + end.saturating_sub(self.start))
@@ -193,7 +225,7 @@ impl<'d, D: Disk> Draft<'d, D> {
     pub(super) fn new(disk: &'d D, dir: &'d Path, history: &History, start: u64) -> io::Result<Self> {
         let name = names::temporary(&names::segment(start));
         let file = disk.create(&dir.join(&name))?;
-        let header = Header { history: history.clone(), start, mark: start };
+        let header = Header { history: history.clone(), start, mark: start, boot: disk.boot() };
         Ok(Self { disk, dir, name, header, segment: Segment::reopened(file, start, start) })
     }
 
@@ -205,7 +237,7 @@ impl<'d, D: Disk> Draft<'d, D> {
         start: u64,
         file: D::File,
     ) -> Self {
-        let header = Header { history: history.clone(), start, mark: start };
+        let header = Header { history: history.clone(), start, mark: start, boot: disk.boot() };
         let segment = Segment { prepared: prepared::SIZE, ..Segment::reopened(file, start, start) };
         Self { disk, dir, name: names::PREPARED.to_owned(), header, segment }
     }
@@ -215,14 +247,19 @@ impl<'d, D: Disk> Draft<'d, D> {
     }
 
     /// On disk, and in the place of one with this start that may have been there, when this returns. After an error either may be.
-    pub(super) fn install(mut self) -> io::Result<Segment<D::File>> {
+    pub(super) fn install(self) -> io::Result<Segment<D::File>> {
+        let name = names::segment(self.header.start);
+        self.install_as(&name)
+    }
+
+    /// The same under a name that is no segment's.
+    pub(super) fn install_as(mut self, name: &str) -> io::Result<Segment<D::File>> {
         // Nobody sees the mark before the sync that it speaks of.
         self.header.mark = self.segment.end;
         self.segment.marked = self.segment.end;
         self.segment.file.write_at(&self.header.bytes(), 0)?;
         self.segment.sync()?;
-        let name = names::segment(self.header.start);
-        self.disk.rename(&self.dir.join(self.name), &self.dir.join(&name))?;
+        self.disk.rename(&self.dir.join(self.name), &self.dir.join(name))?;
         self.disk.sync_dir(self.dir)?;
         Ok(self.segment)
     }
@@ -235,9 +272,16 @@ mod tests {
     #[test]
     fn no_flip_of_a_header_goes_unseen() {
         let history = History::new(&"0123456789".repeat(4)).unwrap();
-        let header = Header { history, start: 77, mark: 99 };
+        let header = Header { history, start: 77, mark: 99, boot: Some([7; 16]) };
         let bytes = header.bytes();
         assert_eq!(Header::parse(&bytes).as_ref(), Some(&header));
+        for at in BOOT..BOOT + 20 {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 4;
+            assert_eq!(Header::parse(&flipped).unwrap().boot, None, "{at}");
+        }
+        assert_eq!(parse_boot(&boot_bytes(None, 77), 77), None);
+        assert_eq!(parse_boot(&boot_bytes(Some([7; 16]), 78), 77), None);
         for at in (0..64).chain(MARKS[0]..MARKS[0] + 12) {
             let mut flipped = bytes.clone();
             flipped[at] ^= 4;

@@ -34,9 +34,7 @@ impl Log {
     /// Takes what was committed, and leaves in `unwritten` what is to be written to files. Returns the ticket behind it.
     pub(in crate::log) fn collect(&self, unwritten: &mut Vec<u8>) -> u64 {
         let state = &mut *self.state();
-        empty(&mut state.chunk);
-        let ticket = state.merge.collect(&self.store.intake, &mut state.chunk);
-        self.append(state, ticket);
+        let ticket = self.collect_more(state);
         if !state.held {
             std::mem::swap(&mut state.unwritten, unwritten);
         }
@@ -61,13 +59,19 @@ impl Log {
         let state = &mut *self.state();
         // Others that had the lock before have taken it along.
         if !is_collected() {
-            empty(&mut state.chunk);
-            let ticket = state.merge.collect(&self.store.intake, &mut state.chunk);
-            self.append(state, ticket);
+            self.collect_more(state);
         }
         if state.readers.files {
             self.store.intake.wake_sleeper();
         }
+    }
+
+    /// Takes what was committed, for whoever comes.
+    pub(super) fn collect_more(&self, state: &mut State) -> u64 {
+        empty(&mut state.chunk);
+        let ticket = state.merge.collect(&self.store.intake, &mut state.chunk);
+        self.append(state, ticket);
+        ticket
     }
 
     fn append(&self, state: &mut State, ticket: u64) {
@@ -94,6 +98,8 @@ impl Log {
         state.chunk.extend_from_slice(groups);
         let ticket = self.store.intake.end();
         self.append(state, ticket);
+        // What is followed can't be refused.
+        self.leave_if_behind(state);
         if state.readers.files {
             self.store.intake.wake();
         }

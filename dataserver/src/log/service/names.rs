@@ -1,10 +1,8 @@
 //! What the log is called, and up to where it is the same as one of another name.
 
 use super::Log;
-use crate::log::files::History;
 use crate::log::history;
 use crate::log::waiting::Marks;
-use std::io;
 
 impl Log {
     /// Whether a log of this name is this one up to an offset.
@@ -31,33 +29,17 @@ impl Log {
 
     /// The log is another one from here on, of a later epoch than both its own and `seen`: what follows is not what the primary goes on with.
     pub fn fork(&self, seen: u32) {
-        let history = {
+        {
             let state = &mut *self.state();
             let epoch = history::epoch_of(&state.history).max(seen).saturating_add(1);
-            let old = std::mem::replace(&mut state.history, history::fresh(epoch));
+            let old = state.history.clone();
+            state.history = history::next(&old, epoch);
             state.previous = Some((old, state.offset));
             state.marks.push(self.store.intake.end(), state.offset);
             state.era += 1;
             self.offset.send_replace(state.offset);
-            state.history.clone()
-        };
-        self.name_files(&history);
-    }
-
-    /// Has the files say the log's name.
-    fn name_files(&self, history: &str) {
-        let offset = self.state().offset;
-        let known = self.files().as_ref().is_none_or(|files| files.history().as_str() == history);
-        let (Some(history), false) = (History::new(history), known) else { return };
-        if !self.state().readers.files {
-            return;
         }
-        let named = self.settled(offset, |files| {
-            files.begin_history(history.clone()).map_err(|failure| io::Error::other(failure.to_string()))
-        });
-        if let Err(error) = named {
-            tracing::error!("the log's new name is not on disk: {error}");
-        }
+        self.name_files();
     }
 
     /// The log that is followed has this name now, and is the same up to here.
@@ -73,7 +55,7 @@ impl Log {
             state.era += 1;
             self.offset.send_replace(state.offset);
         }
-        self.name_files(history);
+        self.name_files();
     }
 
     /// Another server leads from now on: what was committed here and has not reached enough replicas by now is never acknowledged.
@@ -83,9 +65,10 @@ impl Log {
         self.reached.end_term();
     }
 
-    /// Begins again as a log of this name at an offset, which is the state that is here now.
+    /// Begins again as a log of this name at an offset, which is the state that is here now. What is in the files is another log.
     pub fn restart(&self, history: &str, offset: u64) {
         let state = &mut *self.state();
+        state.leave(None);
         (state.history, state.previous) = (history.to_owned(), None);
         state.era += 1;
         state.offset = offset;

@@ -1,7 +1,7 @@
 //! Each byte of a small log is changed, each file cut off at each place.
 
 use super::*;
-use crate::log::files::segment::HEADER;
+use crate::log::files::segment::{HEADER, SECTOR};
 
 const NUMBERS: u64 = 12;
 
@@ -241,15 +241,16 @@ fn what_was_prepared_and_not_used_is_nothing() {
     let opened = open(&disk.copy(), &options()).unwrap();
     assert_eq!((opened.log(), opened.found.torn), (log.clone(), None));
     let zeroed = |from: usize, to: usize| {
-        let disk = disk.copy();
+        let disk = disk.reboot();
         disk.tamper(&path, |bytes| bytes[HEADER as usize + from..HEADER as usize + to].fill(0));
         open(&disk, &options())
     };
     // Sectors that never came, with later ones that did: the end is torn there.
     let (first, group) = (group(0, 80).len(), group(12, 80).len());
-    let torn = zeroed(synced + group, synced + 2 * group).unwrap();
-    assert_eq!(torn.log(), log[..synced + group]);
-    assert_eq!(torn.found.torn.unwrap().groups, 2);
+    let whole = synced + group;
+    let torn = zeroed(whole, (HEADER as usize + whole).next_multiple_of(SECTOR) - HEADER as usize).unwrap();
+    assert_eq!(torn.log(), log[..whole]);
+    assert_eq!(torn.found.torn.unwrap().groups, 1);
     // Zeros to the end are the end.
     let short = zeroed(synced + group, log.len()).unwrap();
     assert_eq!((short.log(), short.found.torn), (log[..synced + group].to_vec(), None));
@@ -257,4 +258,111 @@ fn what_was_prepared_and_not_used_is_nothing() {
     for to in [2 * first, log.len()] {
         assert!(matches!(zeroed(first, to), Err(OpenError::Damaged(_))));
     }
+}
+
+/// Of the four groups that were not known to be on disk, something is done to the second and what is behind it. Says where that begins.
+fn undone(disk: &FaultyDisk, change: impl FnOnce(&mut [u8])) -> usize {
+    let (_, path, log, synced) = prepared();
+    let second = synced + group(12, 80).len();
+    disk.tamper(&path, |bytes| change(&mut bytes[HEADER as usize + second..HEADER as usize + log.len()]));
+    second
+}
+
+/// A sector that never came, so far as it is behind the first of them.
+fn hole(bytes: &mut [u8]) {
+    let (_, _, log, _) = prepared();
+    let begin = HEADER as usize + log.len() - bytes.len();
+    bytes[..SECTOR - begin % SECTOR].fill(0);
+}
+
+#[test]
+fn damage_before_whole_groups_is_no_torn_end() {
+    let (disk, _, log, _) = prepared();
+    let size = group(12, 80).len();
+    for disk in [disk.copy(), disk.reboot()] {
+        for at in 0..size {
+            let disk = disk.copy();
+            let second = undone(&disk, |bytes| bytes[at] ^= 1);
+            let error = open(&disk, &options()).err().unwrap();
+            let OpenError::Damaged(damaged) = &error else { panic!("{error}") };
+            assert_eq!((damaged.lost[0].offset, damaged.groups_behind), (second as u64, 2), "{at}: {error}");
+            let recovered = open(&disk, &Options { recover: true, ..options() }).unwrap();
+            let read: Vec<u8> = recovered.chunks.iter().flat_map(|chunk| chunk.bytes.clone()).collect();
+            assert_eq!(read, [&log[..second], &log[second + size..]].concat());
+        }
+    }
+}
+
+/// What a killed process has written is there, whatever was synced.
+#[test]
+fn a_hole_is_damage_unless_the_machine_was_started_again() {
+    let disk = prepared().0;
+    undone(&disk, hole);
+    assert!(matches!(open(&disk.copy(), &options()), Err(OpenError::Damaged(_))));
+    assert_eq!(open(&disk.reboot(), &options()).unwrap().found.torn.unwrap().groups, 1);
+}
+
+/// What a sync that failed has dropped may be read as a hole.
+#[test]
+fn after_a_failed_sync_a_hole_is_no_damage() {
+    let disk = FaultyDisk::new(1);
+    let mut files = open(&disk, &options()).unwrap().files;
+    let groups: Vec<_> = (1..12).map(|number| group(number, 80)).collect();
+    groups.iter().for_each(|group| files.append(&mut group.clone()).unwrap());
+    disk.set(Faults { fail: disk.steps()..disk.steps() + 1, ..Faults::default() });
+    files.sync().unwrap_err();
+    drop(files);
+    disk.set(Faults::default());
+    disk.tamper(&dir().join(names::segment(0)), |bytes| bytes[HEADER as usize..][..SECTOR].fill(0));
+    let opened = open(&disk, &options()).unwrap();
+    assert_eq!((opened.log().len(), opened.found.torn.unwrap().groups), (0, 6));
+}
+
+#[test]
+fn what_was_cut_off_is_kept_and_can_be_read() {
+    let (disk, _, log, _) = prepared();
+    let disk = disk.reboot();
+    let second = undone(&disk, hole) as u64;
+    let again = disk.copy();
+    for (disk, n) in [(&disk, 0), (&again, 1)] {
+        if n > 0 {
+            disk.create(&dir().join(names::cut(second, 0))).unwrap();
+        }
+        let torn = open(disk, &options()).unwrap().found.torn.unwrap();
+        assert_eq!((torn.offset, torn.kept), (second, Some(names::cut(second, n))));
+    }
+    let alone = FaultyDisk::new(2);
+    let file = alone.create(&dir().join(names::segment(second))).unwrap();
+    file.write_at(&disk.bytes(&dir().join(names::cut(second, 0))), 0).unwrap();
+    assert!(open(&alone, &options()).is_err());
+    let read = open(&alone, &Options { recover: true, ..options() }).unwrap();
+    assert_eq!(read.chunks.len(), 1);
+    assert_eq!(read.chunks[0].bytes, log[read.chunks[0].offset as usize..]);
+}
+
+#[test]
+fn the_beginning_of_a_group_is_cut_off_and_not_kept() {
+    let (disk, path, log, _) = prepared();
+    let last = log.len() - group(15, 80).len();
+    for left in 1..log.len() - last {
+        let disk = disk.copy();
+        disk.tamper(&path, |bytes| bytes[HEADER as usize + last + left..].fill(0));
+        let opened = open(&disk, &options()).unwrap();
+        assert_eq!(opened.log(), log[..last]);
+        let torn = opened.found.torn.unwrap();
+        assert_eq!((torn.groups, torn.kept), (0, None), "{left}");
+    }
+    // One that is there to its end is kept, whatever is wrong with it.
+    disk.tamper(&path, |bytes| bytes[HEADER as usize + last + 20] ^= 1);
+    let torn = open(&disk, &options()).unwrap().found.torn.unwrap();
+    assert_eq!((torn.groups, torn.kept), (0, Some(names::cut(last as u64, 0))));
+}
+
+#[test]
+fn a_missing_log_is_not_a_loss_of_nothing() {
+    let (disk, _) = small(true);
+    paths(&disk).iter().for_each(|path| disk.remove(path).unwrap());
+    let error = open(&disk, &options()).err().unwrap().to_string();
+    assert!(error.contains("the file is missing; nobody knows how much"), "{error}");
+    assert!(error.ends_with("to lose all that was written since the base, if there is one"), "{error}");
 }
