@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ringtail_net::{Accepted, Entry, RateLimited, Refused, Stream, TlsServer};
+use ringtail_net::{self as net, Accepted, Entry, RateLimited, Refused, Stream, TlsServer};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::reply::{Reply, Resp};
 use tokio::sync::Semaphore;
@@ -108,13 +108,16 @@ pub(crate) async fn admit(
             return None;
         }
     };
-    let peer = accepted.peer;
+    let (peer, door) = (accepted.peer, accepted.door);
     let place = place(worker, accepted.live_connections(), peer.ip());
-    match (shake(worker, accepted, entry.tls.as_ref(), place.is_ok()).await, place) {
+    let shaken = shake(worker, accepted, entry.tls.as_ref(), place.is_ok()).await;
+    let is_tls = shaken.as_ref().is_ok_and(Stream::is_tls);
+    Counters::add(&worker.counters.handshakes, is_tls.into());
+    match (shaken, place) {
         (Ok(stream), Ok(place)) => Some((stream, peer, place)),
         (Ok(stream), Err(refusal)) => {
             say_refused(peer, &refusal);
-            refuse(stream, &refusal.error).await;
+            refuse(stream, door, &refusal.error).await;
             None
         }
         (Err(error), _) => {
@@ -124,9 +127,12 @@ pub(crate) async fn admit(
     }
 }
 
-async fn refuse(mut stream: Stream, error: &Error) {
+async fn refuse(mut stream: Stream, door: net::Door, error: &Error) {
     let mut out = Vec::new();
-    Reply::new(&mut out, Resp::V2).error(error);
+    match door {
+        net::Door::Main => Reply::new(&mut out, Resp::V2).error(error),
+        net::Door::Side => out = ringtail_http::refusal(error.text()),
+    }
     // Not `try_write`, which says `WouldBlock` until the socket has once been seen to be writable.
     if stream.write_all(&out).await.is_ok() {
         stream.shutdown().await;

@@ -124,6 +124,8 @@ struct Core {
     in_time: bool,
     /// Sessions that wait for room.
     waiting: Vec<Rc<Session>>,
+    /// Since when any does.
+    full_since: Option<Instant>,
 }
 
 impl Lane {
@@ -227,7 +229,8 @@ impl Lane {
 
     /// Calls the session once there is room.
     pub(crate) fn wait_for_room(&self, session: &Rc<Session>) {
-        self.core.borrow_mut().waiting.push(Rc::clone(session));
+        Counters::add(&self.member.sight.waits, 1);
+        self.core.borrow_mut().wait(session);
     }
 
     /// Writes what is there, as much as goes.
@@ -314,6 +317,7 @@ impl Core {
             owed_since: None,
             in_time: false,
             waiting: Vec::new(),
+            full_since: None,
         }
     }
 
@@ -372,7 +376,16 @@ impl Core {
     }
 
     #[cold]
+    fn wait(&mut self, session: &Rc<Session>) {
+        self.full_since.get_or_insert_with(Instant::now);
+        self.waiting.push(Rc::clone(session));
+    }
+
+    #[cold]
     fn call_waiting(&mut self) {
+        if let Some(since) = self.full_since.take() {
+            Counters::add(&self.ledger.sight().waited, since.elapsed().as_micros() as u64);
+        }
         for session in self.waiting.drain(..) {
             session.call_to_lane();
         }

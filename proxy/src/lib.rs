@@ -30,6 +30,8 @@
 //! `large` passes through what is too large
 //! to hold, or to stand before others' requests. `fault` says whose fault it was and whether a retry is safe. `limits` bounds everything.
 //!
+//! `http` has what comes by HTTP done by sessions like all others.
+//!
 //! `see` counts and times requests, and keeps what was slow, hot or big.
 //!
 //! Measured on one core before three redis-servers (GET:SET 10:1, 256 B, 50 clients; see docs/benchmarks.md), this costs mostly what the
@@ -43,6 +45,7 @@ mod clients;
 mod fault;
 mod gather;
 mod held;
+mod http;
 mod lane;
 mod large;
 mod leader;
@@ -50,6 +53,7 @@ pub mod limits;
 mod link;
 mod local;
 mod member;
+pub mod metrics;
 pub mod options;
 mod own;
 mod pass_through;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ringtail_net::LifeFlags;
 use ringtail_net::limits::DRAIN;
-use ringtail_net::logging::LogLevel;
+use ringtail_net::logging::{LogFormat, LogLevel};
 use ringtail_net::units::{ByteSize, Time};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,12 @@ pub struct Options {
     /// Address to listen on [default: 127.0.0.1:9443]
     #[arg(long, value_name = "HOST:PORT", env = "RINGTAIL_ADDR")]
     pub addr: Option<String>,
+    /// Address to serve HTTP at, with the same users, certificate and limits; see docs/http.md [default: none]
+    #[arg(long, value_name = "HOST:PORT", env = "RINGTAIL_HTTP")]
+    pub http: Option<String>,
+    /// Longest body of an HTTP request or answer [default: 8mb]
+    #[arg(long, value_name = "SIZE", env = "RINGTAIL_HTTP_MAX_BODY")]
+    pub http_max_body: Option<ByteSize>,
     /// Certificate chain, PEM; with --key the listener speaks TLS alone
     #[arg(long, value_name = "FILE", env = "RINGTAIL_CERT")]
     pub cert: Option<PathBuf>,
@@ -155,18 +161,25 @@ pub struct Options {
     /// Count and time requests by command, member, user and key [default: true]
     #[arg(long, env = "RINGTAIL_STATS", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub stats: Option<bool>,
+    /// Address for metrics and health over HTTP: /metrics, /healthz, /readyz; beyond this machine with TLS and --client-ca
+    #[arg(long, value_name = "HOST:PORT", env = "RINGTAIL_ADMIN")]
+    pub admin: Option<String>,
     /// Allow plaintext, or no password, beyond this machine: only on a network that is trusted
     #[arg(long, env = "RINGTAIL_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub insecure: Option<bool>,
     /// How much is logged [default: info]
     #[arg(long, value_name = "LEVEL", env = "RINGTAIL_LOG_LEVEL")]
     pub log_level: Option<LogLevel>,
+    /// How a line of the log is written: text, json, or auto, which is text on a terminal and JSON elsewhere [default: auto]
+    #[arg(long, value_name = "FORMAT", env = "RINGTAIL_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
 }
 
 impl Options {
     /// What they say about the program's life.
     pub fn life(&self) -> LifeFlags {
         LifeFlags {
+            admin: self.admin.clone(),
             drain_timeout: self.drain_timeout.map_or(DRAIN, |time| time.0),
             listen_fd: self.listen_fd,
             reuse_port: self.reuse_port.unwrap_or(false),

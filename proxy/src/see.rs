@@ -93,6 +93,11 @@ impl Seen {
         keys::hottest(&self.keys, count, now)
     }
 
+    /// Which share of the requests of late was for the hottest key, from 0 to 1.
+    pub(crate) fn hottest_share(&self, now: u32) -> f64 {
+        keys::hottest_share(&self.keys, now)
+    }
+
     /// The keys with the largest requests or answers, the largest first.
     pub(crate) fn big(&self, count: usize) -> Vec<Big> {
         keys::biggest(&self.keys, count)

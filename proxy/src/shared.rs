@@ -63,6 +63,8 @@ counters! {
     rejected_per_addr,
     /// Commands refused because there were too many clients of their user.
     rejected_per_user,
+    /// TLS handshakes that were done.
+    handshakes,
     /// Connections that ended before a request: a failed handshake.
     handshakes_failed,
     /// Transactions that were run on one member.

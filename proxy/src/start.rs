@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ringtail_admin::{Admin, Listening, Observed};
 use ringtail_cluster::{Colocation, Servers, Topology, WatchOptions, Watcher};
 use ringtail_net::config::shown;
 use ringtail_net::listener::is_loopback;
@@ -18,6 +19,7 @@ use ringtail_net::{
 use ringtail_protocol::acl::{Access, Users};
 
 use crate::access::{self, users_of};
+use crate::http;
 use crate::options::{DEFAULT_ADDR, DEFAULT_SERVERS, Options};
 use crate::see::Wishes;
 use crate::settings::{
@@ -58,11 +60,25 @@ pub fn run(options: &Options, check_only: bool) -> ExitCode {
         Ok(listener) => listener,
         Err(problem) => return fail(problem),
     };
+    let (tls, insecure) = (checked.entry.tls.as_ref(), checked.exposure.insecure);
+    let admin = Admin::from_flags(&options.life(), tls, options.client_ca.is_some(), insecure);
+    let admin = match admin.map(Admin::bind).transpose() {
+        Ok(admin) => admin,
+        Err(problem) => return fail(problem),
+    };
+    let http = options.http.as_deref().map(|addr| {
+        let reuse_port = options.reuse_port.unwrap_or(false);
+        Listener::beside("--http", addr, reuse_port, checked.exposure)
+    });
+    let http = match http.transpose() {
+        Ok(http) => http,
+        Err(problem) => return fail(problem),
+    };
     let watcher = match Watcher::start(servers_file(options), WatchOptions::default()) {
         Ok(watcher) => watcher,
         Err(refusal) => return fail(refused(&refusal)),
     };
-    match serve(options, checked, listener, watcher) {
+    match serve(options, checked, Sockets { listener, http, admin }, watcher) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(exit::RUNTIME),
         Err(error) => {
@@ -186,7 +202,15 @@ fn colocation(options: &Options) -> Result<Colocation, Problem> {
     })
 }
 
-fn serve(options: &Options, checked: Checked, listener: Listener, watcher: Watcher) -> std::io::Result<bool> {
+/// Where it listens.
+struct Sockets {
+    listener: Listener,
+    http: Option<Listener>,
+    admin: Option<Listening>,
+}
+
+fn serve(options: &Options, checked: Checked, sockets: Sockets, watcher: Watcher) -> std::io::Result<bool> {
+    let Sockets { listener, http: side, admin } = sockets;
     let Checked {
         entry,
         password,
@@ -232,16 +256,29 @@ fn serve(options: &Options, checked: Checked, listener: Listener, watcher: Watch
     shared.rates.set(options.rate.clone().unwrap_or_default());
     let reloader = reloads(&shared, entry.tls.as_ref(), password.as_ref()).start(WatchOptions::default())?;
     let shutdown = Shutdown::new();
+    if let Some(admin) = admin {
+        admin.serve(PROGRAM, Arc::clone(&shared) as Arc<dyn Observed>, shutdown.clone())?;
+    }
     let (addr, tls) = (listener.local_addr(), if entry.tls.is_some() { "TLS" } else { "plaintext" });
     let worker_shared = Arc::clone(&shared);
-    let body = move |context| worker::work(context, Arc::clone(&worker_shared), entry.clone());
+    let door = side.is_some().then(|| http::door(&shared, options));
+    let body = move |context| worker::work(context, Arc::clone(&worker_shared), entry.clone(), door.clone());
     let workers = Workers::spawn("worker", threads, &shutdown, body)?;
     let members = shared.topologies.current().members().len();
-    let on_ready = Box::new(move || tracing::info!(%addr, threads, members, "ready, {tls}"));
+    let http_addr = side.as_ref().map(Listener::local_addr);
+    let on_ready = Box::new(move || {
+        tracing::info!(%addr, threads, members, "ready, {tls}");
+        if let Some(http) = http_addr {
+            tracing::info!(%http, "ready for HTTP, {tls}");
+        }
+    });
     let drain = shared.settings.life.drain_timeout;
     let on_hangup = Box::new(move || shared.reload());
     let status = format!("ready, {tls} on {addr}");
-    let well = Life { listener, workers, shutdown, reloader, on_hangup, drain, on_ready, status }.run()?;
+    let until_ready = None;
+    let life =
+        Life { listener, side, workers, shutdown, reloader, on_hangup, drain, until_ready, on_ready, status };
+    let well = life.run()?;
     tracing::info!("stopped");
     Ok(well)
 }

@@ -2,20 +2,22 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ringtail_cluster::Topology;
-use ringtail_net::{Accepted, Entry, Shutdown, WorkerContext};
+use ringtail_net::{Accepted, Door, Entry, Shutdown, WorkerContext};
 use ringtail_protocol::reply::Resp;
 use ringtail_protocol::request::Batch;
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{Instant, sleep_until};
 
-use crate::admission::{self, Door};
+use crate::admission;
 use crate::held::Held;
+use crate::http;
 use crate::lane::Lane;
 use crate::large::Sizes;
 use crate::leader::{Leader, servers};
@@ -50,7 +52,7 @@ pub(crate) struct Worker {
     pub(crate) hub: Hub,
     /// What its sessions and lanes hold.
     pub(crate) held: Rc<Held>,
-    pub(crate) door: Door,
+    pub(crate) door: admission::Door,
     /// The sessions that track keys, by their clients' numbers.
     pub(crate) trackers: RefCell<BTreeMap<u64, Rc<Tracked>>>,
     pool: RefCell<Pool>,
@@ -84,11 +86,26 @@ struct Pool {
 }
 
 /// A worker thread's work, until shutdown.
-pub(crate) async fn work(context: WorkerContext, shared: Arc<Shared>, entry: Entry) {
+pub(crate) async fn work(
+    context: WorkerContext,
+    shared: Arc<Shared>,
+    entry: Entry,
+    http: Option<ringtail_http::Door>,
+) {
     let drain = shared.settings.life.drain_timeout;
     let (worker, mut tasks) = Worker::start(shared, context.index);
     spawn_local(Rc::clone(&worker).stop_at(context.shutdown.clone()));
-    let serving = context.serve(drain, move |accepted| welcome(Rc::clone(&worker), accepted, entry.clone()));
+    let stopping = context.shutdown.clone();
+    let serving = context.serve(drain, move |accepted| {
+        let worker = Rc::clone(&worker);
+        let served: Pin<Box<dyn Future<Output = ()>>> = match (accepted.door, &http) {
+            (Door::Side, Some(http)) => {
+                Box::pin(http::welcome(http.clone(), worker, accepted, entry.clone(), stopping.clone()))
+            }
+            _ => Box::pin(welcome(worker, accepted, entry.clone())),
+        };
+        served
+    });
     tokio::select! {
         () = serving => {}
         // They run for ever. Without one of them every client would wait for ever, so the program ends instead.
@@ -140,7 +157,7 @@ impl Worker {
         Self {
             counters: shared.counters(index),
             held: Held::new(&shared.settings.live.in_flight),
-            door: Door::new(shared.settings.handshakes),
+            door: admission::Door::new(shared.settings.handshakes),
             turn: Turn::new(shared.started),
             eyes: Eyes::new(index, &shared.seen),
             sizes: Arc::clone(&shared.sizes),

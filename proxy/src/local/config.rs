@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use ringtail_cluster::Colocation;
-use ringtail_net::logging::{self, LogLevel};
+use ringtail_net::config::{Changes, Live};
+use ringtail_net::logging;
 use ringtail_net::units::{ByteSize, Time};
 use ringtail_protocol::command::CommandId;
 use ringtail_protocol::errors::{Error, SYNTAX};
@@ -16,6 +17,7 @@ use ringtail_protocol::parameters::{self, Parameter};
 
 use super::{Call, Done};
 use crate::limits::DATABASES;
+use crate::options::Options;
 use crate::rates;
 use crate::route::Request;
 use crate::shared::Shared;
@@ -80,7 +82,9 @@ const PARAMETERS: &[Parameter<Shared>] = &[
         |s| s.seen.percentiles_text(),
         |s, v| s.seen.set_percentiles(v),
     ),
-    Parameter::live("log-level", |_| logging::level().unwrap_or_default().name(), set_log_level),
+    Parameter::live("log-level", |_| logging::level_text(), |_, v| logging::set_level_text(v)),
+    // As Redis calls it.
+    Parameter::live("loglevel", |_| logging::level_text(), |_, v| logging::set_level_text(v)),
     bytes!("max-in-flight", in_flight.most),
     bytes!("max-in-flight-per-client", client_in_flight),
     clients!("maxclients", max_clients, 1),
@@ -111,6 +115,37 @@ const PARAMETERS: &[Parameter<Shared>] = &[
     Parameter::fixed("tls-port", |s| port(s, true)),
 ];
 
+/// Flags of which the parameter has another name: Redis's own `timeout` is something else.
+const RENAMED: [(&str, &str); 1] = [("timeout", "member-timeout")];
+
+/// Flags whose files are read again when they change.
+const WATCHED: [&str; 11] = [
+    "servers",
+    "cert",
+    "key",
+    "client-ca",
+    "tls-ticket-keys",
+    "server-ca",
+    "server-cert",
+    "server-key",
+    "server-password-file",
+    "requirepass-file",
+    "acl-file",
+];
+
+impl Changes for Options {
+    fn live(flag: &str) -> Live {
+        let renamed = RENAMED.iter().find(|(known, _)| *known == flag);
+        let wanted = renamed.map_or(flag, |(_, name)| name);
+        let parameter = PARAMETERS.iter().find(|p| p.name == wanted && p.set.is_some());
+        match parameter {
+            Some(parameter) => Live::Set(parameter.name),
+            None if WATCHED.contains(&flag) => Live::File,
+            None => Live::No,
+        }
+    }
+}
+
 fn port(shared: &Shared, tls: bool) -> String {
     if shared.settings.tls == tls { shared.settings.addr.port() } else { 0 }.to_string()
 }
@@ -124,11 +159,6 @@ fn number(text: &str, least: usize) -> Result<usize, String> {
 fn size(text: &str) -> Result<usize, String> {
     let size: ByteSize = text.parse().map_err(|_| "argument must be a memory value".to_owned())?;
     usize::try_from(size.0).map_err(|_| "argument must be a memory value".to_owned())
-}
-
-fn set_log_level(_: &Shared, text: &str) -> Result<(), String> {
-    let level = LogLevel::named(text).ok_or("argument must be 'error', 'warn', 'info' or 'debug'")?;
-    if logging::set_level(level) { Ok(()) } else { Err("nothing is logged".to_owned()) }
 }
 
 fn set_member_timeout(shared: &Shared, text: &str) -> Result<(), String> {

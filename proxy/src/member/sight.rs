@@ -18,6 +18,10 @@ pub(crate) struct Sight {
     pub(crate) lanes_up: AtomicUsize,
     /// Requests in lanes that have no answer yet.
     pub(crate) in_flight: AtomicU64,
+    /// How often sessions began to wait for room in a lane.
+    pub(crate) waits: AtomicU64,
+    /// How long lanes were so full that sessions waited, in microseconds.
+    pub(crate) waited: AtomicU64,
     /// Error answers that clients got because of it.
     pub(crate) faults: AtomicU64,
     /// Connections that broke or could not be made.
@@ -46,6 +50,8 @@ impl Sight {
             lanes: AtomicUsize::default(),
             lanes_up: AtomicUsize::default(),
             in_flight: AtomicU64::default(),
+            waits: AtomicU64::default(),
+            waited: AtomicU64::default(),
             faults: AtomicU64::default(),
             breaks: AtomicU64::default(),
             timeouts: AtomicU64::default(),

@@ -258,6 +258,18 @@ pub(super) fn hottest(workers: &[WorkerKeys], count: usize, now: u32) -> Vec<Hot
     all
 }
 
+/// Which share of the requests of late was for the hottest key, from 0 to 1; 0 where no key is hot.
+pub(super) fn hottest_share(workers: &[WorkerKeys], now: u32) -> f64 {
+    let (mut counts, mut total): (HashMap<Box<[u8]>, u64>, u64) = Default::default();
+    for worker in workers {
+        let mut keys = worker.keys();
+        keys.age(now);
+        total += u64::from(keys.sketch.total);
+        keys.hot.iter().for_each(|hot| *counts.entry(hot.key.clone()).or_default() += u64::from(hot.count));
+    }
+    counts.into_values().max().unwrap_or(0) as f64 / total.max(1) as f64
+}
+
 /// What all workers know of big keys, the biggest first.
 pub(super) fn biggest(workers: &[WorkerKeys], count: usize) -> Vec<Big> {
     let mut found: HashMap<Box<[u8]>, Big> = HashMap::new();
@@ -312,6 +324,9 @@ mod tests {
         }
         let hot = hottest(&workers, 100, 0);
         assert_eq!(&hot[0].key[..], b"0");
+        let share = hottest_share(&workers, 0);
+        assert!((0.02..0.022).contains(&share), "{share}");
+        assert_eq!(hottest_share(&[], 0), 0.0);
         let times = (hot[0].rate / f64::from(limits::SAMPLE_ONE_OF)) as u32;
         assert!((4000..4400).contains(&times), "{times}");
         // The others were kept when little was known yet.

@@ -112,6 +112,11 @@ impl Ledger {
         }
     }
 
+    /// What is seen of the lane's member.
+    pub(crate) fn sight(&self) -> &Sight {
+        &self.sight
+    }
+
     /// Notes a request, of which the answer is the last of `pending` that are waited for.
     #[inline]
     pub(crate) fn note(&mut self, pending: usize, mark: Mark) {

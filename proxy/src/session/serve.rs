@@ -11,6 +11,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, timeout};
 
 use super::{Gone, Hold, Session, State};
+use crate::http;
 use crate::large;
 use crate::pass_through;
 use crate::pubsub;
@@ -41,7 +42,12 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: Stream, peer: SocketAddr) 
     let local = stream.local_addr().unwrap_or(shared.settings.addr);
     let now = shared.millis(worker.turn.now());
     let client = shared.clients.register(peer, local, stream.raw_fd(), now);
-    Counters::add(&worker.counters.connections, 1);
+    if stream.is_in_memory() {
+        // It is asked for an HTTP client, whose connection is counted already.
+        client.names().library = http::LIBRARY.to_owned();
+    } else {
+        Counters::add(&worker.counters.connections, 1);
+    }
     let session = Session::new(Some(stream), client, &worker);
     let registered = Registered(&worker, Rc::clone(&session));
     session.run(&worker).await;

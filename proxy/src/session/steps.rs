@@ -43,7 +43,10 @@ impl State {
 
     /// Whether it can be closed without an answer lost: nothing was begun that is not finished, and no request has come that was not read.
     pub(super) fn may_leave(&self, cx: &mut Context<'_>) -> bool {
-        let is_quiet = |stream: &Stream| stream.poll_read_ready(cx).is_pending() && !stream.has_unread();
+        // The other end of a pipe closes it when its own client has all that it asked for.
+        let is_quiet = |stream: &Stream| {
+            !stream.is_in_memory() && stream.poll_read_ready(cx).is_pending() && !stream.has_unread()
+        };
         self.is_idle() && self.stream.as_ref().is_none_or(is_quiet)
     }
 

@@ -24,8 +24,11 @@ pub(crate) struct Standing {
     pub(crate) breaks: u64,
     pub(crate) timeouts: u64,
     pub(crate) refused: u64,
-    opened: u64,
-    breaker: State,
+    pub(crate) opened: u64,
+    pub(crate) waits: u64,
+    /// In microseconds.
+    pub(crate) waited: u64,
+    pub(crate) breaker: State,
     pub(crate) replica: bool,
     unusable: bool,
     latency: u64,
@@ -40,7 +43,14 @@ pub(crate) fn standings(shared: &Shared) -> BTreeMap<String, Standing> {
     for sight in shared.sights() {
         members.entry(sight.name.clone()).or_default().add(&sight);
     }
+    leave_out_leaders(&mut members);
     members
+}
+
+/// While a member turns, workers that have not heard of it have its new primary for a replica still: each server is told of once.
+fn leave_out_leaders(members: &mut BTreeMap<String, Standing>) {
+    let lead: Vec<String> = members.values().filter(|it| !it.replica).map(|it| it.addr.clone()).collect();
+    members.retain(|_, it| !it.replica || !lead.contains(&it.addr));
 }
 
 impl Standing {
@@ -54,6 +64,8 @@ impl Standing {
         self.timeouts += sight.timeouts.load(Relaxed);
         self.refused += sight.refused.load(Relaxed);
         self.opened += sight.opened.load(Relaxed);
+        self.waits += sight.waits.load(Relaxed);
+        self.waited += sight.waited.load(Relaxed);
         self.breaker = self.breaker.max(sight.breaker());
         self.replica = sight.leader.is_replica();
         self.unusable |= sight.unusable.load(Relaxed);
@@ -115,5 +127,24 @@ pub(super) fn servers(shared: &Shared, text: &mut String) {
             percentiles(&member.durations),
             member.last_error
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_leads_is_no_replica() {
+        let standing =
+            |addr: &str, replica| Standing { addr: addr.to_owned(), replica, ..Standing::default() };
+        let mut members = BTreeMap::from([
+            ("a".to_owned(), standing("h:2", false)),
+            ("a/replica0".to_owned(), standing("h:2", true)),
+            ("a/replica1".to_owned(), standing("h:1", true)),
+            ("b".to_owned(), standing("h:3", false)),
+        ]);
+        leave_out_leaders(&mut members);
+        assert_eq!(members.keys().collect::<Vec<_>>(), ["a", "a/replica1", "b"]);
     }
 }
