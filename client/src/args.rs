@@ -11,8 +11,11 @@ use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use ringtail::ConnectOptions;
 use ringtail_net::Problem;
+use ringtail_net::exit::{RUNTIME, fail};
 use ringtail_net::secret::{Secret, read_secret};
 
+use crate::bench;
+use crate::cockpit::{self, Tool};
 use crate::files::{self, Task};
 use crate::format::{Format, Style};
 use crate::help::help;
@@ -29,17 +32,23 @@ Examples:
   ringtail -x set photo < cat.jpg           the last argument from stdin
   ringtail < commands.txt                   one command a line, pipelined
   ringtail help set                         what a command does, without a server
-  ringtail backup all.backup                a server's keys as a file
+  ringtail backup --each backups            each member's keys as a file
   ringtail restore all.backup               a file's keys into a server, or a pool
   ringtail inspect dump.rdb                 what is in a file, Redis's too
   ringtail convert dump.rdb all.backup      one kind of file as the other
+  ringtail bench redis://127.0.0.1:6379     how fast a server is
+  ringtail top                              a live screen: members, commands, latency, hot keys
+  ringtail plan new-servers.json            what an edit of servers.json would change
+  ringtail export all.jsonl                 keys as JSON lines or CSV; import reads them
+  ringtail plan --help                      and scan, bigkeys, stat, monitor, topology, route, hotkeys, explain
   ringtail --addr cache:9443 --cacert ca.crt --user app --password-file pw get k
   ringtail --plaintext --addr 127.0.0.1:6379 ping
 
 Passwords come from --password-file, --ask-password or the environment's RINGTAIL_PASSWORD.
 
-backup, restore FILE, inspect and convert, in lower case, are this program's own and have a --help each; BACKUP and \
-RESTORE KEY TTL VALUE are the server's.
+These, in lower case, are this program's own and have a --help each; BACKUP, RESTORE KEY TTL VALUE, SCAN 0 and what is written in \
+upper case are the server's. In the REPL the tools from top on are lines too; in a pipe, and of backup, restore, inspect, convert and bench in the \
+REPL, all commands are the server's: backup there writes a file where the server runs.
 
 In raw and CSV output a map is its keys and values in turn. In JSON, bytes that are not UTF-8 become U+FFFD, \
 and an error reply is {\"error\": TEXT}.
@@ -49,12 +58,15 @@ $RINGTAIL_HISTORY says; lines with passwords are left out. $NO_COLOR turns colou
 
 Exit codes: 0 all is well, 1 an error reply or no connection, 2 wrong usage.";
 
+/// Where `make run` has the pool's proxy.
+pub(crate) const DEFAULT_ADDR: &str = "127.0.0.1:9443";
+
 /// Speaks to Ringtail, or to any server of Redis's protocol.
 #[derive(Debug, Parser)]
 #[command(name = "ringtail", version, after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The server's address
-    #[arg(long, value_name = "HOST:PORT", env = "RINGTAIL_ADDR", default_value = "127.0.0.1:9443")]
+    #[arg(long, value_name = "HOST:PORT", env = "RINGTAIL_ADDR", default_value = DEFAULT_ADDR)]
     addr: String,
     /// Whether to use TLS; the server is always verified
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true,
@@ -114,12 +126,16 @@ pub(crate) struct Args {
     /// Print the completions for a shell, and end
     #[arg(long, value_name = "SHELL")]
     pub(crate) completions: Option<Shell>,
+    /// Write the manual's pages to a directory, and end
+    #[arg(long, value_name = "DIRECTORY", hide = true)]
+    pub(crate) man: Option<PathBuf>,
     /// The command and its arguments; without one the REPL starts, or commands are read from the pipe
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
 /// What the command line comes to.
+#[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) options: ConnectOptions,
     /// How the server is verified, in words; `None` without TLS.
@@ -151,9 +167,20 @@ impl Args {
         name.eq_ignore_ascii_case("help").then(|| help(&words) + "\n")
     }
 
+    /// What `ringtail bench` is asked for, if that is the command. Ends the program on a `--help` or a wrong usage of it.
+    pub(crate) fn bench(&self) -> Option<Box<bench::Flags>> {
+        bench::is_bench(&self.command).then(|| bench::of_words(&self.command))
+    }
+
     /// What is to be done with files, if the command is one of ours. Ends the program on a `--help` or a wrong usage of it.
     pub(crate) fn task(&self) -> Option<Task> {
         files::is_task(&self.command).then(|| Task::of_words(&self.command))
+    }
+
+    /// Which of our tools the command is. Ends the program on a `--help` or a wrong usage of it.
+    pub(crate) fn tool(&self) -> Option<Tool> {
+        let words: Vec<&[u8]> = self.command.iter().map(|word| word.as_bytes()).collect();
+        cockpit::is_tool(&words).then(|| Tool::of_words(&self.command))
     }
 
     /// Reads the files and stdin that the flags name.
@@ -162,7 +189,7 @@ impl Args {
         let ca = self.ca();
         Ok(Settings {
             options: self.options(tls, ca.as_deref())?,
-            trust: tls.then(|| ca.map_or("the system's CAs".into(), |ca| ca.display().to_string())),
+            trust: tls.then(|| trust(ca.as_deref())),
             database: self.database,
             resp2: self.resp2,
             style: self.style(),
@@ -170,6 +197,17 @@ impl Args {
             repeat: self.repeat,
             interval: self.interval,
         })
+    }
+
+    /// The same settings with TLS or without.
+    pub(crate) fn with_tls(&self, mut settings: Settings, tls: bool) -> Settings {
+        let ca = self.ca().filter(|_| tls);
+        settings.options = settings.options.tls(tls);
+        settings.trust = tls.then(|| trust(ca.as_deref()));
+        if let Some(ca) = ca {
+            settings.options = settings.options.ca_file(ca);
+        }
+        settings
     }
 
     fn ca(&self) -> Option<PathBuf> {
@@ -250,6 +288,11 @@ impl Args {
     }
 }
 
+/// What a server's certificate is verified by, in words.
+fn trust(ca: Option<&Path>) -> String {
+    ca.map_or("the system's CAs".into(), |ca| ca.display().to_string())
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_string())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
@@ -257,10 +300,28 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// Prints the completion script of `shell`.
 pub(crate) fn print_completions(shell: Shell) -> ExitCode {
-    // The tasks are found among the command's words, so they are subcommands for the completion alone.
-    let mut command = Args::command().subcommands(Task::command().get_subcommands().cloned());
-    clap_complete::generate(shell, &mut command, crate::PROGRAM, &mut stdout());
+    clap_complete::generate(shell, &mut whole_command(), crate::PROGRAM, &mut stdout());
     ExitCode::SUCCESS
+}
+
+/// Tasks and tools are found among the command's words, so they are subcommands for completions and pages alone.
+fn whole_command() -> clap::Command {
+    let (tasks, tools, bench) = (Task::command(), Tool::command(), bench::command());
+    let own = tasks.get_subcommands().chain(tools.get_subcommands()).chain(bench.get_subcommands());
+    Args::command().subcommands(own.cloned())
+}
+
+/// Writes ringtail.1 and a page for each subcommand.
+pub(crate) fn write_man(directory: &Path) -> ExitCode {
+    let written = std::fs::create_dir_all(directory)
+        .and_then(|()| clap_mangen::generate_to(whole_command().disable_help_subcommand(true), directory));
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let message = format!("{} can't be written: {error}", directory.display());
+            fail(crate::PROGRAM, RUNTIME, &Problem::new(message, "name a directory that may be written"))
+        }
+    }
 }
 
 #[cfg(test)]

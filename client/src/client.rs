@@ -45,8 +45,7 @@ impl Client {
     /// # Errors
     /// [`Error::Options`].
     pub fn disconnected(options: ConnectOptions) -> Result<Self, Error> {
-        let tls =
-            options.tls().map_err(|problem| Error::Options { text: problem.message, hint: problem.hint })?;
+        let tls = options.tls_client()?;
         let (sender, jobs) = mpsc::channel(options.queue);
         let connected = Arc::new(AtomicBool::new(false));
         let client = Self { jobs: sender, connected: connected.clone(), timeout: options.timeout };

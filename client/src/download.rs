@@ -23,8 +23,7 @@ impl Download {
     /// # Errors
     /// As [`Client::connect`](crate::Client::connect).
     pub async fn start<A: AsRef<[u8]>>(options: &ConnectOptions, request: &[A]) -> Result<Self, Error> {
-        let tls =
-            options.tls().map_err(|problem| Error::Options { text: problem.message, hint: problem.hint })?;
+        let tls = options.tls_client()?;
         let mut link = open(options, tls.as_ref(), &Session::new(options)).await?;
         let mut bytes = Vec::new();
         write_request(&mut bytes, request.iter().map(AsRef::as_ref));

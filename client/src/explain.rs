@@ -8,6 +8,7 @@ use ringtail_net::Problem;
 use ringtail_net::exit::{RUNTIME, USAGE, fail};
 
 use crate::PROGRAM;
+use crate::args::DEFAULT_ADDR;
 use crate::args::Settings;
 
 /// Prints the error, and returns the exit code that it means.
@@ -40,10 +41,12 @@ pub(crate) fn problem(error: &Error, settings: &Settings) -> Problem {
 fn connect(kind: ErrorKind, text: &str, settings: &Settings) -> Problem {
     let has = |part: &str| text.contains(part);
     if kind == ErrorKind::ConnectionRefused && !has("the server says") {
-        return Problem::new(
-            format!("nothing listens at {}", settings.options.addr()),
-            "start the pool with `make run`, or name another server with --addr",
-        );
+        // Who names a server does not mean the pool of `make run`.
+        let advice = match settings.options.addr() == DEFAULT_ADDR {
+            true => "start the pool with `make run`, or name another server with --addr",
+            false => "start that server, or name another one with --addr",
+        };
+        return Problem::new(format!("nothing listens at {}", settings.options.addr()), advice);
     }
     let cannot = format!("cannot connect to {}", without_advice(text));
     match &settings.trust {

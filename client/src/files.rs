@@ -3,11 +3,11 @@
 mod backup;
 mod convert;
 mod inspect;
-mod output;
-mod progress;
+pub(crate) mod output;
+pub(crate) mod progress;
 mod restore;
 mod source;
-mod text;
+pub(crate) mod text;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -22,13 +22,16 @@ use crate::args::Args;
 
 const BACKUP_EXAMPLES: &str = "\
 Examples:
-  ringtail backup all.backup
+  ringtail --addr 127.0.0.1:3000 backup all.backup    a data server's keys
+  ringtail backup --each backups/today                those of each member of the pool behind the proxy at --addr
   ringtail --addr cache:3000 --cacert ca.crt --user admin --password-file pw backup /backups/cache.backup
 
-The file appears under its name when all of it was received, checked and written to disk. Needs a data server (a proxy has no \
-keys of its own).
+A file appears under its name when all of it was received, checked and written to disk. It is for its owner alone to read.
 
-Exit codes: 0 the file is there, 1 it is not, 2 wrong usage.";
+A proxy has no keys of its own. With --each it is asked for its members and which of their servers lead; these are then asked as \
+it was, with the same CA and password, and each file is of a moment of its own.
+
+Exit codes: 0 the files are there, 1 one is not, 2 wrong usage.";
 
 const RESTORE_EXAMPLES: &str = "\
 Examples:
@@ -57,13 +60,13 @@ Examples:
 RDB version 10 is read by Redis 7.0 and later and by Valkey; 11 adds when consumers of streams were active (Redis 7.2); 12 hashes of \
 which fields expire (Redis 7.4).
 
-Exit codes: 0 the file is there, 1 it is not, 2 wrong usage.";
+Exit codes: 0 all is in the file, 1 something was left out (--recover) or there is no file, 2 wrong usage.";
 
 /// Works with files of keys.
 #[derive(Debug, Parser)]
 #[command(name = "ringtail", bin_name = "ringtail", disable_help_subcommand = true)]
 pub(crate) enum Task {
-    /// Writes a server's keys to a file
+    /// Writes a server's keys to a file, or those of each member of a pool
     #[command(after_help = BACKUP_EXAMPLES)]
     Backup(BackupTask),
     /// Loads a backup or a Redis RDB file into a server, or a pool through its proxy
@@ -77,11 +80,16 @@ pub(crate) enum Task {
     Convert(ConvertTask),
 }
 
+pub(crate) use restore::newest_version;
+
 #[derive(Debug, Flags)]
 pub(crate) struct BackupTask {
-    /// The file to write
+    /// The file to write; with --each the directory, which is made if it is not there
     file: PathBuf,
-    /// Replace the file if it is there
+    /// Ask the proxy at --addr for its members, and write a file for each: FILE/MEMBER.backup
+    #[arg(long)]
+    each: bool,
+    /// Replace a file that is there
     #[arg(long)]
     overwrite: bool,
 }
@@ -122,7 +130,7 @@ pub(crate) struct ConvertTask {
     input: PathBuf,
     /// The file to write
     output: PathBuf,
-    /// What to write [default: by the name of OUTPUT: .rdb or .backup]
+    /// What to write [default: by the name of OUTPUT: .rdb, or .backup and .rtb]
     #[arg(long, value_name = "KIND")]
     to: Option<FileKind>,
     /// The version of an RDB file
@@ -167,10 +175,10 @@ impl Task {
 /// Does the task. The error is one of usage: nothing was tried yet.
 pub(crate) async fn run(task: Task, args: &Args) -> Result<ExitCode, Problem> {
     let done = match task {
-        Task::Backup(task) => backup::run(&task, &args.settings()?).await,
+        Task::Backup(task) => backup::run(&task, args.settings()?).await,
         Task::Restore(task) => restore::run(&task, &args.settings()?).await,
         Task::Inspect(task) => inspect::run(&task),
-        Task::Convert(task) => convert::run(&task),
+        Task::Convert(task) => convert::run(&task, convert::kind(&task)?),
     };
     Ok(done.unwrap_or_else(|problem| fail(PROGRAM, RUNTIME, &problem)))
 }

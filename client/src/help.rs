@@ -1,5 +1,6 @@
 //! `help`, from the command table.
 
+use crate::cockpit;
 use ringtail_protocol::command::{COMMANDS, Command, Found, Group, find, syntax};
 
 const WIDTH: usize = 78;
@@ -33,8 +34,9 @@ fn overview() -> String {
         "\n`help COMMAND` explains a command, `help @GROUP` lists a group with a line on each.\n\
          Tab completes; the grey text is what may follow. Quotes: \"a b\\n\\x00\" or 'a b'; a quote left open\n\
          goes on in the next line. Ctrl-C abandons a line, or a reply that does not come.\n\
-         `clear` clears the screen; `exit`, `quit` or Ctrl-D leave.\n",
+         `clear` clears the screen; `exit`, `quit` or Ctrl-D leave.\n\nThe client's own, in lower case (`help plan`):\n",
     );
+    text.push_str(&wrapped(cockpit::names().map(str::to_owned)));
     for group in Group::ALL {
         text.push_str(&format!("\n@{}\n", group.name()));
         text.push_str(&wrapped(members(group).map(upper)));

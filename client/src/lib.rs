@@ -44,14 +44,17 @@ mod connection;
 mod download;
 mod driver;
 mod error;
+mod feed;
 mod handshake;
 pub mod limits;
+pub mod measure;
 mod options;
 mod requests;
 
 pub use client::{Client, Pipeline};
 pub use download::Download;
 pub use error::Error;
+pub use feed::Feed;
 pub use options::ConnectOptions;
 pub use ringtail_protocol::value::Value;
 

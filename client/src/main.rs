@@ -1,6 +1,8 @@
-//! `ringtail`: the REPL, one command and its reply, commands from a pipe, or backup files.
+//! `ringtail`: the REPL, one command and its reply, commands from a pipe, backup files, or a load.
 
 mod args;
+mod bench;
+mod cockpit;
 mod explain;
 mod files;
 mod format;
@@ -17,6 +19,7 @@ use ringtail_net::Problem;
 use ringtail_net::exit::{RUNTIME, USAGE, fail};
 
 use crate::args::Args;
+use crate::cockpit::Context;
 
 const PROGRAM: &str = "ringtail";
 
@@ -24,6 +27,9 @@ fn main() -> ExitCode {
     let args = Args::from_command_line();
     if let Some(shell) = args.completions {
         return args::print_completions(shell);
+    }
+    if let Some(directory) = &args.man {
+        return args::write_man(directory);
     }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -41,8 +47,14 @@ async fn run(args: &Args) -> Result<ExitCode, Problem> {
         let _ = stdout().write_all(page.as_bytes());
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some(flags) = args.bench() {
+        return bench::run(&flags, args).await;
+    }
     if let Some(task) = args.task() {
         return files::run(task, args).await;
+    }
+    if let Some(tool) = args.tool() {
+        return Ok(tool.run(&Context::new(&args.settings()?)).await);
     }
     let settings = args.settings()?;
     if !settings.command.is_empty() {

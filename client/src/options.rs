@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ringtail_net::secret::Secret;
-use ringtail_net::{Problem, TlsClient};
+use ringtail_net::{Problem, Stream, TlsClient};
 
+use crate::error::Error;
+use crate::handshake::{Session, open};
 use crate::limits;
 
 /// Where the server is, how it is verified, and who we are. TLS is on, and always verified, unless
@@ -70,10 +72,15 @@ impl ConnectOptions {
         }
     }
 
-    /// No TLS: for servers on the same machine.
-    pub fn plaintext(mut self) -> Self {
-        self.tls = false;
+    /// Whether to use TLS, as it is by default.
+    pub fn tls(mut self, tls: bool) -> Self {
+        self.tls = tls;
         self
+    }
+
+    /// No TLS: for servers on the same machine.
+    pub fn plaintext(self) -> Self {
+        self.tls(false)
     }
 
     /// The CA that must have signed the server's certificate, a PEM file; without it the system's roots.
@@ -144,12 +151,37 @@ impl ConnectOptions {
         self
     }
 
+    /// The same for the server at another address.
+    pub fn at(mut self, addr: impl Into<String>) -> Self {
+        self.addr = addr.into();
+        self
+    }
+
     /// The server's address.
     pub fn addr(&self) -> &str {
         &self.addr
     }
 
-    pub(crate) fn tls(&self) -> Result<Option<TlsClient>, Problem> {
+    /// Whether TLS is used.
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// Connects, shakes hands and greets, and gives the connection away, for who speaks the protocol themselves.
+    ///
+    /// # Errors
+    /// As [`Client::connect`](crate::Client::connect).
+    pub async fn open(&self) -> Result<Stream, Error> {
+        let tls = self.tls_client()?;
+        Ok(open(self, tls.as_ref(), &Session::new(self)).await?.stream)
+    }
+
+    /// What verifies the server, if TLS is used; reads the files that the options name.
+    pub(crate) fn tls_client(&self) -> Result<Option<TlsClient>, Error> {
+        self.verifier().map_err(|problem| Error::Options { text: problem.message, hint: problem.hint })
+    }
+
+    fn verifier(&self) -> Result<Option<TlsClient>, Problem> {
         if !self.tls {
             return Ok(None);
         }

@@ -2,33 +2,42 @@
 //!
 //! The editor blocks, so it has a thread of its own; this side runs the commands and owns the connection.
 
+mod colour;
 mod complete;
 mod editor;
 mod helper;
 mod hint;
 mod history;
+mod keys;
+mod pager;
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use ringtail::{Client, Error, Value};
 use ringtail_net::Problem;
 
 use crate::args::Settings;
+use crate::cockpit::{self, Context, Tool};
 use crate::help::help;
 use crate::{explain, oneshot, words};
 
 pub(crate) use editor::ask_password;
 
 use editor::{Editor, Line};
+use keys::Keys;
 
 /// Runs until the user leaves.
 pub(crate) async fn run(settings: Settings) -> Result<ExitCode, Problem> {
     let client = Client::disconnected(settings.options.clone())
         .map_err(|error| explain::problem(&error, &settings))?;
-    let mut repl = Repl { database: settings.database, in_transaction: false, client, settings };
-    let mut editor = Editor::start(repl.settings.style.colour)?;
+    let in_transaction = Arc::new(AtomicBool::new(false));
+    let keys = Keys::start(client.clone(), in_transaction.clone());
+    let mut repl = Repl { database: settings.database, in_transaction, client, settings };
+    let mut editor = Editor::start(repl.settings.style.colour, keys)?;
     repl.greet().await;
     while let Some(line) = editor.read(repl.prompt()).await {
         match line {
@@ -54,7 +63,8 @@ struct Repl {
     settings: Settings,
     client: Client,
     database: u32,
-    in_transaction: bool,
+    /// Whoever completes keys looks at it too: nothing of his may come between MULTI and EXEC.
+    in_transaction: Arc<AtomicBool>,
 }
 
 impl Repl {
@@ -78,8 +88,16 @@ impl Repl {
             return "not connected> ".into();
         }
         let database = if self.database == 0 { String::new() } else { format!("[{}]", self.database) };
-        let transaction = if self.in_transaction { "(TX)" } else { "" };
+        let transaction = if self.in_transaction() { "(TX)" } else { "" };
         format!("{}{database}{transaction}> ", self.settings.options.addr())
+    }
+
+    fn in_transaction(&self) -> bool {
+        self.in_transaction.load(Ordering::Acquire)
+    }
+
+    fn set_in_transaction(&self, yes: bool) {
+        self.in_transaction.store(yes, Ordering::Release);
     }
 
     async fn lines(&mut self, text: &str) -> Next {
@@ -103,38 +121,72 @@ impl Repl {
         match name.to_ascii_lowercase().as_slice() {
             b"exit" | b"quit" => return Next::Leave,
             b"clear" => print(b"\x1b[H\x1b[2J\x1b[3J"),
-            b"help" | b"?" => say(&help(&command[1..])),
+            b"help" | b"?" => pager::show(format!("{}\n", help_page(&command[1..])).as_bytes()),
+            _ if cockpit::is_tool(&command) => self.tool(&command).await,
             _ => self.run(&command).await,
         }
         Next::Go
     }
 
+    /// Does what is the program's own. It asks by this connection, unless a transaction is open there.
+    async fn tool(&mut self, words: &[Vec<u8>]) {
+        let tool = match Tool::parsed(words) {
+            Ok(tool) => tool,
+            Err(page) => return say(page.trim_end()),
+        };
+        let shared = (!self.in_transaction()).then(|| self.client.clone());
+        let context = Context::in_repl(&self.settings, shared, self.database);
+        if let Err(problem) = tool.attempt(&context).await {
+            self.say_red(&problem.to_string());
+        }
+    }
+
     /// Runs a command; Ctrl-C gives up waiting for its reply.
     async fn run(&mut self, command: &[Vec<u8>]) {
+        let connected = self.client.is_connected();
         let answer = tokio::select! {
             answer = oneshot::ask(&self.client, command) => answer,
             _ = tokio::signal::ctrl_c() => {
                 // The reply may come late or never: what is typed next shall not wait for it.
                 self.client.disconnect().await;
-                self.in_transaction = false;
+                self.set_in_transaction(false);
                 say("(given up: the command may still be running)");
                 return self.client.reconnect().await.unwrap_or_else(|error| self.complain(&error));
             }
         };
         match answer {
             Ok(value) => {
-                print(&self.settings.style.render(command, &value));
+                if !connected {
+                    self.say_connected_again();
+                }
+                pager::show(&self.settings.style.render(command, &value));
                 self.follow(command, &value).await;
             }
-            Err(error) => self.complain(&error),
+            Err(error) => {
+                self.complain(&error);
+                self.recover(&error).await;
+            }
         }
+    }
+
+    /// Connects anew at once when a connection was lost, and says so.
+    async fn recover(&mut self, error: &Error) {
+        if matches!(error, Error::Lost { .. }) && self.client.reconnect().await.is_ok() {
+            self.say_connected_again();
+        }
+    }
+
+    fn say_connected_again(&mut self) {
+        let transaction = if self.in_transaction() { "; the transaction is gone" } else { "" };
+        self.set_in_transaction(false);
+        say(&format!("(connected again{transaction})"));
     }
 
     /// Keeps the prompt true.
     async fn follow(&mut self, command: &[Vec<u8>], value: &Value) {
         let is = |name: &str| command[0].eq_ignore_ascii_case(name.as_bytes());
         if is("exec") || is("discard") || is("reset") {
-            self.in_transaction = false;
+            self.set_in_transaction(false);
         }
         if is("reset") && value.error().is_none() {
             self.database = 0;
@@ -143,7 +195,9 @@ impl Repl {
         if *value != Value::Simple(b"OK".to_vec()) {
             return;
         }
-        self.in_transaction |= is("multi");
+        if is("multi") {
+            self.set_in_transaction(true);
+        }
         if is("select") {
             self.database =
                 command.get(1).and_then(|n| std::str::from_utf8(n).ok()?.parse().ok()).unwrap_or(0);
@@ -156,11 +210,20 @@ impl Repl {
 
     fn complain(&mut self, error: &Error) {
         if !self.client.is_connected() {
-            self.in_transaction = false;
+            self.set_in_transaction(false);
         }
-        let style = if self.settings.style.colour { AnsiColor::Red.on_default() } else { Style::new() };
-        say(&format!("{style}{}{style:#}", explain::problem(error, &self.settings)));
+        self.say_red(&explain::problem(error, &self.settings).to_string());
     }
+
+    fn say_red(&self, text: &str) {
+        let style = if self.settings.style.colour { AnsiColor::Red.on_default() } else { Style::new() };
+        say(&format!("{style}{text}{style:#}"));
+    }
+}
+
+/// A command's page, or one of ours.
+fn help_page(words: &[Vec<u8>]) -> String {
+    cockpit::page(words).unwrap_or_else(|| help(words))
 }
 
 fn say(text: &str) {

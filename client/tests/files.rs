@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -196,7 +197,6 @@ fn what_can_t_be_read_or_written_is_said() {
         (&["inspect", "text"], "neither a backup nor an RDB file"),
         (&["inspect", "new.rdb"], "version 99"),
         (&["inspect", "cut.rdb"], "cut off"),
-        (&["convert", "cut.rdb", "out"], "--to"),
         (&["convert", "cut.rdb", "text", "--to", "rdb"], "--overwrite"),
         (&["convert", "cut.rdb", "no/such/out.rdb"], "make the directory"),
         (&["convert", "cut.rdb", "out.backup"], "--recover"),
@@ -208,42 +208,65 @@ fn what_can_t_be_read_or_written_is_said() {
     }
     let names: Vec<_> = std::fs::read_dir(&dir).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(names.len(), 3, "nothing half written stays: {names:?}");
-    for args in [&["inspect"][..], &["backup", "a", "b"], &["convert", "a", "b", "--rdb-version", "9"]] {
+    let recovered = ringtail(&dir, &["convert", "cut.rdb", "rest.backup", "--recover"]);
+    assert_eq!(recovered.status.code(), Some(1));
+    assert!(errors(&recovered).contains("left out: ") && dir.join("rest.backup").exists());
+    fine(&dir, &["convert", "rest.backup", "rest.rtb"]);
+    let unclear = ringtail(&dir, &["convert", "cut.rdb", "out"]);
+    assert!(errors(&unclear).contains("--to"), "{}", errors(&unclear));
+    for args in [
+        &["inspect"][..],
+        &["convert", "cut.rdb", "out"],
+        &["backup", "a", "b"],
+        &["convert", "a", "b", "--rdb-version", "9"],
+    ] {
         assert_eq!(ringtail(&dir, args).status.code(), Some(2), "{args:?}");
     }
 }
 
-/// A server that answers one HELLO and one request.
-fn answering(answer: Vec<u8>) -> String {
+const SNAPSHOT: &[u8] = b"*2\r\n$8\r\nRINGTAIL\r\n$8\r\nSNAPSHOT\r\n";
+
+/// A server that answers one HELLO and then this, which comes in one piece.
+fn answering(request: &'static [u8], answer: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback works");
     let addr = listener.local_addr().expect("loopback works").to_string();
     std::thread::spawn(move || {
         let (mut socket, _) = listener.accept().expect("loopback works");
-        let mut request = [0; 4096];
-        assert!(socket.read(&mut request).expect("loopback works") > 0);
+        let mut asked = [0; 4096];
+        assert!(socket.read(&mut asked).expect("loopback works") > 0);
         socket.write_all(b"%1\r\n+proto\r\n:3\r\n").expect("loopback works");
-        let read = socket.read(&mut request).expect("loopback works");
-        assert_eq!(&request[..read], b"*2\r\n$8\r\nRINGTAIL\r\n$8\r\nSNAPSHOT\r\n");
+        let read = socket.read(&mut asked).expect("loopback works");
+        assert_eq!(asked[..read].escape_ascii().to_string(), request.escape_ascii().to_string());
         socket.write_all(&answer).expect("loopback works");
     });
     addr
 }
 
+/// A backup of one key.
+fn small_backup(dir: &Path) -> Vec<u8> {
+    std::fs::write(dir.join("one.rdb"), [&b"REDIS0010\0\x01a\x01b\xff"[..], &[0; 8]].concat())
+        .expect("written");
+    fine(dir, &["convert", "one.rdb", "one.backup"]);
+    std::fs::read(dir.join("one.backup")).expect("it is there")
+}
+
+/// What a server answers that has this for a backup.
+fn in_pieces(file: &[u8]) -> Vec<u8> {
+    let pieces =
+        file.chunks(100).map(|piece| [format!("${}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat());
+    [pieces.collect::<Vec<_>>().concat(), b"$0\r\n\r\n".to_vec()].concat()
+}
+
 #[test]
 fn a_backup_is_received_and_checked() {
     let dir = scratch("backup");
-    std::fs::write(dir.join("one.rdb"), [&b"REDIS0010\0\x01a\x01b\xff"[..], &[0; 8]].concat()).unwrap();
-    fine(&dir, &["convert", "one.rdb", "one.backup"]);
-    let good = std::fs::read(dir.join("one.backup")).unwrap();
-    let answer = |file: &[u8]| {
-        let pieces = file
-            .chunks(100)
-            .map(|piece| [format!("${}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat());
-        [pieces.collect::<Vec<_>>().concat(), b"$0\r\n\r\n".to_vec()].concat()
-    };
-    let addr = answering(answer(&good));
+    let good = small_backup(&dir);
+    let answer = in_pieces;
+    let addr = answering(SNAPSHOT, answer(&good));
     fine(&dir, &["--plaintext", "--addr", &addr, "backup", "got.backup"]);
     assert_eq!(std::fs::read(dir.join("got.backup")).unwrap(), good);
+    let mode = std::fs::metadata(dir.join("got.backup")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 
     let mut bad = good.clone();
     bad[60] ^= 1;
@@ -252,9 +275,10 @@ fn a_backup_is_received_and_checked() {
         (answer(&good[..good.len() - 40]), "no good backup"),
         (b"-NOPERM no\r\n".to_vec(), "NOPERM"),
         (b"-ERR unknown command\r\n".to_vec(), "data server"),
+        (b"-ERR RINGTAIL SNAPSHOT does not work through a proxy: send it to the server that it is meant for\r\n".to_vec(), "--each"),
         (b"$100\r\nabc".to_vec(), "closed"),
     ] {
-        let addr = answering(answer);
+        let addr = answering(SNAPSHOT, answer);
         let output = ringtail(&dir, &["--plaintext", "--addr", &addr, "backup", "other.backup"]);
         assert_eq!(output.status.code(), Some(1));
         assert!(errors(&output).contains(said), "{said}: {}", errors(&output));
@@ -262,4 +286,31 @@ fn a_backup_is_received_and_checked() {
     }
     let twice = ringtail(&dir, &["--plaintext", "--addr", "127.0.0.1:1", "backup", "got.backup"]);
     assert!(errors(&twice).contains("--overwrite"), "{}", errors(&twice));
+}
+
+#[test]
+fn each_member_has_a_file_and_one_that_fails_is_said() {
+    let dir = scratch("each");
+    let good = small_backup(&dir);
+    let server = answering(SNAPSHOT, in_pieces(&good));
+    let member = |name: &str, addr: &str| format!("%2\r\n$4\r\nname\r\n+{name}\r\n$4\r\naddr\r\n+{addr}\r\n");
+    // The file has another server of b as its primary.
+    let (one, other, leads) =
+        (member("a/1", "127.0.0.1:1"), member("b", "127.0.0.1:1"), member("b", &server));
+    let answer = format!("%1\r\n$7\r\nmembers\r\n*2\r\n{one}{other}*1\r\n{leads}");
+    let asked = b"*2\r\n$8\r\nRINGTAIL\r\n$8\r\nTOPOLOGY\r\n*2\r\n$8\r\nRINGTAIL\r\n$7\r\nMEMBERS\r\n";
+    let proxy = answering(asked, answer.into_bytes());
+    let output = ringtail(&dir, &["--plaintext", "--addr", &proxy, "backup", "--each", "new/pool"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains("member a/1: nothing listens at 127.0.0.1:1"), "{}", errors(&output));
+    let names: Vec<_> =
+        std::fs::read_dir(dir.join("new/pool")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(names, ["b.backup"], "{}", errors(&output));
+    assert_eq!(std::fs::read(dir.join("new/pool/b.backup")).unwrap(), good);
+
+    let server = answering(asked, b"-ERR no proxy\r\n-ERR no proxy\r\n".to_vec());
+    let output = ringtail(&dir, &["--plaintext", "--addr", &server, "backup", "--each", "pool"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains("names no members: ERR no proxy"), "{}", errors(&output));
+    assert!(!dir.join("pool").exists());
 }

@@ -102,7 +102,10 @@ fn connection_failures_are_one_line_with_a_remedy() {
     let refused = ringtail(&home, &["--plaintext", "--addr", &addr, "ping"], b"");
     assert_eq!(refused.status.code(), Some(1));
     let text = errors(&refused);
-    assert!(text.contains(&addr) && text.contains("make run") && text.lines().count() == 1, "{text}");
+    assert!(
+        text.contains(&addr) && text.contains("name another one with --addr") && text.lines().count() == 1,
+        "{text}"
+    );
 
     let certs = Certs::get();
     let Some(redis) = Redis::start_tls(&certs) else { return };

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use ringtail_backup::rdb::{FileWriter, WriteError};
 use ringtail_backup::{ANY_SLOT, Block, Footer, Meta, Writer};
 use ringtail_net::Problem;
+use ringtail_net::exit::RUNTIME;
 
 use super::output::Output;
 use super::source::{About, Entry, Item, Reading, Seen};
@@ -17,8 +18,7 @@ const BLOCK: usize = 1 << 20;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-pub(super) fn run(task: &ConvertTask) -> Result<ExitCode, Problem> {
-    let kind = kind(task)?;
+pub(super) fn run(task: &ConvertTask, kind: FileKind) -> Result<ExitCode, Problem> {
     let output = Output::create(&task.output, task.overwrite)?;
     let reading = Reading { path: &task.input, recover: task.recover, what: "converting" };
     let (keys, seen, output) = match kind {
@@ -30,18 +30,20 @@ pub(super) fn run(task: &ConvertTask) -> Result<ExitCode, Problem> {
         eprintln!("ringtail: left out: {lost}");
     }
     eprintln!("{} in {}, {}", text::keys(keys), task.output.display(), text::size(bytes));
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitCode::from(if seen.lost.is_empty() { 0 } else { RUNTIME }))
 }
 
-fn kind(task: &ConvertTask) -> Result<FileKind, Problem> {
+/// What to write. The error is one of usage.
+pub(super) fn kind(task: &ConvertTask) -> Result<FileKind, Problem> {
     let by_name = match task.output.extension().and_then(|extension| extension.to_str()) {
         Some("rdb") => Some(FileKind::Rdb),
-        Some("backup") => Some(FileKind::Backup),
+        // The server's own end in .rtb.
+        Some("backup" | "rtb") => Some(FileKind::Backup),
         _ => None,
     };
     task.to.or(by_name).ok_or_else(|| {
         let message = format!("the name {} does not say what to write", task.output.display());
-        Problem::new(message, "let it end in .rdb or .backup, or give --to")
+        Problem::new(message, "let it end in .rdb, .backup or .rtb, or give --to")
     })
 }
 

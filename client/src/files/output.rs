@@ -1,13 +1,14 @@
 //! A file that appears under its name when it is whole.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use ringtail_net::Problem;
 
 /// A file under another name in the same directory, which goes when this is dropped.
-pub(super) struct Output {
+pub(crate) struct Output {
     name: PathBuf,
     partial: PathBuf,
     file: BufWriter<File>,
@@ -15,7 +16,7 @@ pub(super) struct Output {
 
 impl Output {
     /// Begins a file that is to have this name.
-    pub(super) fn create(name: &Path, overwrite: bool) -> Result<Self, Problem> {
+    pub(crate) fn create(name: &Path, overwrite: bool) -> Result<Self, Problem> {
         if name.exists() && !overwrite {
             let message = format!("{} is there already", name.display());
             return Err(Problem::new(message, "give another name, or --overwrite"));
@@ -23,28 +24,30 @@ impl Output {
         let mut partial = name.as_os_str().to_os_string();
         partial.push(format!(".partial-{}", std::process::id()));
         let partial = PathBuf::from(partial);
-        let file = File::create(&partial).map_err(|error| unwritable(&partial, &error))?;
+        // What clients stored is nobody else's business.
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial);
+        let file = file.map_err(|error| unwritable(&partial, &error))?;
         Ok(Self { name: name.to_owned(), partial, file: BufWriter::with_capacity(1 << 20, file) })
     }
 
     /// Where it is until it is whole.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.partial
     }
 
     /// What to say when it can't be written.
-    pub(super) fn unwritable(&self, error: &io::Error) -> Problem {
+    pub(crate) fn unwritable(&self, error: &io::Error) -> Problem {
         unwritable(&self.partial, error)
     }
 
     /// Puts what was written on the disk.
-    pub(super) fn sync(&mut self) -> Result<(), Problem> {
+    pub(crate) fn sync(&mut self) -> Result<(), Problem> {
         let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
         synced.map_err(|error| unwritable(&self.partial, &error))
     }
 
     /// Gives the file its name, for good. Returns how many bytes it has.
-    pub(super) fn finish(mut self) -> Result<u64, Problem> {
+    pub(crate) fn finish(mut self) -> Result<u64, Problem> {
         self.sync()?;
         let directory = match self.name.parent() {
             Some(parent) if parent != Path::new("") => parent,

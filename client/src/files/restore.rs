@@ -87,7 +87,7 @@ struct How {
 }
 
 /// The newest version of dumped values that the server takes, by its own; any, if it does not say or is one of ours.
-async fn newest_version(client: &Client) -> u16 {
+pub(crate) async fn newest_version(client: &Client) -> u16 {
     let info = client.cmd(["INFO", "server"]).await.ok();
     let text = info.as_ref().and_then(Value::as_str).unwrap_or_default();
     let of = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));

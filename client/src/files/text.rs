@@ -3,7 +3,7 @@
 const DAY: u64 = 86_400_000;
 
 /// A time in milliseconds since 1970, in UTC: `2026-11-22T03:24:05.123Z`.
-pub(super) fn time(ms: u64) -> String {
+pub(crate) fn time(ms: u64) -> String {
     let (year, month, day) = date(ms / DAY);
     let (rest, ms) = (ms % DAY / 1000, ms % 1000);
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
@@ -23,7 +23,7 @@ fn date(day: u64) -> (u64, u64, u64) {
 }
 
 /// Bytes: `512 B`, `12.3 MiB`.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
     let (mut amount, mut unit) = (bytes as f64, "B");
     for larger in units {
@@ -36,7 +36,7 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// A number with its thousands apart: `1,234,567`.
-pub(super) fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -49,12 +49,12 @@ pub(super) fn count(n: u64) -> String {
 }
 
 /// `1 key`, `2 keys`.
-pub(super) fn keys(n: u64) -> String {
+pub(crate) fn keys(n: u64) -> String {
     format!("{} key{}", count(n), if n == 1 { "" } else { "s" })
 }
 
 /// A key, quoted; bytes that are no text are written as `\x00`.
-pub(super) fn key(key: &[u8]) -> String {
+pub(crate) fn key(key: &[u8]) -> String {
     format!("\"{}\"", key.escape_ascii())
 }
 

@@ -3,6 +3,7 @@
 use ringtail_protocol::command::{Arg, ArgKind, COMMANDS, Command, lookup};
 
 use super::hint::{command_of, expected};
+use crate::cockpit;
 use crate::words::split;
 
 /// Commands of the REPL itself.
@@ -13,6 +14,9 @@ pub(crate) fn completions(line: &str) -> (usize, Vec<String>) {
     let start = line.rfind([' ', '\t', '\n']).map_or(0, |space| space + 1);
     let begun = &line[start..];
     let Ok(before) = split(&line.as_bytes()[..start]) else { return (start, Vec::new()) };
+    if let Some(flags) = cockpit::flags(&before) {
+        return (start, flags.into_iter().filter(|flag| flag.starts_with(begun)).collect());
+    }
     let mut found: Vec<String> = candidates(&before)
         .filter(|name| name.len() >= begun.len() && name[..begun.len()].eq_ignore_ascii_case(begun))
         .map(|name| in_case_of(begun, name))
@@ -23,7 +27,7 @@ pub(crate) fn completions(line: &str) -> (usize, Vec<String>) {
 }
 
 fn candidates(before: &[Vec<u8>]) -> Box<dyn Iterator<Item = &'static str>> {
-    let Some(first) = before.first() else { return Box::new(commands().chain(OWN)) };
+    let Some(first) = before.first() else { return Box::new(commands().chain(OWN).chain(cockpit::names())) };
     if first.eq_ignore_ascii_case(b"help") {
         return match before.get(1).and_then(|name| lookup(name)) {
             Some(command) => Box::new(subcommands(command)),
@@ -87,6 +91,9 @@ mod tests {
         assert_eq!(found("set k v kee"), ["keepttl"]);
         assert!(!found("set k v NX ").contains(&"NX".to_string()));
         assert_eq!(found("help getd"), ["getdel"]);
+        assert_eq!(found("plan --j"), ["--json"]);
+        assert_eq!(found("topo"), ["topology"]);
+        assert!(found("scan 0 ma").contains(&"match".to_string()));
         assert!(found("get k ").is_empty());
         assert!(found("set k \"open ").is_empty());
     }

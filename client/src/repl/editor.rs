@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::helper::{Masked, ReplHelper};
 use super::history;
+use super::keys::Keys;
 use crate::words::commands;
 
 /// What the user entered.
@@ -34,8 +35,8 @@ impl Editor {
     ///
     /// # Errors
     /// The terminal can't be used.
-    pub(crate) fn start(colour: bool) -> Result<Self, Problem> {
-        let editor = open(colour).map_err(|error| unusable(&error))?;
+    pub(super) fn start(colour: bool, keys: Keys) -> Result<Self, Problem> {
+        let editor = open(colour, keys).map_err(|error| unusable(&error))?;
         let (prompts, wanted) = blocking::channel();
         let (sender, lines) = mpsc::channel(1);
         thread::Builder::new()
@@ -54,7 +55,7 @@ impl Editor {
 
 type LineEditor = rustyline::Editor<ReplHelper, FileHistory>;
 
-fn open(colour: bool) -> rustyline::Result<LineEditor> {
+fn open(colour: bool, keys: Keys) -> rustyline::Result<LineEditor> {
     let config = Config::builder()
         .completion_type(CompletionType::List)
         .history_ignore_space(true)
@@ -63,7 +64,7 @@ fn open(colour: bool) -> rustyline::Result<LineEditor> {
         .color_mode(if colour { ColorMode::Enabled } else { ColorMode::Disabled })
         .build();
     let mut editor = LineEditor::with_config(config)?;
-    editor.set_helper(Some(ReplHelper::new()));
+    editor.set_helper(Some(ReplHelper::new(keys)));
     if let Some(path) = history::file() {
         // No history yet, or one that can't be read, is no reason not to start.
         let _ = editor.load_history(&path);

@@ -9,8 +9,10 @@ use rustyline::hint::{Hint, Hinter};
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper};
 
+use super::colour::coloured;
 use super::complete::completions;
 use super::hint::hint;
+use super::keys::Keys;
 use crate::words::{BadQuotes, split};
 
 const PROMPT: Style = AnsiColor::Cyan.on_default().bold();
@@ -18,11 +20,13 @@ const LOST: Style = AnsiColor::Red.on_default();
 const HINT: Style = AnsiColor::BrightBlack.on_default();
 
 /// Completion, hints, colours, and lines that go on, from the command table.
-pub(crate) struct ReplHelper(());
+pub(crate) struct ReplHelper {
+    keys: Keys,
+}
 
 impl ReplHelper {
-    pub(crate) fn new() -> Self {
-        Self(())
+    pub(super) fn new(keys: Keys) -> Self {
+        Self { keys }
     }
 }
 
@@ -32,7 +36,9 @@ impl Completer for ReplHelper {
     type Candidate = String;
 
     fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
-        Ok(completions(&line[..pos]))
+        let (start, mut found) = completions(&line[..pos]);
+        found.extend(self.keys.complete(&line[..pos]));
+        Ok((start, found))
     }
 }
 
@@ -58,6 +64,14 @@ impl Hinter for ReplHelper {
 }
 
 impl Highlighter for ReplHelper {
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        Cow::Owned(coloured(line))
+    }
+
+    fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
+        kind != CmdKind::MoveCursor
+    }
+
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
         let style = if prompt.starts_with("not connected") { LOST } else { PROMPT };
         Cow::Owned(format!("{style}{prompt}{style:#}"))

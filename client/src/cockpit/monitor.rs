@@ -1,0 +1,154 @@
+//! `ringtail monitor`: every command as it runs.
+
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use clap::{Args, ValueEnum};
+use ringtail::{ConnectOptions, Error, Feed};
+use ringtail_net::Problem;
+use tokio::sync::mpsc;
+
+use super::members::{MemberFlags, Pool};
+use super::{Context, print};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ringtail monitor                         until Ctrl-C
+  ringtail monitor --color always | less -R
+  ringtail monitor --times 100 > commands.txt
+
+A proxy has no MONITOR: its members are asked, and each line begins with the member's name. Keys and values are shown, and each \
+command costs the server more while somebody looks.
+
+Exit codes: 0 all is well, 1 an error, 2 wrong usage.";
+
+/// Lines that wait to be printed; a server whose lines nobody takes waits.
+const LINES: usize = 1024;
+
+const WHEN: Style = AnsiColor::BrightBlack.on_default();
+const WHO: Style = AnsiColor::Cyan.on_default();
+const NAME: Style = Style::new().bold();
+
+#[derive(Debug, Args)]
+pub(crate) struct MonitorTool {
+    /// Whether to colour the lines
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: Colour,
+    /// End after so many lines
+    #[arg(long, value_name = "N")]
+    times: Option<u64>,
+    #[command(flatten)]
+    members: MemberFlags,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
+}
+
+/// A line, or how a member's lines ended.
+type Line = Result<String, (String, Error)>;
+
+pub(super) async fn run(tool: &MonitorTool, context: &Context<'_>) -> Result<ExitCode, Problem> {
+    let colour = match tool.color {
+        Colour::Auto => context.settings.style.colour,
+        Colour::Always => true,
+        Colour::Never => false,
+    };
+    let mut lines = start(tool, context).await?;
+    for _ in 0..tool.times.unwrap_or(u64::MAX) {
+        let line = tokio::select! {
+            line = lines.recv() => line,
+            _ = tokio::signal::ctrl_c() => break,
+        };
+        match line {
+            Some(Ok(line)) => print(format!("{}\n", if colour { coloured(&line) } else { line }))?,
+            Some(Err((addr, error))) => return Err(ended(&addr, &error)),
+            None => break,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ended(addr: &str, error: &Error) -> Problem {
+    Problem::new(format!("{addr}: {error}"), "look at the server, and at --member-tls and its like in --help")
+}
+
+/// Asks the server, or each member of its pool.
+async fn start(tool: &MonitorTool, context: &Context<'_>) -> Result<mpsc::Receiver<Line>, Problem> {
+    let client = context.client().await?;
+    let pool = Pool::ask(&client).await.map_err(|error| context.problem(&error))?;
+    let (sender, lines) = mpsc::channel(LINES);
+    match pool {
+        None => follow(context.settings.options.clone(), String::new(), sender).await?,
+        Some(pool) => {
+            let options = tool.members.options(context)?;
+            for member in pool.members {
+                follow(options.clone().at(&member.addr), format!("{} ", member.name), sender.clone()).await?;
+            }
+        }
+    }
+    Ok(lines)
+}
+
+async fn follow(options: ConnectOptions, prefix: String, lines: mpsc::Sender<Line>) -> Result<(), Problem> {
+    let addr = options.addr().to_owned();
+    let begun = async {
+        let mut feed = Feed::start(&options, &["MONITOR"]).await?;
+        // OK, or why not.
+        feed.next().await?;
+        Ok(feed)
+    };
+    let mut feed = begun.await.map_err(|error| ended(&addr, &error))?;
+    tokio::spawn(async move {
+        loop {
+            let line = match feed.next().await {
+                Ok(value) => {
+                    Ok(format!("{prefix}{}", String::from_utf8_lossy(value.as_bytes().unwrap_or_default())))
+                }
+                Err(error) => Err((addr.clone(), error)),
+            };
+            let last = line.is_err();
+            if lines.send(line).await.is_err() || last {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// `1700000000.1 [0 127.0.0.1:1] "get" "k"`: the time, who, and the command's name stand out.
+fn coloured(line: &str) -> String {
+    let parts = || {
+        let (when, rest) = line.split_once(" [")?;
+        let (who, rest) = rest.split_once("] ")?;
+        let (name, rest) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
+        Some(format!("{WHEN}{when}{WHEN:#} {WHO}[{who}]{WHO:#} {NAME}{name}{NAME:#}{rest}"))
+    };
+    parts().unwrap_or_else(|| line.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::coloured;
+
+    #[test]
+    fn colours_change_no_text() {
+        let line = "a 1700000000.123456 [0 127.0.0.1:5] \"set\" \"k\" \"] v\"";
+        let shown = coloured(line);
+        assert!(shown.contains("\x1b[1m\"set\"\x1b[0m \"k\""), "{shown:?}");
+        let mut plain = String::new();
+        let mut inside = false;
+        shown.chars().for_each(|c| match c {
+            '\x1b' => inside = true,
+            'm' if inside => inside = false,
+            c if !inside => plain.push(c),
+            _ => {}
+        });
+        assert_eq!(plain, line);
+        assert_eq!(coloured("OK"), "OK");
+    }
+}

@@ -1,0 +1,215 @@
+//! What a server, or a pool, has done so far, and what it did between two looks.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use ringtail::{Client, ConnectOptions, Error};
+
+use super::info::Info;
+use super::members::{Member, Pool};
+
+/// The longest wait for what one member says of itself.
+const WAIT: Duration = Duration::from_millis(800);
+
+/// Asks again and again.
+pub(super) struct Watcher {
+    client: Client,
+    options: ConnectOptions,
+    /// By address.
+    members: HashMap<String, Client>,
+}
+
+/// Counts since the server's start, and what is so at the moment.
+#[derive(Debug, Clone)]
+pub(super) struct Sample {
+    pub(super) at: Instant,
+    pub(super) own: Counts,
+    /// Calls and microseconds by command.
+    pub(super) commands: HashMap<String, Calls>,
+    pub(super) uptime: u64,
+    /// The pool, if it is a proxy.
+    pub(super) pool: Option<Pool>,
+    /// What members say of themselves, by name; those that can't be asked are missing.
+    pub(super) members: HashMap<String, Counts>,
+}
+
+/// What INFO counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Counts {
+    pub(super) commands: u64,
+    pub(super) errors: u64,
+    pub(super) hits: u64,
+    pub(super) misses: u64,
+    pub(super) received: u64,
+    pub(super) sent: u64,
+    pub(super) evicted: u64,
+    pub(super) expired: u64,
+    pub(super) clients: u64,
+    pub(super) blocked: u64,
+    pub(super) keys: u64,
+    pub(super) memory: u64,
+    pub(super) maxmemory: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Calls {
+    pub(super) calls: u64,
+    pub(super) usec: u64,
+    pub(super) failed: u64,
+    /// In microseconds, since the start.
+    pub(super) p50: Option<f64>,
+    pub(super) p99: Option<f64>,
+}
+
+impl Watcher {
+    /// `options` is how members are spoken to.
+    pub(super) fn new(client: Client, options: ConnectOptions) -> Self {
+        let options = options.timeout(Some(WAIT)).reconnect_attempts(1);
+        Self { client, options, members: HashMap::new() }
+    }
+
+    /// Looks once.
+    ///
+    /// # Errors
+    /// The server does not answer. That members don't is no error.
+    pub(super) async fn look(&mut self) -> Result<Sample, Error> {
+        let sections = ["server", "stats", "clients", "memory", "keyspace", "commandstats", "latencystats"];
+        let info = Info::ask(&self.client, &sections).await?;
+        let pool = Pool::ask(&self.client).await?;
+        let members = match &pool {
+            Some(pool) => self.ask_members(&pool.members).await,
+            None => HashMap::new(),
+        };
+        let commands = commands(&info);
+        let mut own = Counts::of(&info);
+        own.errors = commands.values().map(|calls| calls.failed).sum();
+        let uptime = info.number("uptime_in_seconds").unwrap_or(0);
+        Ok(Sample { at: Instant::now(), own, commands, uptime, pool, members })
+    }
+
+    async fn ask_members(&mut self, members: &[Member]) -> HashMap<String, Counts> {
+        let mut tasks = Vec::new();
+        let mut known = std::mem::take(&mut self.members);
+        for member in members {
+            let client = match known.remove(&member.addr) {
+                Some(client) => client,
+                None => match Client::disconnected(self.options.clone().at(&member.addr)) {
+                    Ok(client) => client,
+                    Err(_) => continue,
+                },
+            };
+            self.members.insert(member.addr.clone(), client.clone());
+            tasks.push((member.name.clone(), tokio::spawn(ask_member(client))));
+        }
+        let mut counts = HashMap::new();
+        for (name, task) in tasks {
+            if let Ok(Some(found)) = task.await {
+                counts.insert(name, found);
+            }
+        }
+        counts
+    }
+}
+
+async fn ask_member(client: Client) -> Option<Counts> {
+    Some(Counts::of(&Info::ask(&client, &["stats", "clients", "memory", "keyspace"]).await.ok()?))
+}
+
+impl Counts {
+    fn of(info: &Info) -> Self {
+        let number = |name| info.number(name).unwrap_or(0);
+        Self {
+            commands: number("total_commands_processed"),
+            errors: number("total_error_replies"),
+            hits: number("keyspace_hits"),
+            misses: number("keyspace_misses"),
+            received: number("total_net_input_bytes"),
+            sent: number("total_net_output_bytes"),
+            evicted: number("evicted_keys"),
+            expired: number("expired_keys"),
+            clients: number("connected_clients"),
+            blocked: number("blocked_clients"),
+            keys: info.keys(),
+            memory: number("used_memory"),
+            maxmemory: number("maxmemory"),
+        }
+    }
+}
+
+fn commands(info: &Info) -> HashMap<String, Calls> {
+    let mut commands = HashMap::new();
+    for (name, record) in info.records("cmdstat_") {
+        let number = |field| record.number(field).unwrap_or(0);
+        let failed = number("failed_calls") + number("rejected_calls");
+        let calls = Calls { calls: number("calls"), usec: number("usec"), failed, p50: None, p99: None };
+        commands.insert(name.to_owned(), calls);
+    }
+    for (name, record) in info.records("latency_percentiles_usec_") {
+        if let Some(calls) = commands.get_mut(name) {
+            (calls.p50, calls.p99) = (record.decimal("p50"), record.decimal("p99"));
+        }
+    }
+    commands
+}
+
+impl Sample {
+    /// The whole pool's counts: what the proxy knows itself, and the sums of its members for what they alone know; a single server's own.
+    pub(super) fn whole(&self) -> Counts {
+        if self.pool.is_none() {
+            return self.own;
+        }
+        let sum = |pick: fn(&Counts) -> u64| self.members.values().map(pick).sum::<u64>();
+        let limits = self.members.values().all(|counts| counts.maxmemory > 0);
+        Counts {
+            hits: sum(|counts| counts.hits),
+            misses: sum(|counts| counts.misses),
+            evicted: sum(|counts| counts.evicted),
+            expired: sum(|counts| counts.expired),
+            memory: sum(|counts| counts.memory),
+            maxmemory: if limits { sum(|counts| counts.maxmemory) } else { 0 },
+            ..self.own
+        }
+    }
+
+    /// Members that say nothing of themselves.
+    pub(super) fn silent(&self) -> usize {
+        self.pool.as_ref().map_or(0, |pool| pool.members.len().saturating_sub(self.members.len()))
+    }
+}
+
+/// How much a count grew in a second. One that fell began anew, by a restart or CONFIG RESETSTAT.
+pub(super) fn rate(before: u64, now: u64, seconds: f64) -> f64 {
+    let grown = if now >= before { now - before } else { now };
+    grown as f64 / seconds.max(0.001)
+}
+
+/// The share of hits in percent, if anything was looked up.
+pub(super) fn hit_percent(before: &Counts, now: &Counts) -> Option<f64> {
+    let grown = |before: u64, now: u64| if now >= before { now - before } else { now };
+    let (hits, misses) = (grown(before.hits, now.hits), grown(before.misses, now.misses));
+    (hits + misses > 0).then(|| hits as f64 * 100.0 / (hits + misses) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_of_a_second_and_never_negative() {
+        assert_eq!(rate(100, 300, 2.0), 100.0);
+        assert_eq!(rate(300, 100, 1.0), 100.0);
+        let (before, now) =
+            (Counts { hits: 10, ..Counts::default() }, Counts { hits: 40, misses: 10, ..Counts::default() });
+        assert_eq!(hit_percent(&before, &now), Some(75.0));
+        assert_eq!(hit_percent(&now, &now), None);
+    }
+
+    #[test]
+    fn commands_have_their_percentiles() {
+        let info = Info::parse(
+            "cmdstat_get:calls=5,usec=7,usec_per_call=1.40,rejected_calls=1,failed_calls=2\r\nlatency_percentiles_usec_get:p50=1.0,p99=3.5\r\n",
+        );
+        let get = commands(&info)["get"];
+        assert_eq!((get.calls, get.failed, get.p50, get.p99), (5, 3, Some(1.0), Some(3.5)));
+    }
+}
