@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run certs build test chaos kills histories lint bench bench-store fuzz fuzz-build models tsan miri docs clean
+.PHONY: help run certs build test chaos kills histories lint bench bench-store fuzz fuzz-build models tsan miri docs man clean
 
 CARGO ?= cargo
 # How long `make fuzz` runs each target, in seconds.
@@ -26,8 +26,13 @@ run: certs ## Build, and start three data servers and the proxy with TLS; Ctrl-C
 certs: ## Make the development certificates under certs/, if there are none
 	@$(CARGO) run --quiet --package ringtail-certs -- --out certs
 
-build: ## Build all programs for release
+build: ## Build all programs for release, with manual pages and completions
 	$(CARGO) build --release --workspace --bins
+	@scripts/man.sh target/release
+
+man: ## Make the client's manual pages and shell completions under target/
+	$(CARGO) build --package ringtail
+	@scripts/man.sh target/debug
 
 test: ## Run all tests, and install what they need where that is allowed
 	@scripts/setup-tests.sh
@@ -82,6 +87,7 @@ miri: ## Run the unsafe modules' tests under Miri (needs a nightly toolchain wit
 
 docs: ## Make the reference pages from the code
 	$(CARGO) run --quiet --package ringtail-protocol --example reference > docs/commands.md
+	CARGO="$(CARGO)" scripts/metrics-page.sh > docs/metrics.md.new && mv docs/metrics.md.new docs/metrics.md
 	$(CARGO) build --workspace --bins
 	scripts/docs.sh target/debug
 

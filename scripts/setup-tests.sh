@@ -5,7 +5,7 @@ set -euo pipefail
 declare -A packages=(
     [redis-server]=redis-server [redis-cli]=redis-tools [nutcracker]=nutcracker [haproxy]=haproxy
     [python3]=python3 [npm]=npm [openssl]=openssl [ip]=iproute2 [iptables]=iptables
-    [strace]=strace [mount]=mount
+    [strace]=strace [mount]=mount [script]=bsdutils [promtool]=prometheus [prometheus]=prometheus
 )
 missing=()
 for program in "${!packages[@]}"; do

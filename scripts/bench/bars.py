@@ -118,6 +118,14 @@ def of_durable(name, result):
             for of, figure, what, bar, at_least, unit in DURABLE_BARS.get(name, ()) if figure in result.get(of, {})]
 
 
+def of_generator(pipeline, result):
+    """What a core generates, which the server that both load may keep them from."""
+    if "ratios" not in result:
+        return []
+    return [Bar(f"generator, pipeline {pipeline}: requests for a second of a core, to redis-benchmark's",
+                result["ratios"]["ops_per_core_second"], PEER_BAR, at_least=True)]
+
+
 def of_memory(result):
     return [Bar(f"memory, {result['title']}: RSS", result["ratio"], MEMORY_BAR)]
 

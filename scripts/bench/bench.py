@@ -20,6 +20,7 @@ import across
 import bars
 import contenders
 import durable
+import generator
 import handshakes
 import machine
 import report
@@ -35,9 +36,9 @@ from scenarios import (
 from stalls import StallError, longest, operations
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARIES = ("ringtail-load", "ringtail-server", "ringtail-proxy", "ringtail-certs")
+BINARIES = ("ringtail", "ringtail-load", "ringtail-server", "ringtail-proxy", "ringtail-certs")
 NAMES = ("server", "commands", "proxy", "tls", "threads", "across", "handshakes", "fanout", "stalls", "memory", "durable",
-         "store")
+         "generator", "store")
 
 
 def main():
@@ -117,6 +118,8 @@ class Bench:
         if "durable" in self.options.only:
             for name, most, measurement in durable.parts(durable.QUICK if self.options.quick else durable.Sizes()):
                 self.beside(name, measurement, durable.ringtail, durable.redis, most)
+        if "generator" in self.options.only:
+            self.generator()
         if "store" in self.options.only:
             self.store()
 
@@ -255,6 +258,27 @@ class Bench:
             full = rss_bytes(target.pids)
         result[key] = {"name": side.name, "empty_bytes": empty, "rss_bytes": full,
                        "bytes_per_key": (full - empty) / MEMORY_KEYS}
+
+    def generator(self):
+        """`ringtail bench` and redis-benchmark in turn, each time against the same redis-server."""
+        self.results["generator"] = {}
+        for pipeline in generator.PIPELINES:
+            rounds = {"ours": [], "peer": []}
+            for number in range(self.options.rounds):
+                progress(f"generator: round {number + 1} of {self.options.rounds}, pipeline {pipeline}")
+                order = ("ours", "peer") if number % 2 == 0 else ("peer", "ours")
+                self.attempt(f"generator, pipeline {pipeline}", self.generate, order, pipeline, rounds)
+            progress("")
+            result = bars.of_rounds(rounds)
+            self.results["generator"][pipeline] = result | {"rounds": rounds}
+            report.print_across(f"generator, pipeline {pipeline}: ringtail bench (ours) and redis-benchmark (peer)", result)
+            self.bars += bars.of_generator(pipeline, result)
+
+    def generate(self, order, pipeline, rounds):
+        with contenders.redis_server(self.lab) as target:
+            generator.preload(target.port)
+            for key in order:
+                rounds[key].append(generator.measure(self.lab, key, target.port, pipeline, self.options.seconds))
 
     def store(self):
         progress("store: cargo bench")

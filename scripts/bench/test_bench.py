@@ -5,6 +5,7 @@ import unittest
 from unittest.mock import patch
 
 import bars
+import generator
 from bench import summarize
 from measure import LoadError, combine, finish, start
 from quiet import Others, Patience
@@ -46,6 +47,28 @@ class Measurements(unittest.TestCase):
             finish(start(["sh", "-c", "echo no such thing >&2; exit 2"], {0}))
         with self.assertRaisesRegex(LoadError, "missed a key"):
             finish(start(["echo", '{"misses": 1, "ops": 2}'], {0}))
+
+
+class Generators(unittest.TestCase):
+    def test_what_they_print_is_read(self):
+        self.assertEqual(generator.theirs('"test","rps","avg_latency_ms"\n"GET","20554.98","1.5"\n'), 20554.98)
+        with self.assertRaisesRegex(LoadError, "Could not connect"):
+            generator.theirs("Could not connect")
+        self.assertEqual(generator.ours('{"targets": [{"total": {"misses": 0, "ops_per_second": 7.5}}]}'), 7.5)
+        with self.assertRaisesRegex(LoadError, "3 of 9"):
+            generator.ours('{"targets": [{"total": {"misses": 3, "ops": 9}}]}')
+
+    def test_their_cpu_time_is_measured(self):
+        output, used = generator.run(["sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done"])
+        self.assertEqual(output, "done\n")
+        self.assertGreater(used, 0.02)
+        with self.assertRaisesRegex(LoadError, "no such server"):
+            generator.run(["sh", "-c", "echo no such server >&2; exit 1"])
+
+    def test_a_core_that_makes_more_requests_reaches_the_bar(self):
+        rounds = {key: [{"ops_per_core_second": rate}] for key, rate in (("ours", 300.0), ("peer", 200.0))}
+        self.assertEqual([bar.reached for bar in bars.of_generator(1, bars.of_rounds(rounds))], [True])
+        self.assertEqual(bars.of_generator(1, {}), [])
 
 
 class Quiet(unittest.TestCase):

@@ -7,6 +7,9 @@ use std::time::Duration;
 /// As much of a process's output as is kept for the report of a failure.
 const KEPT_LINES: usize = 2000;
 
+/// How Ringtail's programs are told how to write their logs.
+const LOG_FORMAT: &str = "RINGTAIL_LOG_FORMAT";
+
 /// How long one may take to stand still that is told to.
 const STOP: Duration = Duration::from_secs(10);
 
@@ -31,6 +34,8 @@ pub enum Signal {
     Terminate,
     /// Ctrl-C.
     Interrupt,
+    /// Toggles the log's debug level.
+    User1,
 }
 
 impl Signal {
@@ -41,6 +46,7 @@ impl Signal {
             Signal::Hangup => "-HUP",
             Signal::Terminate => "-TERM",
             Signal::Interrupt => "-INT",
+            Signal::User1 => "-USR1",
         }
     }
 }
@@ -53,6 +59,10 @@ impl Process {
 
     /// As `start`, with something for it to read from (or a socket) as its descriptor 0.
     pub fn start_with(name: &str, command: &mut Command, stdin: Stdio) -> Process {
+        // What tests look for in logs is text, unless they ask for something else.
+        if command.get_envs().all(|(name, _)| name != LOG_FORMAT) {
+            command.env(LOG_FORMAT, "text");
+        }
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|e| panic!("can't start {name}: {e}"));
         let output = Arc::new(Mutex::new(Vec::new()));

@@ -2,11 +2,10 @@
 //! servers it loads, that checks every reply.
 //!
 //! `options` → `run` (connect, preload, measure, report) → `client` (one connection's loop, at a `pace`) → `workload` (requests and
-//! what their replies must be) and `reply` (where a reply ends); `stats`, `histogram` and `cpu` hold what was seen.
+//! what their replies must be) and `reply` (where a reply ends); `stats` and `cpu` hold what was seen.
 
 pub mod client;
 pub mod cpu;
-pub mod histogram;
 pub mod options;
 mod pace;
 pub mod reply;

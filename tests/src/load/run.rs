@@ -2,12 +2,12 @@
 
 use super::client::Client;
 use super::cpu::CpuTime;
-use super::histogram::Histogram;
 use super::options::Options;
 use super::pace::{Pace, Turns};
 use super::stats::{Counted, Stats};
 use super::transport::{Stream, Transport};
 use super::workload::Workload;
+use ringtail::measure::Histogram;
 use serde_json::{Value, json};
 use std::io;
 use std::rc::Rc;

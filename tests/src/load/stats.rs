@@ -1,6 +1,6 @@
 //! What a run has seen so far, shared by all connections of its one thread.
 
-use super::histogram::Histogram;
+use ringtail::measure::Histogram;
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 use tokio::sync::Notify;

@@ -102,7 +102,7 @@ fn the_page_of_flags_is_what_the_programs_say() {
 fn flags_that_the_docs_name_exist() {
     let known = read("docs/flags.md");
     let known = words(&known, "--");
-    for page in ["README.md", "ARCHITECTURE.md", "docs/operating.md"] {
+    for page in ["README.md", "ARCHITECTURE.md", "docs/operating.md", "docs/client.md"] {
         let text = read(page);
         let unknown: Vec<_> = words(&text, "--").into_iter().filter(|flag| !known.contains(flag)).collect();
         assert!(unknown.is_empty(), "{page} names flags that no program has: {unknown:?}");
@@ -112,7 +112,8 @@ fn flags_that_the_docs_name_exist() {
 #[test]
 fn make_targets_that_the_docs_name_exist() {
     let makefile = read("Makefile");
-    for page in ["README.md", "ARCHITECTURE.md", "docs/operating.md", "docs/benchmarks.md"] {
+    for page in ["README.md", "ARCHITECTURE.md", "docs/operating.md", "docs/client.md", "docs/benchmarks.md"]
+    {
         for target in words(&read(page), "`make ") {
             let rule = format!("\n{target}:");
             assert!(makefile.contains(&rule), "{page} names `make {target}`");

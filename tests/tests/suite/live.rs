@@ -2,6 +2,7 @@
 //! balancers before them, systemd around them.
 
 mod balancer;
+mod configured;
 mod drain;
 mod fleet;
 mod judged;

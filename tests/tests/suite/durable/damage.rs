@@ -81,6 +81,32 @@ fn damage_in_the_middle_stops_the_start_and_the_rest_can_be_recovered() {
     assert_eq!(whole_keys(&server), KEYS - 1);
 }
 
+/// A process that is killed leaves all that it wrote: what was not synced is damaged no less.
+#[test]
+fn damage_that_no_kill_leaves_stops_the_start() {
+    let (mut server, dir) = start(&["--log", "no", "--log-growth", "0"]);
+    let mut conn = server.endpoint.open();
+    for n in 0..KEYS {
+        assert!(conn.run(&format!("SET k{n} value-of-{n}")).is_ok());
+    }
+    // What the server still has in memory dies with it.
+    let last = format!("value-of-{}", KEYS - 1);
+    let segment = files(&dir, ".rtl").pop().expect("a segment");
+    let written = || {
+        let bytes = std::fs::read(&segment).expect("the segment");
+        bytes.windows(last.len()).any(|it| it == last.as_bytes())
+    };
+    assert!(wait_for(Duration::from_secs(5), written));
+    server.process.kill();
+    let half = 4096 + (end_of(&segment) - 4096) / 2;
+    flip(&segment, half);
+    let before = std::fs::read(&segment).expect("the segment");
+    refused(&["--dir", text(&dir)], &["at byte", "whole groups of", "copy the directory", "--recover"]);
+    assert_eq!(std::fs::read(&segment).expect("the segment"), before, "nothing is cut off");
+    let recovering = start_in(&dir, &["--recover"]);
+    assert_eq!(whole_keys(&recovering), KEYS - 1);
+}
+
 #[test]
 fn a_damaged_base_stops_the_start_and_the_rest_can_be_recovered() {
     let (mut server, dir) = written();
@@ -117,7 +143,8 @@ fn a_damaged_backup_stops_the_start_and_the_rest_can_be_recovered() {
     let good = std::fs::read(&file).expect("the backup");
     flip(&file, good.len() as u64 / 2);
     let bad = std::fs::read(&file).expect("the backup");
-    refused(&["--backup", text(&file)], &[text(&file), "--recover"]);
+    let said = refused(&["--backup", text(&file)], &[text(&file), "--recover"]);
+    assert!(!said.contains("ready"), "{said}");
     assert_eq!(std::fs::read(&file).expect("the backup"), bad, "a start that fails writes no backup");
     // One that was cut off has no footer.
     std::fs::write(&file, &good[..good.len() - 10]).expect("a file below target");
@@ -127,6 +154,8 @@ fn a_damaged_backup_stops_the_start_and_the_rest_can_be_recovered() {
     let recovering = Server::start(&options);
     let left = whole_keys(&recovering);
     assert!((KEYS / 2..KEYS).contains(&left), "{left} keys");
+    let said = recovering.process.output();
+    assert!(said.contains("lost: ") && said.contains(" at byte "), "{said}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{info, loaded, refused, restart, start, start_in, text};
 use ringtail_tests::harness::{
     Options, Process, Server, Signal, missing, pause, real_part, say, scratch, wait_for,
 };
-use ringtail_tests::resp::Endpoint;
+use ringtail_tests::resp::{Endpoint, request};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -13,12 +13,15 @@ use std::time::{Duration, Instant};
 /// Once there is room, or the disk works again, writes are accepted within this.
 const HEALED: Duration = Duration::from_secs(2);
 
+/// A replica's files that have to begin again take longer: all keys are written.
+const LATER: Duration = Duration::from_secs(60);
+
 /// A small file system in memory.
-struct Tmpfs(PathBuf);
+pub(crate) struct Tmpfs(pub(crate) PathBuf);
 
 impl Tmpfs {
     /// `None` where none can be mounted, with a line that says so.
-    fn mount(size: &str) -> Option<Self> {
+    pub(crate) fn mount(size: &str) -> Option<Self> {
         let dir = scratch("tmpfs");
         let mut mount = Command::new("mount");
         let output =
@@ -49,7 +52,7 @@ impl Drop for Tmpfs {
 }
 
 /// Writes values of 32 KiB until one is refused; which were acknowledged, and the refusal.
-fn fill(endpoint: &Endpoint, round: u32) -> (Vec<String>, String) {
+pub(crate) fn fill(endpoint: &Endpoint, round: u32) -> (Vec<String>, String) {
     let (mut conn, value, mut written) = (endpoint.open(), "x".repeat(32 << 10), Vec::new());
     for n in 0..20_000 {
         let key = format!("fill:{round}:{n}");
@@ -148,10 +151,15 @@ fn write_on(
 }
 
 /// Has every sync of a server go as strace's `inject` says, while the process lives that is returned.
-fn tamper_with_syncs(server: &Server, how: &str) -> Option<Process> {
+pub(crate) fn tamper_with_syncs(server: &Server, how: &str) -> Option<Process> {
+    tamper_with(server, "fdatasync,fsync", how)
+}
+
+/// The same of these system calls.
+fn tamper_with(server: &Server, calls: &str, how: &str) -> Option<Process> {
     let strace = real_part("strace", "strace")?;
     let mut command = Command::new(strace);
-    command.args(["-f", "-e", "trace=fdatasync,fsync", "-e", &format!("inject=fdatasync,fsync:{how}")]);
+    command.args(["-f", "-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:{how}")]);
     let process = Process::start("strace", command.args(["-p", &server.process.id().to_string()]));
     let begins = wait_for(Duration::from_secs(5), || process.output().contains("attached"));
     if !begins {
@@ -283,4 +291,65 @@ fn while_the_disk_hangs_nothing_is_acknowledged_that_it_has_not() {
         assert!(reads.bytes().is_some(), "{reads}");
         assert_ne!(late, "0");
     });
+}
+
+/// Replies that wait for the disk hold clients up, but not one that wants none.
+#[test]
+fn what_waits_for_a_disk_that_hangs_is_bounded_though_nobody_waits_for_replies() {
+    const VALUE: usize = 4 << 20;
+    let (server, _) = start(&["--log", "everysec"]);
+    let mut conn = server.endpoint.open();
+    // The log's thread itself stands still, not only its syncs.
+    let Some(_hanging) = tamper_with(&server, "pwrite64", "delay_enter=100000000") else { return };
+    let mut silent = server.endpoint.open();
+    silent.send(b"CLIENT REPLY OFF\r\n").expect("a request");
+    let set = request(&["SET", "k", &"v".repeat(VALUE)]);
+    let sent = (0..500).take_while(|_| silent.send(&set).is_ok()).count();
+    let says = |conn: &mut _| {
+        let refusal = loaded(&server.endpoint).run("SET other v");
+        (refusal.error().unwrap_or_default().to_owned(), info(conn, "aof_last_write_status"))
+    };
+    let (refusal, status) = says(&mut conn);
+    assert!(refusal.contains("MiB wait for it") && refusal.starts_with("MISCONF"), "{refusal}");
+    assert_eq!(status, "err");
+    let (bytes, most) = (sent * VALUE, 1500 << 20);
+    assert!(bytes > most && server.process.rss() < most as u64, "{} of {bytes}", server.process.rss());
+    assert_eq!(conn.run("STRLEN k").int(), VALUE as i64, "reads go on");
+}
+
+/// It can refuse no write. What it has for its disk is bounded all the same, and its files begin again when there is room.
+#[test]
+fn a_replica_whose_disk_is_full_follows_on_and_comes_back_to_its_files() {
+    let Some(tmpfs) = Tmpfs::mount("64m") else { return };
+    let filler = tmpfs.0.join("filler");
+    std::fs::write(&filler, vec![1; 60 << 20]).expect("room for a filler");
+    // However slow it is, it is not given all keys again: that would be another way to leave the files.
+    let primary = Server::start(&Options::args(&["--threads", "2", "--repl-backlog", "1gb"]));
+    let of = format!("127.0.0.1:{}", primary.endpoint.port);
+    let replica = start_in(&tmpfs.0.join("data"), &["--replicaof", &of, "--log", "everysec"]);
+    let (mut conn, mut own) = (primary.endpoint.open(), replica.endpoint.open());
+    assert_eq!(conn.run("WAIT 1 10000").int(), 1);
+    let value = "v".repeat(1 << 20);
+    for n in 0..700 {
+        assert!(conn.call(&["SET", &format!("k{}", n % 20), &value]).is_ok());
+    }
+    assert!(conn.run("SET last here").is_ok());
+    assert!(wait_for(LATER, || own.run("GET last").bytes() == Some(b"here")), "{}", replica.process.output());
+    let says = replica.process.output();
+    assert!(says.contains("do not follow, and are to begin again"), "{says}");
+    // Who leads then has no place for what its clients write.
+    assert!(own.run("REPLICAOF NO ONE").is_ok());
+    assert!(wait_for(HEALED, || own
+        .run("SET alone v")
+        .error()
+        .is_some_and(|why| why.starts_with("MISCONF"))));
+    tmpfs.remount("size=1500m");
+    let heals = wait_for(LATER, || own.run("SET alone v").is_ok());
+    assert!(heals, "{}", replica.process.output());
+    assert_eq!(own.run("WAITAOF 1 0 10000").items()[0].int(), 1);
+    let mut replica = replica;
+    replica.process.kill();
+    let again = start_in(&tmpfs.0.join("data"), &[]);
+    let mut own = again.endpoint.open();
+    assert_eq!((own.run("DBSIZE").int(), own.run("GET alone").text().as_str()), (22, "v"));
 }

@@ -40,10 +40,13 @@ fn clients_are_told_that_it_loads_and_how_far_it_is() {
     for field in ["loading_total_bytes", "loading_loaded_perc", "loading_eta_seconds"] {
         assert!(info(&mut conn, field).parse::<f64>().is_ok(), "{field}");
     }
+    let is_ready = || server.process.output().contains("ready, ");
+    assert!(!is_ready(), "{}", server.process.output());
     end.write_all(rest).expect("the server reads");
     drop(end);
     let mut conn = loaded(&server.endpoint);
     assert_eq!(info(&mut conn, "loading"), "0");
+    assert!(wait_for(Duration::from_secs(5), is_ready));
     assert_eq!(conn.run("DBSIZE").int(), 20_000);
     assert_eq!(conn.run("GET k777").text(), "value of 777");
 }

@@ -4,7 +4,7 @@
 
 mod backups;
 mod damage;
-mod disk;
+pub(crate) mod disk;
 mod effects;
 mod kills;
 mod loading;

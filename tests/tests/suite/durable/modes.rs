@@ -74,6 +74,8 @@ fn redis_names_are_taken_at_the_start() {
     let server = Server::start(&Options::args(&["--dir", text(&dir), "--log", "off"]));
     let mut conn = loaded(&server.endpoint);
     assert_eq!(config(&mut conn, "appendonly"), "no");
+    let says = || server.process.output().contains("--log off: the log in ");
+    assert!(wait_for(Duration::from_secs(1), says), "{}", server.process.output());
 }
 
 #[test]

@@ -145,6 +145,13 @@ fn who_asks_for_fewer_copies_asks_for_what_comes_then() {
     assert!(lack(&said[3]), "{said:?}");
     let said = at_once(&mut conn, &["SET k 3", "GET k"]);
     assert!(!said.iter().any(|said| lack(said)), "{said:?}");
+    // Also when what it asks comes in one go with it.
+    assert!(conn.run("RINGTAIL ACK default").is_ok());
+    let said = at_once(&mut conn, &["PING", "RINGTAIL ACK local", "SET k 4"]);
+    assert!(!said.iter().any(|said| lack(said)), "{said:?}");
+    assert!(conn.run("RINGTAIL ACK default").is_ok());
+    let said = at_once(&mut conn, &["SET k 5", "RINGTAIL ACK local", "SET k 6"]);
+    assert!(lack(&said[0]), "{said:?}");
     go_on(&replicas);
 }
 

@@ -136,6 +136,28 @@ fn a_part_of_the_keys_is_shown_to_nobody_and_no_backup() {
     assert_eq!(conn.run("DBSIZE").int(), 1);
 }
 
+/// What it has alone is set aside before the first try, and what that has left must not stand in the way of the next.
+#[test]
+fn one_that_has_led_follows_though_its_first_sync_breaks_off() {
+    let dir = scratch("repl");
+    let (primary, replica) = (server(&[]), server(&["--dir", dir.to_str().expect("a path")]));
+    assert!(replica.endpoint.open().run("SET k alone").is_ok());
+    assert!(primary.endpoint.open().run("SET k shared").is_ok());
+    // All but its end.
+    let whole = snapshot(&mut primary.endpoint.open());
+    let full = format!("+FULL {NAME} -\r\n").into_bytes();
+    let (hostile, _asked) = primary_that_says([full, frame(0, &whole[..whole.len() - 9])].concat());
+    follow(&replica.endpoint, &hostile);
+    let mut conn = replica.endpoint.open();
+    let is_partial = |conn: &mut Conn| {
+        conn.run("GET k").error().is_some() && conn.run("INFO keyspace").text().contains("db0:keys=1")
+    };
+    assert!(wait_for(WITHIN, || is_partial(&mut conn)), "{}", conn.run("INFO keyspace"));
+    follow(&replica.endpoint, &primary.endpoint);
+    equal(&primary, &replica);
+    assert_eq!(says(&replica, "all that this server has is set aside"), 1, "{}", replica.process.output());
+}
+
 #[test]
 fn a_log_that_is_damaged_on_its_way_is_not_applied() {
     let primary = server(&[]);

@@ -2,6 +2,7 @@
 
 mod acks;
 mod content;
+mod electing;
 mod histories;
 mod hostile;
 mod links;

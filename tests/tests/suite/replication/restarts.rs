@@ -2,7 +2,7 @@
 
 use super::load::Load;
 use super::{FULL, PARTIAL, WITHIN, equal, follow, in_step, info, loaded, replica_of, says, server};
-use ringtail_tests::harness::{Server, scratch, wait_for};
+use ringtail_tests::harness::{Server, Signal, scratch, wait_for};
 use std::path::Path;
 use std::time::Duration;
 
@@ -97,6 +97,27 @@ fn a_replica_that_was_killed_without_files_begins_again() {
     }
     load.end();
     equal(&primary, &replica);
+}
+
+/// A primary that has only backups may have been replaced while it was dead.
+#[test]
+fn what_the_backup_of_one_that_led_has_alone_is_set_aside() {
+    let (primary, backup) = (server(&[]), scratch("repl").join("b.rtb"));
+    let mut alone = server(&["--backup", text(&backup)]);
+    assert!(alone.endpoint.open().run("SET k alone").is_ok());
+    let end = |server: &mut Server| {
+        server.process.signal(Signal::Terminate);
+        assert_eq!(server.process.wait_exit(WITHIN), Some(0), "{}", server.process.output());
+    };
+    end(&mut alone);
+    // What it has by then, and what its next backup has, is the primary's.
+    for (time, asides) in [("first", 1), ("second", 0)] {
+        let mut replica = replica_of(&primary.endpoint, &["--backup", text(&backup)]);
+        equal(&primary, &replica);
+        let said = says(&replica, "all that this server has is set aside");
+        assert_eq!(said, asides, "the {time} time: {}", replica.process.output());
+        end(&mut replica);
+    }
 }
 
 #[test]

@@ -30,12 +30,12 @@ impl Member {
     }
 
     /// Edits the file, and waits until all is as it says.
-    fn lead_by(&self, primary: usize) {
+    pub(super) fn lead_by(&self, primary: usize) {
         self.edit(primary);
         self.is_led_by(primary, &[0, 1, 2]);
     }
 
-    fn addr(&self, at: usize) -> String {
+    pub(super) fn addr(&self, at: usize) -> String {
         format!("127.0.0.1:{}", self.servers[at].endpoint.port)
     }
 
@@ -45,7 +45,7 @@ impl Member {
         self.write(&serde_json::json!([{ "name": "m", "addr": self.addr(primary), "replicas": replicas }]));
     }
 
-    fn write(&self, entries: &serde_json::Value) {
+    pub(super) fn write(&self, entries: &serde_json::Value) {
         let new = self.file.with_extension("new");
         std::fs::write(&new, entries.to_string())
             .and_then(|()| std::fs::rename(&new, &self.file))
@@ -77,7 +77,7 @@ impl Member {
             .collect()
     }
 
-    fn endpoint(&self, at: usize) -> &Endpoint {
+    pub(super) fn endpoint(&self, at: usize) -> &Endpoint {
         &self.servers[at].endpoint
     }
 }
@@ -340,7 +340,8 @@ fn a_server_that_hands_over_ends_in_time() {
 fn nobody_waits_for_ever_for_one_that_does_not_lead() {
     let mut member = Member::start(&[]);
     let replaced = |at: usize, epoch: u32| {
-        let later = format!("{epoch:08x}{}", "0".repeat(32));
+        let own = info(&mut member.endpoint(at).open(), "master_replid");
+        let later = format!("{epoch:08x}{}", &own[8..]);
         member.endpoint(at).open().run(&format!("RINGTAIL PEER {later}"));
         let refuses = || member.endpoint(at).open().run("SET k 1").error().is_some();
         assert!(wait_for(WITHIN, refuses), "{}", member.tell());

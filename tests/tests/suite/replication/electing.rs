@@ -1,0 +1,215 @@
+//! Who leads when servers come back, leave the file, or are lost after a FAILOVER: nobody who lacks what was acknowledged.
+
+use super::switching::Member;
+use super::{FULL, PARTIAL, WITHIN, equal, in_step, info, says};
+use ringtail_tests::harness::{Signal, pause, wait_for};
+use ringtail_tests::resp::Value;
+use std::time::{Duration, Instant};
+
+/// A member of these servers, the first of them the primary, beside other entries.
+fn entry(member: &Member, servers: &[usize]) -> serde_json::Value {
+    let addresses: Vec<String> = servers.iter().map(|at| member.addr(*at)).collect();
+    serde_json::json!({ "name": "m", "addr": addresses[0], "replicas": addresses[1..] })
+}
+
+fn edit(member: &Member, servers: &[usize]) {
+    member.write(&serde_json::json!([entry(member, servers)]));
+}
+
+fn fail_over(member: &Member, from: usize, to: usize) {
+    let port = member.servers[to].endpoint.port.to_string();
+    assert!(member.endpoint(from).open().call(&["FAILOVER", "TO", "127.0.0.1", &port]).is_ok());
+    member.is_led_by(to, &[from, to]);
+}
+
+/// Server 0 leads and does not know of server 2, which has taken over, acknowledged a write with server 1, and died.
+fn replaced_unheard() -> Member {
+    let mut member = Member::start(&["--ack", "quorum"]);
+    assert!(member.endpoint(0).open().run("SET k early").is_ok());
+    (1..3).for_each(|at| in_step(&member.servers[0], &member.servers[at]));
+    member.servers[0].process.signal(Signal::Stop);
+    member.edit(2);
+    member.is_led_by(2, &[1, 2]);
+    assert!(member.endpoint(2).open().run("SET k acknowledged").is_ok());
+    member.servers[2].process.kill();
+    member
+}
+
+fn has_what_was_acknowledged(member: &Member, primary: usize) {
+    assert_eq!(member.endpoint(primary).open().run("GET k").text(), "acknowledged", "{}", member.tell());
+    equal(&member.servers[primary], &member.servers[1 - primary]);
+}
+
+#[test]
+fn nobody_follows_a_primary_that_was_replaced_and_has_not_heard_of_it() {
+    let member = replaced_unheard();
+    let full = says(&member.servers[1], FULL);
+    member.edit(1);
+    member.servers[0].process.signal(Signal::Continue);
+    member.is_led_by(1, &[0, 1]);
+    has_what_was_acknowledged(&member, 1);
+    assert_eq!(says(&member.servers[1], FULL), full, "{}", member.tell());
+}
+
+/// It is asked to lead by an edit before it has heard that it leads no more.
+#[test]
+fn a_primary_that_was_replaced_gets_what_it_lacks_before_it_leads_again() {
+    let member = replaced_unheard();
+    // It sees that the file has changed, though it is what it was for it.
+    edit(&member, &[0, 2, 1]);
+    member.servers[0].process.signal(Signal::Continue);
+    member.is_led_by(0, &[0, 1]);
+    has_what_was_acknowledged(&member, 0);
+}
+
+/// It asks the one that the file calls the primary first, and that leads.
+#[test]
+fn a_replica_that_starts_does_not_follow_a_primary_that_was_replaced() {
+    let mut member = replaced_unheard();
+    member.servers[1].process.kill();
+    edit(&member, &[0, 2, 1]);
+    member.servers[1].restart();
+    member.servers[0].process.signal(Signal::Continue);
+    member.is_led_by(0, &[0, 1]);
+    has_what_was_acknowledged(&member, 0);
+}
+
+/// Of the two that the file has then, one is enough; of the three that it had, it is not.
+#[test]
+fn a_primary_that_is_edited_out_when_it_has_died_takes_no_acknowledged_write_with_it() {
+    let mut member = Member::start(&["--ack", "quorum"]);
+    let mut conn = member.endpoint(0).open();
+    assert!(conn.run("SET k early").is_ok());
+    (1..3).for_each(|at| in_step(&member.servers[0], &member.servers[at]));
+    member.servers[1].process.signal(Signal::Stop);
+    assert!(conn.run("SET k acknowledged").is_ok());
+    member.servers[0].process.kill();
+    member.servers[2].process.signal(Signal::Stop);
+    member.servers[1].process.signal(Signal::Continue);
+    edit(&member, &[1, 2]);
+    let waits = "only 1 of its member's 3 servers of before the last edit";
+    assert!(wait_for(WITHIN, || says(&member.servers[1], waits) == 1), "{}", member.tell());
+    assert_eq!(info(&mut member.endpoint(1).open(), "role"), "slave");
+    member.servers[2].process.signal(Signal::Continue);
+    member.is_led_by(1, &[1, 2]);
+    assert_eq!(member.endpoint(1).open().run("GET k").text(), "acknowledged", "{}", member.tell());
+}
+
+/// Else a server that was given up for good would be waited for years later.
+#[test]
+fn who_left_the_file_is_needed_only_until_the_others_have_all() {
+    let mut member = Member::start(&["--ack", "quorum"]);
+    let mut conn = member.endpoint(0).open();
+    let list = |at: usize| {
+        let said = member.endpoint(at).open().run("RINGTAIL PEER -").text();
+        said.rsplit(' ').next().expect("a list").to_owned()
+    };
+    let is_settled = |all: &[usize]| all.iter().all(|at| list(*at).len() == 16 && list(*at) == list(0));
+    assert!(wait_for(WITHIN, || is_settled(&[0, 1, 2])), "{}", member.tell());
+    let before = list(0);
+    edit(&member, &[0, 1]);
+    let is_settled = wait_for(WITHIN, || list(0) != before && is_settled(&[0, 1]));
+    assert!(is_settled, "{}", member.tell());
+    assert!(conn.run("SET k acknowledged").is_ok());
+    member.servers[2].process.kill();
+    member.servers[0].process.kill();
+    edit(&member, &[1, 0]);
+    member.is_led_by(1, &[1]);
+    member.servers[0].restart();
+    member.is_led_by(1, &[0, 1]);
+    has_what_was_acknowledged(&member, 1);
+}
+
+/// As when servers are upgraded one after the other.
+#[test]
+fn who_follows_one_that_is_gone_follows_the_one_that_leads() {
+    let mut member = Member::start(&["--ack", "quorum"]);
+    fail_over(&member, 0, 1);
+    member.servers[0].process.kill();
+    member.is_led_by(1, &[1, 2]);
+    assert!(member.endpoint(1).open().run("SET k 1").is_ok());
+    member.servers[0].restart();
+    member.is_led_by(1, &[0, 1, 2]);
+    // The one that the file calls the primary, too.
+    fail_over(&member, 1, 2);
+    member.servers[1].process.kill();
+    member.is_led_by(2, &[0, 2]);
+    assert!(member.endpoint(2).open().run("SET k 2").is_ok());
+}
+
+#[test]
+fn a_primary_that_leaves_the_file_hands_over() {
+    let member = Member::start(&[]);
+    let mut conn = member.endpoint(0).open();
+    let counted = std::thread::scope(|scope| {
+        let begun = Instant::now();
+        let is_next = move |said: Value, next| said == Value::Int(next) && begun.elapsed() < WITHIN;
+        let counts = scope.spawn(move || (1..).take_while(|next| is_next(conn.run("INCR n"), *next)).last());
+        pause(Duration::from_millis(200));
+        edit(&member, &[1, 2]);
+        member.is_led_by(1, &[0, 1]);
+        counts.join().expect("a client")
+    });
+    let counted = counted.expect("it led").to_string();
+    assert_eq!(member.endpoint(1).open().run("GET n").text(), counted, "{}", member.tell());
+    member.is_led_by(1, &[1, 2]);
+}
+
+/// Each try has it leave whom it follows.
+#[test]
+fn who_can_not_lead_yet_does_not_try_all_the_time() {
+    let member = Member::start(&["--ack", "quorum"]);
+    let away = serde_json::json!({ "name": "n", "addr": member.addr(1), "replicas": ["127.0.0.1:1", "127.0.0.1:2"] });
+    member.write(&serde_json::json!([entry(&member, &[0, 2]), away]));
+    let says = |text: &str| says(&member.servers[1], text);
+    assert!(wait_for(WITHIN, || says("can't be yet") == 1), "{}", member.tell());
+    let before = says(PARTIAL);
+    pause(Duration::from_secs(5));
+    assert_eq!(says("can't be yet"), 1, "{}", member.tell());
+    assert!(says(PARTIAL) <= before + 3, "{}", member.tell());
+}
+
+/// That there is such a log says that somebody was elected, whoever has it: also a replica whose primary has died.
+#[test]
+fn a_replica_with_a_later_log_is_not_sent_an_earlier_one() {
+    let member = Member::start(&[]);
+    let mut conn = member.endpoint(0).open();
+    assert!(conn.run("SET k 1").is_ok());
+    let later = format!("{:08x}{}", 9, &info(&mut conn, "master_replid")[8..]);
+    let ask = |what: &str| member.endpoint(0).open().run(what).error().unwrap_or_default().to_owned();
+    let said = ask(&format!("RINGTAIL SYNC {later} 5 {}", member.addr(1)));
+    assert!(said.starts_with("EARLIER "), "{said}");
+    let said = conn.run("SET k 2").error().unwrap_or_default().to_owned();
+    assert!(said.starts_with("READONLY "), "{said}");
+    // It votes, as it leads no more.
+    let vote = format!("RINGTAIL VOTE 10 {} {later}", member.addr(1));
+    assert!(member.endpoint(0).open().run(&vote).text().starts_with("replica "), "{}", member.tell());
+}
+
+/// Its epoch begins anew, so others refuse their votes at first: that they have nothing to say does not follow.
+#[test]
+fn a_primary_that_comes_back_with_nothing_after_a_switch_gets_all_too() {
+    let mut member = Member::start(&["--log", "off"]);
+    for primary in [1, 2, 1] {
+        member.lead_by(primary);
+    }
+    assert!(member.endpoint(1).open().run("SET k 1").is_ok());
+    [0, 2].iter().for_each(|at| in_step(&member.servers[1], &member.servers[*at]));
+    member.servers[1].process.kill();
+    member.servers[1].restart();
+    member.is_led_by(1, &[0, 1, 2]);
+    for server in &member.servers {
+        assert_eq!(server.endpoint.open().run("GET k").text(), "1", "{}", member.tell());
+    }
+}
+
+/// It lacks what the two others have acknowledged, and they would follow it.
+#[test]
+fn nobody_makes_a_replica_lead_by_hand_where_the_file_says_who_does() {
+    let member = Member::start(&["--ack", "quorum"]);
+    let said = member.endpoint(2).open().run("REPLICAOF NO ONE");
+    assert!(said.error().is_some_and(|text| text.contains("servers.json says who leads")), "{said}");
+    assert!(member.endpoint(0).open().run("SET k 1").is_ok());
+    member.is_led_by(0, &[0, 1, 2]);
+    assert!(member.endpoint(0).open().run("REPLICAOF NO ONE").is_ok(), "it leads as it is");
+}
