@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use ringtail_protocol::reply::write_request;
 use ringtail_protocol::value::Value;
 use tokio::time::timeout;
 
-use crate::connection::Connection;
 use crate::error::Error;
-use crate::handshake::{Session, open};
+use crate::feed::Feed;
 use crate::options::ConnectOptions;
 
 /// The answer to a request that is answered by bulk strings, of which an empty one is the last: `RINGTAIL SNAPSHOT`.
 pub struct Download {
-    link: Connection,
+    feed: Feed,
     timeout: Option<Duration>,
 }
 
@@ -23,12 +21,7 @@ impl Download {
     /// # Errors
     /// As [`Client::connect`](crate::Client::connect).
     pub async fn start<A: AsRef<[u8]>>(options: &ConnectOptions, request: &[A]) -> Result<Self, Error> {
-        let tls = options.tls_client()?;
-        let mut link = open(options, tls.as_ref(), &Session::new(options)).await?;
-        let mut bytes = Vec::new();
-        write_request(&mut bytes, request.iter().map(AsRef::as_ref));
-        link.send(&bytes).await.map_err(|error| lost(&error))?;
-        Ok(Self { link, timeout: options.timeout })
+        Ok(Self { feed: Feed::start(options, request).await?, timeout: options.timeout })
     }
 
     /// The next piece; nothing at the end.
@@ -36,26 +29,19 @@ impl Download {
     /// # Errors
     /// The server's error reply, or the connection is lost.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        let reply = self.link.reply();
+        let reply = self.feed.next();
         let reply = match self.timeout {
             Some(longest) => {
                 timeout(longest, reply).await.map_err(|_| Error::Timeout { safe_to_retry: true })?
             }
             None => reply.await,
         };
-        match reply.map_err(|error| lost(&error))? {
+        match reply? {
             Value::Bulk(bytes) if bytes.is_empty() => Ok(None),
             Value::Bulk(bytes) => Ok(Some(bytes.to_vec())),
-            other => Err(match other.error() {
-                Some(text) => Error::Reply(String::from_utf8_lossy(text).into_owned()),
-                None => Error::Unsupported("the server does not answer with pieces"),
-            }),
+            _ => Err(Error::Unsupported("the server does not answer with pieces")),
         }
     }
-}
-
-fn lost(error: &std::io::Error) -> Error {
-    Error::Lost { safe_to_retry: true, why: error.to_string() }
 }
 
 #[cfg(test)]

@@ -133,10 +133,10 @@ def half_load(target, plan):
             "added_us": least["proxy"] - least["direct"]}
 
 
-def loaded(plan, port, seconds, *options):
+def loaded(plan, port, seconds, *options, value_size=len(VALUE)):
     """What the generator reports of GETs, one at a time on each connection."""
     command = [plan.generator, "--addr", f"127.0.0.1:{port}", "--mix", "GET:1", "--keys", "1000", "--value-size",
-               str(len(VALUE)), "--connections", str(plan.connections), "--seconds", str(seconds), *options]
+               str(value_size), "--connections", str(plan.connections), "--seconds", str(seconds), *options]
     done = on_the_last_core(partial(subprocess.run, command, capture_output=True, text=True, check=False))
     if done.returncode != 0:
         raise DriveError(f"{done.stdout}{done.stderr}")

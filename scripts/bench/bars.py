@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 
 from scenarios import (
-    ACROSS_BARS, DURABLE_BARS, FANOUT_BAR, MEMORY_BAR, MGET_BAR, PEER_BAR, STALL_BAR_MS, STORE_BARS, THREADS_BAR, THREADS_P99_BAR)
+    ACROSS_BARS, DURABLE_BARS, FANOUT_BAR, HTTP_BATCH_BAR, HTTP_GET_BAR, HTTP_SERVICE_BAR, MEMORY_BAR, MGET_BAR, PEER_BAR,
+    STALL_BAR_MS, STORE_BARS, THREADS_BAR, THREADS_P99_BAR)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def of_rounds(rounds):
              for key, results in rounds.items() if results}
     if len(sides) == 2:
         sides["ratios"] = {name: sides["ours"][name] / sides["peer"][name] for name in sides["ours"]
-                           if sides["peer"][name]}
+                           if sides["peer"].get(name)}
     return sides
 
 
@@ -124,6 +125,17 @@ def of_generator(pipeline, result):
         return []
     return [Bar(f"generator, pipeline {pipeline}: requests for a second of a core, to redis-benchmark's",
                 result["ratios"]["ops_per_core_second"], PEER_BAR, at_least=True)]
+
+
+def of_http(result):
+    """What a second of the proxy's core answers by HTTP, to what it does by RESP, and to what a web service does."""
+    ours, ratios = result.get("ours", {}), result.get("ratios", {})
+    return [Bar(f"http: {what}, by CPU time", figures[figure], bar, at_least=True)
+            for figures, figure, what, bar in (
+                (ours, "get_share", "GETs to those by RESP, pipeline 1", HTTP_GET_BAR),
+                (ours, "batch_share", "GETs by 100 in a POST to those by RESP, pipeline 100", HTTP_BATCH_BAR),
+                (ratios, "get_per_core_second", "GETs to those of FastAPI on redis-py", HTTP_SERVICE_BAR))
+            if figure in figures]
 
 
 def of_memory(result):

@@ -19,6 +19,7 @@ from pathlib import Path
 import across
 import bars
 import contenders
+import door
 import durable
 import generator
 import handshakes
@@ -38,7 +39,7 @@ from stalls import StallError, longest, operations
 ROOT = Path(__file__).resolve().parents[2]
 BINARIES = ("ringtail", "ringtail-load", "ringtail-server", "ringtail-proxy", "ringtail-certs")
 NAMES = ("server", "commands", "proxy", "tls", "threads", "across", "handshakes", "fanout", "stalls", "memory", "durable",
-         "generator", "store")
+         "generator", "http", "store")
 
 
 def main():
@@ -120,6 +121,8 @@ class Bench:
                 self.beside(name, measurement, durable.ringtail, durable.redis, most)
         if "generator" in self.options.only:
             self.generator()
+        if "http" in self.options.only:
+            self.http()
         if "store" in self.options.only:
             self.store()
 
@@ -279,6 +282,19 @@ class Bench:
             generator.preload(target.port)
             for key in order:
                 rounds[key].append(generator.measure(self.lab, key, target.port, pipeline, self.options.seconds))
+
+    def http(self):
+        """The proxy's HTTP door and a small web service, in turn."""
+        rounds = {"ours": [], "peer": []}
+        for number in range(self.options.rounds):
+            for key, start, measurement in (("ours", door.proxy, door.of_proxy), ("peer", door.service, door.of_service)):
+                progress(f"http: round {number + 1} of {self.options.rounds}, {key}")
+                self.attempt(f"http, {key}", self.measure_beside, start, measurement, rounds[key])
+        progress("")
+        result = bars.of_rounds(rounds)
+        self.results["http"] = result | {"rounds": rounds}
+        report.print_across("http: the proxy's door (ours) and FastAPI before redis-server (peer)", result)
+        self.bars += bars.of_http(result)
 
     def store(self):
         progress("store: cargo bench")

@@ -31,6 +31,9 @@ class Target:
     # The servers behind a proxy, which belong to the bench but not to what is measured.
     behind: list = field(default_factory=list)
     behind_ports: list = field(default_factory=list)
+    http_port: int | None = None
+    # Where the measurement may leave files.
+    directory: str | None = None
 
 
 @dataclass
@@ -82,8 +85,8 @@ def backends(lab, count=3):
 
 
 @contextmanager
-def ringtail_pool(lab, behind=OTHERS):
-    """A proxy before three of Ringtail's own servers."""
+def ringtail_pool(lab, behind=OTHERS, http=False):
+    """A proxy before three of Ringtail's own servers, with its HTTP door if that is wanted."""
     with ExitStack() as stack:
         servers = [stack.enter_context(ringtail_server(lab, 1, behind)) for _ in range(3)]
         port = free_port()
@@ -91,9 +94,12 @@ def ringtail_pool(lab, behind=OTHERS):
         listed.write_text(json.dumps([{"addr": f"127.0.0.1:{server.port}"} for server in servers]))
         command = [built(lab, "ringtail-proxy"), "--addr", f"127.0.0.1:{port}", "--servers", str(listed),
                    "--threads", "1", "--timeout", "250ms"]
+        http_port = free_port() if http else None
+        if http:
+            command += ["--http", f"127.0.0.1:{http_port}"]
         process = stack.enter_context(running(command, port, TESTED, lab.directory))
         yield Target(port, [process.pid], behind=[server.pids[0] for server in servers],
-                     behind_ports=[server.port for server in servers])
+                     behind_ports=[server.port for server in servers], http_port=http_port, directory=lab.directory)
 
 
 def ringtail_pool_on_one_core(lab):

@@ -111,6 +111,11 @@ ACROSS_BARS = {
 MGET_BAR = 3.0
 PEER_BAR = 1.0
 
+# The HTTP door: to the proxy's own protocol, at pipeline 1 and 100, and to a service of FastAPI.
+HTTP_GET_BAR = 0.5
+HTTP_BATCH_BAR = 0.3
+HTTP_SERVICE_BAR = 10.0
+
 # What durability costs: figures of ours, or their ratios to the peer's, at least or at most.
 DURABLE_BARS = {
     "log": tuple(bar for pipeline in (64, 16, 1) for bar in (

@@ -105,6 +105,13 @@ class Bars(unittest.TestCase):
             throughput, _, p99 = both_sides("threads", ours, peer)
         self.assertEqual((throughput.reached, p99.reached), (False, True))
 
+    def test_http_is_judged_beside_its_own_protocol_and_beside_the_peer(self):
+        rounds = {"ours": [{"get_share": 0.6, "batch_share": 0.2, "get_per_core_second": 5000.0}],
+                  "peer": [{"get_per_core_second": 400.0}]}
+        self.assertEqual([bar.reached for bar in bars.of_http(bars.of_rounds(rounds))], [True, False, True])
+        alone = bars.of_http(bars.of_rounds(rounds | {"peer": []}))
+        self.assertEqual([bar.reached for bar in alone], [True, False])
+
     def test_durability_is_judged_by_ours_and_by_ratios(self):
         rounds = {"ours": [{"longest_ms": 2.0, "extra_mib": 70.0, "seconds": 3.0, "restart_seconds": 1.0}],
                   "peer": [{"longest_ms": 9.0, "extra_mib": 500.0, "seconds": 6.0, "restart_seconds": 4.0}]}
