@@ -182,6 +182,7 @@ fn restore(
         files.set_led(true).map_err(|failure| failure.to_string())?;
     }
     server.replication.led.store(files.led(), Relaxed);
+    server.replication.load_promise(files.promise().cloned());
     server.log.write_to(files);
     let running = keep(server)?;
     // What was loaded is not in the log: it becomes its base. Damaged files are needed no more once there is one.

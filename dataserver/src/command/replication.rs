@@ -3,7 +3,7 @@
 use super::arguments::is;
 use super::{Call, Done, Mode};
 use crate::replication::status::Link;
-use crate::replication::{leads, role, switch};
+use crate::replication::{leads, promise, role, switch};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::number::parse_i64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -33,6 +33,8 @@ pub(super) fn replica_of(c: &mut Call<'_, '_>) -> Done {
         c.reply.simple("OK Already connected to specified master");
         return Ok(());
     }
+    // An operator's word is not held back by a vote.
+    promise::set(&server, None);
     role::follow(&server, &address).map_err(|error| Error::new(format!("ERR {error}")))?;
     tracing::info!(client = %c.session.client.peer, primary = address, "REPLICAOF");
     c.reply.ok();

@@ -1,6 +1,7 @@
 //! The replica's end: a thread that connects, loads, applies, and tries again.
 
 use super::aside;
+use super::promise;
 use super::role::{become_primary_after, begin_log, set_led};
 use super::status::{Following, Link};
 use super::wire::{self, Kind};
@@ -133,6 +134,14 @@ impl Follower {
         let answer = ask(&mut stream, &words, &mut unread).await?;
         let mut link = Connected { stream, unread };
         self.groups.clear();
+        if let [_, history, _] = answer.split(' ').collect::<Vec<_>>()[..]
+            && let Some(promise) = promise::against(&self.server, &self.address, history)
+        {
+            let (to, epoch) = (promise.to, promise.epoch);
+            return Err(io::Error::other(format!(
+                "its log is too early: this server has voted for {to} to lead, with epoch {epoch}"
+            )));
+        }
         match answer.split(' ').collect::<Vec<_>>()[..] {
             ["CONTINUE", history, at] if at == offset && History::new(history).is_some() => {
                 tracing::info!(
@@ -152,6 +161,7 @@ impl Follower {
         self.told.clear();
         self.server.replication.replaced.store(false, Relaxed);
         *self.server.replication.voted_for() = None;
+        promise::note_followed(&self.server, &self.address, &self.server.log.position().0);
         self.state.set_link(Link::Up);
         self.stream(link).await
     }

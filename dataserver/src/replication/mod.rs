@@ -6,6 +6,7 @@
 //!                    follow    the replica's end, on a thread of its own: loads, applies, and appends the same bytes to its own log
 //! FAILOVER           switch    the replica becomes the primary, and the primary its replica
 //! servers.json       steward   the server becomes what the file says; in a planned switch, or by `takeover` when the primary is lost
+//! RINGTAIL VOTE      promise   who has voted for one that takes over is bound to it
 //! RINGTAIL PRIMARY   bound     connections whose requests are sent back, not run, once this server leads no more
 //! INFO, ROLE         status    what both know of each other
 //! ```
@@ -18,6 +19,7 @@ pub mod bound;
 pub mod feed;
 pub mod follow;
 pub mod peer;
+pub mod promise;
 pub mod role;
 pub mod status;
 pub mod steward;
@@ -28,6 +30,7 @@ pub mod wire;
 use crate::log::history::{epoch_of, is_kin};
 use crate::log::waiting::stamp;
 use crate::server::Server;
+use promise::Promise;
 use status::{Followed, Replicas};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -51,6 +54,9 @@ pub struct Replication {
     /// The latest epoch that a primary of this member was heard to have.
     seen: AtomicU32,
     voted: Mutex<Option<String>>,
+    promise: Mutex<Option<Promise>>,
+    /// The epoch for which it tries to take over; 0 = it does not.
+    pub stands: AtomicU32,
     list: Mutex<peer::List>,
     /// Clients' writes were taken here since this server followed anybody: it may have what nobody else has.
     pub led: AtomicBool,
@@ -71,6 +77,16 @@ impl Replication {
     /// Who takes over with this server's vote, until it does.
     pub fn voted_for(&self) -> MutexGuard<'_, Option<String>> {
         self.voted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whom it may follow, after a vote.
+    fn promise(&self) -> MutexGuard<'_, Option<Promise>> {
+        self.promise.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As its files have it.
+    pub fn load_promise(&self, promise: Option<Promise>) {
+        *self.promise() = promise;
     }
 
     /// Of which servers it has all that was acknowledged.

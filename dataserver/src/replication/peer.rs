@@ -1,12 +1,15 @@
 //! What the servers of a member say of themselves to each other (RINGTAIL PEER).
 
 use super::status::Link;
-use super::{follow, hear_of, leads};
+use super::{follow, hear_of, leads, promise};
 use crate::log::history::{epoch_of, is_later};
 use crate::server::Server;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// How long one may take to answer.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -29,6 +32,10 @@ pub struct Peer {
     pub follows: Option<String>,
     /// It has the log of whom it follows, as that goes on.
     pub is_up: bool,
+    /// The epoch for which it tries to take over; 0 = it does not.
+    pub stands: u32,
+    /// The epoch for which it has voted, while that binds it; 0 = it has not.
+    pub promised: u32,
     /// Which servers' acknowledgements are sure to be in what it has.
     pub list: List,
 }
@@ -79,6 +86,9 @@ impl fmt::Display for List {
 impl Peer {
     /// What this server is.
     pub fn of(server: &Server) -> Self {
+        // First: who ceases to stand leads by then, or never will.
+        let stands = server.replication.stands.load(SeqCst);
+        let promised = promise::of(server).map_or(0, |promise| promise.epoch);
         let is_partial = server.replication.is_partial();
         let (history, offset) = if is_partial { (PART.to_owned(), 0) } else { server.log.position() };
         let is_new = !is_partial && offset == 0 && server.store.is_empty();
@@ -86,7 +96,7 @@ impl Peer {
         let is_up = followed.as_ref().is_some_and(|followed| followed.state.link() == Link::Up);
         let follows = followed.as_ref().map(|followed| followed.address.clone());
         let list = server.replication.list().clone();
-        Self { leads: leads(server), history, offset, is_new, follows, is_up, list }
+        Self { leads: leads(server), history, offset, is_new, follows, is_up, stands, promised, list }
     }
 
     /// Whether it has all of a log, and there is something in it.
@@ -114,7 +124,9 @@ impl Peer {
     }
 
     fn read(line: &str) -> Option<Self> {
-        let [role, history, offset, follows, link, list] = line.split(' ').collect::<Vec<_>>()[..] else {
+        let [role, history, offset, follows, link, stands, promised, list] =
+            line.split(' ').collect::<Vec<_>>()[..]
+        else {
             return None;
         };
         let leads = match role {
@@ -130,19 +142,22 @@ impl Peer {
             is_new: offset == "-",
             follows,
             is_up: link == "up",
+            stands: stands.parse().ok()?,
+            promised: promised.parse().ok()?,
             list: List::read(list),
         })
     }
 }
 
-/// `primary|replica history offset|- address|- up|down list`
+/// `primary|replica history offset|- address|- up|down epoch|0 epoch|0 list`
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let role = if self.leads { "primary" } else { "replica" };
         let follows = self.follows.as_deref().unwrap_or("-");
         let link = if self.is_up { "up" } else { "down" };
         let offset = if self.is_new { "-".to_owned() } else { self.offset.to_string() };
-        write!(f, "{role} {} {offset} {follows} {link} {}", self.history, self.list)
+        let Self { history, stands, promised, list, .. } = self;
+        write!(f, "{role} {history} {offset} {follows} {link} {stands} {promised} {list}")
     }
 }
 
@@ -163,6 +178,22 @@ pub async fn ask(server: &Server, address: &str) -> io::Result<Peer> {
     Ok(peer)
 }
 
+/// Those that answer.
+pub async fn ask_all(server: &Arc<Server>, addresses: Vec<String>) -> Vec<(String, Peer)> {
+    let mut asked = JoinSet::new();
+    for address in addresses {
+        let server = Arc::clone(server);
+        asked.spawn(async move { (ask(&server, &address).await, address) });
+    }
+    let mut answers = Vec::new();
+    while let Some(answer) = asked.join_next().await {
+        if let Ok((Ok(peer), address)) = answer {
+            answers.push((address, peer));
+        }
+    }
+    answers
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,7 +209,7 @@ mod tests {
 
     #[test]
     fn nobody_follows_who_is_behind() {
-        let peer = |log: &str| Peer::read(&format!("primary {log} - down -")).unwrap();
+        let peer = |log: &str| Peer::read(&format!("primary {log} - down 0 0 -")).unwrap();
         let own = fresh(5);
         for (leader, is_behind) in [
             (format!("{} 9", next(&own, 4)), true),
@@ -215,6 +246,8 @@ mod tests {
             is_new: false,
             follows: follows.map(str::to_owned),
             is_up,
+            stands: 6,
+            promised: 7,
             list,
         };
         let new = Peer { offset: 0, is_new: true, ..peer(true, None, false, List::Unknown) };
@@ -229,10 +262,11 @@ mod tests {
         for line in [
             "",
             "primary",
-            "king a 1 - up -",
-            "primary a x - up -",
-            "primary a 1 - up",
-            "primary a 1 - up - more",
+            "king a 1 - up 0 0 -",
+            "primary a x - up 0 0 -",
+            "primary a 1 - up 0 0",
+            "primary a 1 - up 0 x -",
+            "primary a 1 - up 0 0 - more",
         ] {
             assert_eq!(Peer::read(line), None, "{line}");
         }

@@ -2,7 +2,7 @@
 
 use super::follow::Follower;
 use super::status::{Followed, Following};
-use super::{bound, leads};
+use super::{bound, leads, promise};
 use crate::log::compact;
 use crate::log::history;
 use crate::server::Server;
@@ -123,6 +123,7 @@ fn begin_to_lead(server: &Arc<Server>, number: &mut u64) {
     }
     server.store.set_keeps(false);
     set_led(server, true);
+    promise::set(server, None);
     // Whoever replaced it led an earlier log than it does from here on.
     server.replication.replaced.store(false, Relaxed);
     server.log.reached.begin_term();

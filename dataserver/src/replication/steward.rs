@@ -4,22 +4,25 @@
 //! member that meet agree: the one with the earlier log was replaced, and follows. Nobody follows one whose log is earlier than the own one: it is
 //! told so instead.
 
-use super::peer::{self, List, Peer};
+mod book;
+mod lists;
+mod primary;
+mod replica;
+
+pub use book::{Book, Part, Told};
+
+use super::peer::Peer;
+use super::promise::{self, Promise};
 use super::status::{Following, Link};
-use super::takeover::{self, Electorate};
-use super::{depose, leads, role, switch};
-use crate::log::history::{epoch_of, is_later};
-use crate::log::waiting::{Ack, stamp};
+use super::{leads, role, switch};
+use crate::log::history::epoch_of;
+use crate::log::waiting::stamp;
 use crate::server::Server;
-use ringtail_cluster::{Address, Topology, Watcher};
-use ringtail_net::{Problem, WatchOptions};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// From one look to the next.
@@ -36,119 +39,14 @@ const NEAR: u64 = 256 << 10;
 /// How long writes may be kept back for a planned switch, and how long they go on at least before the next try.
 const HOLD: Duration = Duration::from_secs(3);
 
-/// What was told at start.
-#[derive(Clone, Debug)]
-pub struct Told {
-    /// servers.json
-    pub file: PathBuf,
-    /// Where this server is in it.
-    pub own: Address,
-    /// How many copies of a write are wanted.
-    pub ack: Ack,
-}
-
-/// What the file says that this server is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// A member's primary, whose replicas are there.
-    Primary(Vec<String>),
-    /// A replica of this primary; the member's other replicas are there.
-    Replica(String, Vec<String>),
-    /// It is not in the file.
-    Nothing,
-}
-
-impl Part {
-    /// Of the server at this address.
-    pub fn of(topology: &Topology, own: &Address) -> Self {
-        let Some(member) = topology.member_at(own).map(|at| &topology.members()[at]) else {
-            return Self::Nothing;
-        };
-        let others: Vec<String> =
-            member.replicas.iter().filter(|it| *it != own).map(ToString::to_string).collect();
-        match member.addr == *own {
-            true => Self::Primary(others),
-            false => Self::Replica(member.addr.to_string(), others),
-        }
-    }
-
-    /// All other servers of the member.
-    pub fn others(&self) -> Vec<String> {
-        match self {
-            Self::Primary(others) => others.clone(),
-            Self::Replica(primary, others) => std::iter::once(primary).chain(others).cloned().collect(),
-            Self::Nothing => Vec::new(),
-        }
-    }
-}
-
-/// Of those that lead, whom a server that is `own` may follow, and the latest of them.
-fn leader_of<'a>(answers: &'a [(String, Peer)], own: &Peer) -> Option<&'a str> {
-    let leaders = answers.iter().filter(|(_, peer)| peer.leads && !peer.is_behind(own));
+/// Of those that lead, whom a server that is `own`, and has promised this, may follow, and the latest of them.
+fn leader_of<'a>(answers: &'a [(String, Peer)], own: &Peer, promise: Option<&Promise>) -> Option<&'a str> {
+    let may_follow = |address: &str, peer: &Peer| {
+        let is_free = promise.is_none_or(|promise| !promise.forbids(address, &peer.history));
+        is_free && !peer.is_behind(own)
+    };
+    let leaders = answers.iter().filter(|(address, peer)| peer.leads && may_follow(address, peer));
     leaders.max_by_key(|(_, peer)| (!peer.is_new, epoch_of(&peer.history))).map(|(address, _)| &**address)
-}
-
-/// The watched file.
-pub struct Book {
-    told: Told,
-    watcher: Watcher,
-}
-
-impl Book {
-    /// Reads the file.
-    ///
-    /// # Errors
-    /// It is refused.
-    pub fn open(told: Told) -> Result<Self, Problem> {
-        let watcher = Watcher::start(&told.file, WatchOptions::default()).map_err(|refusal| {
-            Problem::new(format!("--servers: {refusal}"), "mend the file, or start without --servers")
-        })?;
-        Ok(Self { told, watcher })
-    }
-
-    /// What it says now.
-    pub fn part(&self) -> Part {
-        Part::of(&self.watcher.topologies().current(), &self.told.own)
-    }
-
-    /// All servers of this server's member, if that is its part.
-    fn servers(&self, part: &Part) -> Vec<String> {
-        let own = (*part != Part::Nothing).then(|| self.told.own.to_string());
-        let mut all: Vec<String> = own.into_iter().chain(part.others()).collect();
-        all.sort_unstable();
-        all
-    }
-
-    /// Whether the file has the server in any member, ...
-    fn has(&self, address: &str) -> bool {
-        Address::parse(address).is_ok_and(|it| self.watcher.topologies().current().member_at(&it).is_some())
-    }
-
-    /// ... and as a primary.
-    fn has_primary(&self, address: &str) -> bool {
-        self.watcher.topologies().current().members().iter().any(|member| member.addr.to_string() == address)
-    }
-
-    /// The file.
-    pub fn file(&self) -> &Path {
-        &self.told.file
-    }
-}
-
-/// Those that answer.
-pub async fn ask_all(server: &Arc<Server>, addresses: Vec<String>) -> Vec<(String, Peer)> {
-    let mut asked = JoinSet::new();
-    for address in addresses {
-        let server = Arc::clone(server);
-        asked.spawn(async move { (peer::ask(&server, &address).await, address) });
-    }
-    let mut answers = Vec::new();
-    while let Some(answer) = asked.join_next().await {
-        if let Ok((Ok(peer), address)) = answer {
-            answers.push((address, peer));
-        }
-    }
-    answers
 }
 
 /// The thread that looks after it.
@@ -178,6 +76,7 @@ impl Steward {
                 taken: Instant::now(),
                 in_touch: Instant::now(),
                 asked: None,
+                promise_asked: None,
                 failed: None,
                 number: 0,
                 said: String::new(),
@@ -232,6 +131,8 @@ struct Work {
     in_touch: Instant,
     /// When the others were asked.
     asked: Option<Instant>,
+    /// When the one was asked that this server has voted for.
+    promise_asked: Option<Instant>,
     /// When a planned switch, or a takeover, has come to nothing.
     failed: Option<Instant>,
     /// The number of the role that it decides by.
@@ -298,61 +199,11 @@ impl Work {
         }
     }
 
-    /// If the member has other servers now, writes may have been acknowledged by some of those before that are not here yet.
-    fn note_list(&mut self, before: &Part) {
-        let (old, new) = (self.book.servers(before), self.book.servers(&self.part));
-        if old == new {
-            return;
-        }
-        self.target = None;
-        let own = self.book.told.own.to_string();
-        if !old.is_empty() {
-            self.before.get_or_insert(old.into_iter().filter(|it| *it != own).collect());
-        }
-        let is_back = self
-            .before
-            .as_ref()
-            .is_some_and(|before| before.len() + 1 == new.len() && before.iter().all(|it| new.contains(it)));
-        if is_back {
-            self.before = None;
-        }
-        *self.server.replication.list() = if self.before.is_some() { List::Earlier } else { List::Unknown };
-    }
-
-    /// All that was acknowledged by the servers of before is here.
-    fn settle(&mut self) {
-        (self.before, self.target) = (None, None);
-        *self.server.replication.list() = self.list();
-    }
-
-    fn list(&self) -> List {
-        List::of(self.book.servers(&self.part))
-    }
-
-    fn is_settled(&self) -> bool {
-        *self.server.replication.list() == self.list()
-    }
-
-    /// Hears how far the one is that it follows, if that leads by the file as it is now, and settles once that is here.
-    async fn come_to_terms(&mut self, followed: &str) {
-        let (history, offset) = self.server.log.position();
-        let is_there = |(log, end): &(String, u64)| *log == history && *end <= offset;
-        if self.target.as_ref().is_some_and(is_there) && !self.server.replication.is_partial() {
-            return self.settle();
-        }
-        if !self.may_ask() {
-            return;
-        }
-        if let Ok(peer) = peer::ask(&self.server, followed).await
-            && peer.leads
-            && peer.list == self.list()
-        {
-            self.target = Some((peer.history, peer.offset));
-        }
-    }
-
     async fn step(&mut self) {
         let (leads, followed) = self.look();
+        if !leads && self.keep_promise(followed.as_ref().map(|(address, _)| &**address)).await {
+            return;
+        }
         match (self.part.clone(), followed) {
             (part, None) if leads => self.lead(part).await,
             (Part::Nothing, _) => {}
@@ -365,6 +216,11 @@ impl Work {
                 }
             }
         }
+    }
+
+    /// The one that leads, of those who have answered.
+    fn leader<'a>(&self, answers: &'a [(String, Peer)]) -> Option<&'a str> {
+        leader_of(answers, &Peer::of(&self.server), promise::of(&self.server).as_ref())
     }
 
     /// Whether this server leads, and whom it follows, and whether that says anything. As of one moment: whatever is decided by it is done only if
@@ -395,108 +251,6 @@ impl Work {
         }
     }
 
-    async fn lead(&mut self, part: Part) {
-        let to = match &part {
-            Part::Primary(_) => None,
-            Part::Replica(primary, _) => Some(primary),
-            Part::Nothing => self.heir.as_ref(),
-        };
-        if self.is_due
-            && let Some(to) = to.cloned()
-            && self.hand_over(&to)
-        {
-            return;
-        }
-        if self.may_ask() {
-            self.meet_others(&part).await;
-        }
-        // Another one may have been heard to lead a later log.
-        if part != Part::Nothing && leads(&self.server) {
-            self.is_due &= part != Part::Primary(part.others());
-            self.settle();
-        }
-    }
-
-    /// To the replica that the file calls the primary, once it has nearly all. Whether that was tried.
-    fn hand_over(&mut self, primary: &str) -> bool {
-        let replicas = self.server.replication.replicas.list();
-        let there = replicas.iter().find(|it| it.address == primary && it.online.load(Relaxed));
-        let Some(replica) = there else {
-            self.say(format!("{primary} is to be the primary, and does not follow this server yet"));
-            return false;
-        };
-        let end = self.server.log.position().1;
-        let has_failed = self.failed.is_some_and(|at| at.elapsed() < HOLD);
-        // Nothing is begun that would keep the server from ending.
-        if replica.acked.load(Relaxed) + NEAR < end || has_failed || self.server.shutdown.is_triggered() {
-            return false;
-        }
-        match switch::hand_over_here(&self.server, primary, HOLD) {
-            Ok(done) => {
-                self.is_due = !done;
-                self.failed = (!done).then(Instant::now);
-            }
-            Err(error) => self.say(format!("{primary} is to be the primary: {}", error.text())),
-        }
-        true
-    }
-
-    /// Tells the others which log is led here, and hears whether one of them has a later one: then this server leads no more.
-    async fn meet_others(&mut self, part: &Part) {
-        let following: Vec<String> =
-            self.server.replication.replicas.list().iter().map(|it| it.address.clone()).collect();
-        let others = part.others().into_iter().chain(self.heir.clone());
-        let others = others.filter(|address| !following.contains(address)).collect();
-        let answers = ask_all(&self.server, others).await;
-        let own = Peer::of(&self.server);
-        if !own.leads {
-            self.asked = None;
-            return;
-        }
-        // The file decides between those of one epoch, or of two lines. But nobody gives up what it has for one that has nothing.
-        let is_primary = |address: &str| matches!(part, Part::Replica(primary, _) if primary == address);
-        let leader = leader_of(&answers, &own);
-        if let Some(address) = leader.filter(|it| own.is_new || is_primary(it)) {
-            let is_new = answers.iter().any(|(at, peer)| at == address && peer.is_new);
-            if !is_new || is_primary(address) {
-                self.follow(address);
-            }
-        } else if *part == Part::Primary(part.others())
-            && own.is_new
-            && answers.iter().any(|(_, peer)| peer.has_log())
-        {
-            tracing::warn!(
-                "other servers of this member have keys, and this one has none: it gets them before it leads"
-            );
-            depose(&self.server);
-            self.is_due = true;
-        }
-    }
-
-    /// It neither leads nor follows: it has been started, or was replaced.
-    async fn begin(&mut self) {
-        if !self.may_ask() {
-            return;
-        }
-        let answers = ask_all(&self.server, self.part.others()).await;
-        let own = Peer::of(&self.server);
-        if let Some(address) = leader_of(&answers, &own) {
-            self.follow(address);
-            return;
-        }
-        let replaced = self.server.replication.replaced.load(Relaxed);
-        let is_later = |(_, peer): &(String, Peer)| is_later(&peer.history, &own.history);
-        match &self.part {
-            Part::Primary(_) if !replaced || self.is_due => self.try_to_lead(1).await,
-            // Who replaced it is gone, and what that had acknowledged is there.
-            Part::Primary(_) if answers.iter().any(is_later) => self.end_the_interregnum("").await,
-            Part::Replica(primary, _) => self.follow(&primary.clone()),
-            _ => {
-                self.say("this server was replaced, and no other of its member says that it leads".to_owned())
-            }
-        }
-    }
-
     fn follow(&mut self, address: &str) {
         match role::follow_from(&self.server, address, &mut self.number) {
             Ok(false) => tracing::debug!(address, "not followed: this server has another role meanwhile"),
@@ -507,146 +261,29 @@ impl Work {
             Err(error) => self.say(format!("no thread to follow {address} with: {error}")),
         }
     }
-
-    /// The primary hands over by itself; one that can't be reached is done without.
-    async fn wait_to_lead(&mut self, followed: &str, in_touch: bool) {
-        if in_touch {
-            self.in_touch = Instant::now();
-        }
-        let is_own = self.part.others().iter().any(|it| it == followed);
-        if !is_own && self.book.has(followed) {
-            // It goes on with its own keys, and this server with a copy of them.
-            self.before = None;
-        }
-        if self.is_due && self.may_ask() {
-            if self.follow_the_leader(followed).await {
-                return;
-            }
-            let hands_over =
-                is_own || self.before.as_ref().is_some_and(|it| it.iter().any(|it| it == followed));
-            if in_touch && !hands_over && self.failed.is_none_or(|at| at.elapsed() > PATIENCE) {
-                // It is not of this member, and will not.
-                return self.try_to_lead(1).await;
-            }
-        }
-        if self.in_touch.elapsed() < PATIENCE {
-            return;
-        }
-        self.in_touch = Instant::now();
-        match self.is_due {
-            true => self.try_to_lead(1).await,
-            // What is followed outside of the member was an operator's word.
-            false if is_own => self.end_the_interregnum(followed).await,
-            false => {}
-        }
-    }
-
-    /// The file was obeyed long ago, and whom is followed since has no primary. As nobody says now who is to lead, all have to be there, so that
-    /// none leads behind a link that is cut.
-    async fn end_the_interregnum(&mut self, followed: &str) {
-        let others = self.part.others();
-        let answers = ask_all(&self.server, others.clone()).await;
-        match leader_of(&answers, &Peer::of(&self.server)) {
-            Some(address) if address == followed => {
-                let text = format!("{address} leads, and this server has no link to it");
-                return self.say(text);
-            }
-            Some(address) => return self.follow(address),
-            None => {}
-        }
-        let silent: Vec<_> =
-            others.iter().filter(|it| !answers.iter().any(|(address, _)| address == *it)).cloned().collect();
-        match silent.is_empty() {
-            true => self.try_to_lead(others.len() + 1).await,
-            false => self.say(format!(
-                "no server of this member leads; it may be {}, which does not answer: waiting for it, or for an edit of servers.json",
-                silent.join(" or ")
-            )),
-        }
-    }
-
-    /// It is the one that leads that hands over, and only to who follows it, not to who follows a replica of it. Whether another one is followed
-    /// now.
-    async fn follow_the_leader(&mut self, followed: &str) -> bool {
-        let answers = ask_all(&self.server, self.part.others()).await;
-        let leader = leader_of(&answers, &Peer::of(&self.server)).filter(|address| *address != followed);
-        if let Some(address) = leader {
-            self.follow(address);
-        }
-        leader.is_some()
-    }
-
-    /// With the votes of so many servers at least, this one's too.
-    async fn try_to_lead(&mut self, least: usize) {
-        let electorate = Electorate {
-            others: self.part.others(),
-            before: self.before.clone(),
-            list: self.list(),
-            ack: self.book.told.ack,
-            least,
-        };
-        match takeover::take_over(&self.server, &electorate, self.number).await {
-            Ok(()) => self.is_due = false,
-            Err(why) => {
-                self.failed = Some(Instant::now());
-                self.say(format!("this server is to be the primary, and can't be yet: {why}"));
-            }
-        }
-    }
-
-    /// Follows the file's primary, once that leads; and whoever leads, if whom it follows is gone.
-    async fn move_to(&mut self, primary: &str, followed: &str, in_touch: bool) {
-        if in_touch {
-            self.in_touch = Instant::now();
-        }
-        if primary == followed {
-            self.is_due = false;
-        }
-        // What is followed outside of the member was an operator's word.
-        let is_lost =
-            self.in_touch.elapsed() > PATIENCE && self.part.others().iter().any(|it| it == followed);
-        if !(self.is_due || is_lost) || !self.may_ask() {
-            return;
-        }
-        if is_lost && self.follow_the_leader(followed).await {
-            return;
-        }
-        let own = Peer::of(&self.server);
-        if !self.is_due {
-            return;
-        }
-        if peer::ask(&self.server, primary).await.is_ok_and(|peer| peer.leads && !peer.is_behind(&own)) {
-            self.follow(primary);
-        } else if self.taken.elapsed() > PATIENCE {
-            self.say(format!(
-                "{primary} is to be the primary, and does not lead yet: {followed} is followed until then"
-            ));
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::log::history::{fresh, next};
-    use ringtail_cluster::Servers;
 
     /// Whoever else leads is told instead.
     #[test]
     fn the_latest_that_leads_is_followed_and_none_that_is_behind() {
         let own = fresh(5);
         let answers: Vec<_> = [
-            ("earlier", format!("primary {} 9 - down -", next(&own, 4))),
-            ("same", format!("primary {own} 9 - down -")),
-            ("later", format!("primary {} 9 - down -", next(&own, 6))),
-            ("replica", format!("replica {} 9 - down -", next(&own, 7))),
-            ("empty", format!("primary {} - - down -", next(&own, 8))),
+            ("earlier", format!("primary {} 9 - down 0 0 -", next(&own, 4))),
+            ("same", format!("primary {own} 9 - down 0 0 -")),
+            ("later", format!("primary {} 9 - down 0 0 -", next(&own, 6))),
+            ("replica", format!("replica {} 9 - down 0 0 -", next(&own, 7))),
+            ("empty", format!("primary {} - - down 0 0 -", next(&own, 8))),
         ]
         .map(|(address, line)| (address.to_owned(), Peer::read_from(&line).unwrap()))
         .to_vec();
         let of = |own: &str, range| {
-            let own = Peer::read_from(&format!("replica {own} - down -")).unwrap();
-            leader_of(&answers[range], &own)
+            let own = Peer::read_from(&format!("replica {own} - down 0 0 -")).unwrap();
+            leader_of(&answers[range], &own, None)
         };
         let full = format!("{own} 9");
         assert_eq!(of(&full, 0..5), Some("later"));
@@ -655,19 +292,5 @@ mod tests {
         let empty = format!("{own} -");
         assert_eq!((of(&empty, 0..1), of(&empty, 3..5)), (Some("earlier"), Some("empty")));
         assert_eq!(of(&empty, 0..5), Some("later"), "rather than one that has nothing");
-    }
-
-    #[test]
-    fn the_file_says_what_a_server_is() {
-        let json = br#"[{"addr": "h:1"}, {"name": "a", "addr": "h:2", "replicas": ["h:3", "h:4"]}]"#;
-        let servers = Servers::parse(json, Path::new("servers.json")).unwrap();
-        let topology = Topology::new(servers, 1);
-        let part = |own: &str| Part::of(&topology, &Address::parse(own).unwrap());
-        let all = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(part("h:1"), Part::Primary(vec![]));
-        assert_eq!(part("h:2"), Part::Primary(all(&["h:3", "h:4"])));
-        assert_eq!(part("h:4"), Part::Replica("h:2".to_owned(), all(&["h:3"])));
-        assert_eq!(part("h:5"), Part::Nothing);
-        assert_eq!((part("h:4").others(), part("h:5").others()), (all(&["h:2", "h:3"]), vec![]));
     }
 }

@@ -1,9 +1,11 @@
 //! A server begins to lead because servers.json says so, and no primary hands over to it: that can't be reached, or this is where all begins.
 //!
 //! The other replicas are asked to leave that primary first (RINGTAIL VOTE), so that it gets no more acknowledgements from them. One of so many
-//! that nothing acknowledged can be missing among them has the longest log; what this server lacks of that it gets before it leads.
+//! that nothing acknowledged can be missing among them has the longest log; what this server lacks of that it gets before it leads. A vote binds
+//! (`promise`), and is asked for once more at the end.
 
-use super::peer::{List, Peer};
+use super::peer::{self, List, Peer};
+use super::promise::{self, Promise};
 use super::status::Link;
 use super::{follow, role};
 use crate::log::history::{epoch_of, is_kin, is_later};
@@ -12,15 +14,15 @@ use crate::server::Server;
 use ringtail_protocol::errors::Error;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// How long another server may take to vote: it ends what it follows first.
 const VOTE: Duration = Duration::from_secs(2);
-/// How long what is missing may take.
-const CATCH_UP: Duration = Duration::from_secs(60);
+/// For how long nothing of what is missing may come.
+const CATCH_UP: Duration = Duration::from_secs(20);
 /// Clocks of two machines differ by less than this in the time of a lease.
 const MARGIN: Duration = Duration::from_millis(250);
 /// The refusal of one that leads.
@@ -53,11 +55,9 @@ pub struct Electorate {
 /// # Errors
 /// Why it would not, or can't be.
 pub async fn take_over(server: &Arc<Server>, electorate: &Electorate, mut number: u64) -> Result<(), String> {
-    if server.replication.is_partial() {
-        return Err("it has only a part of the keys".to_owned());
-    }
     let own = epoch_of(&server.log.position().0);
     let epoch = own.max(server.replication.seen_epoch()).saturating_add(1);
+    let _stands = Stands::begin(server, epoch);
     // This server's own vote: the old primary hears nothing of it any more.
     let old = server.replication.followed().as_ref().map(|followed| followed.address.clone());
     if !role::end_from(server, &mut number) {
@@ -80,12 +80,28 @@ pub async fn take_over(server: &Arc<Server>, electorate: &Electorate, mut number
     }
 }
 
+/// It tries to take over, and others who ask are told so: until this ends, their votes bind them.
+struct Stands<'a>(&'a Server);
+
+impl<'a> Stands<'a> {
+    fn begin(server: &'a Server, epoch: u32) -> Self {
+        server.replication.stands.store(epoch, SeqCst);
+        Self(server)
+    }
+}
+
+impl Drop for Stands<'_> {
+    fn drop(&mut self) {
+        self.0.replication.stands.store(0, SeqCst);
+    }
+}
+
 /// How late a server's log is, and how far: of those of one line, the greatest has all that was acknowledged by enough of them.
 fn position(peer: &Peer) -> (u32, u64) {
     (epoch_of(&peer.history), peer.offset)
 }
 
-/// Whether another server has what this one lacks. A log of the same epoch and another name went another way; one of another line is of other keys.
+/// Whether another server has what this one lacks. A log of the same epoch and another name went another way; of one of another line this says nothing.
 fn has_more(other: &Peer, own: &Peer) -> bool {
     let is_further = other.history == own.history && other.offset > own.offset;
     other.has_log() && (!own.has_log() || is_later(&other.history, &own.history) || is_further)
@@ -100,16 +116,23 @@ async fn prepare(
 ) -> Result<usize, String> {
     let (votes, refusals) = ask_for_votes(server, electorate, epoch).await?;
     let voted = Instant::now();
-    let ballot = Ballot { own: Peer::of(server), votes };
+    let mut ballot = Ballot { own: Peer::of(server), votes };
     ballot.check(electorate).map_err(|why| format!("{why}: {}", refusals.join("; ")))?;
     refusals.iter().for_each(|refusal| tracing::warn!("no vote of {refusal}"));
-    if let Some((address, peer)) = ballot.furthest() {
-        catch_up(server, address, position(peer), number).await?;
+    match ballot.furthest() {
+        Some((address, peer)) => catch_up(server, address, peer, number).await?,
+        None if ballot.own.is_partial() => {
+            return Err("it has only a part of the keys, and nobody who can be asked has all".to_owned());
+        }
+        None => {}
     }
     if server.log.copies() > 1 {
         // Until now the old primary may think that it leads, and answer what it reads.
         sleep((LEASE + MARGIN).saturating_sub(voted.elapsed())).await;
     }
+    ballot.own = Peer::of(server);
+    ballot.keep_faithful(server).await;
+    ballot.check(electorate).map_err(|why| format!("{why} at the end"))?;
     Ok(ballot.votes.len())
 }
 
@@ -187,8 +210,37 @@ impl Ballot {
 
     /// Who has the most of what this server lacks.
     fn furthest(&self) -> Option<&(String, Peer)> {
-        let have_more = self.votes.iter().filter(|(_, peer)| has_more(peer, &self.own));
+        let line = self.other_line();
+        let has_more = |peer: &Peer| match &line {
+            Some(line) => peer.has_log() && is_kin(&peer.history, line),
+            None => has_more(peer, &self.own),
+        };
+        let have_more = self.votes.iter().filter(|(_, peer)| has_more(peer));
         have_more.max_by_key(|(_, peer)| position(peer))
+    }
+
+    /// The line of a log that at least as many of the others have as have this server's: it has come back with an old backup, or with what was
+    /// left of its files, and they have the member's keys.
+    fn other_line(&self) -> Option<String> {
+        let have = |line: &str| {
+            self.votes.iter().filter(|(_, it)| it.has_log() && is_kin(&it.history, line)).count()
+        };
+        let others = self
+            .votes
+            .iter()
+            .map(|(_, it)| it)
+            .filter(|it| it.has_log() && !is_kin(&it.history, &self.own.history));
+        let most = others.max_by_key(|it| have(&it.history))?;
+        let own = if self.own.has_log() { have(&self.own.history) + 1 } else { 0 };
+        (have(&most.history) >= own).then(|| most.history.clone())
+    }
+
+    /// Drops the votes of those that follow this server no more: one that was restarted may have forgotten its vote.
+    async fn keep_faithful(&mut self, server: &Arc<Server>) {
+        let voters = self.votes.iter().map(|(address, _)| address.clone()).collect();
+        let (own, answers) = (server.announced(), peer::ask_all(server, voters).await);
+        let is_faithful = |peer: &Peer| peer.follows.as_ref() == Some(&own);
+        self.votes.retain(|(address, _)| answers.iter().any(|(at, peer)| at == address && is_faithful(peer)));
     }
 }
 
@@ -254,24 +306,24 @@ async fn ask_for_vote(server: &Server, address: &str, epoch: u32) -> io::Result<
 }
 
 /// Gets what another replica has more.
-async fn catch_up(
-    server: &Arc<Server>,
-    address: &str,
-    to: (u32, u64),
-    number: &mut u64,
-) -> Result<(), String> {
-    tracing::info!(from = address, offset = to.1, "another replica has more of the log");
+async fn catch_up(server: &Arc<Server>, address: &str, to: &Peer, number: &mut u64) -> Result<(), String> {
+    tracing::info!(from = address, offset = to.offset, "another replica has more of the log");
     let follows = role::follow_from(server, address, number).map_err(|error| error.to_string())?;
     if !follows {
         return Err(MEANWHILE.to_owned());
     }
-    let begun = Instant::now();
+    let mut moved = (Instant::now(), 0);
     loop {
-        let up = server.replication.followed().as_ref().is_some_and(|it| it.state.link() == Link::Up);
-        if up && position(&Peer::of(server)) >= to {
+        let link = server.replication.followed().as_ref().map(|it| it.state.link());
+        let own = Peer::of(server);
+        if link == Some(Link::Up) && is_kin(&own.history, &to.history) && position(&own) >= position(to) {
             return role::end_from(server, number).then_some(()).ok_or_else(|| MEANWHILE.to_owned());
         }
-        if begun.elapsed() > CATCH_UP {
+        // All keys may take as long as they take: who sends none is given up by who follows it.
+        if link == Some(Link::Syncing) || own.offset != moved.1 {
+            moved = (Instant::now(), own.offset);
+        }
+        if moved.0.elapsed() > CATCH_UP {
             return Err(format!("{address} has more of the log, and does not send it"));
         }
         sleep(LOOK).await;
@@ -295,10 +347,17 @@ pub fn vote(server: &Arc<Server>, epoch: u32, address: &str) -> Result<(), Error
     if seen >= epoch || !server.replication.hear_of_epoch(epoch, own) {
         return Err(Error::new(format!("{LATER}{seen}")));
     }
+    let vote = Promise { epoch, to: address.to_owned(), history: server.log.position().0 };
+    let before = promise::of(server);
+    if !promise::set(server, Some(vote)) {
+        promise::set(server, before);
+        return Err(Error::fixed("NOVOTE this server's disk fails: a vote would be forgotten"));
+    }
     *server.replication.voted_for() = Some(address.to_owned());
     let follows = role::follow_from(server, address, &mut number);
     if !follows.map_err(|error| Error::new(format!("ERR {error}")))? {
         *server.replication.voted_for() = None;
+        promise::set(server, before);
         return Err(Error::new(format!("NOVOTE {MEANWHILE}")));
     }
     tracing::warn!(address, epoch, "this server leaves its primary for one that takes over");
@@ -319,6 +378,8 @@ mod tests {
             is_new: false,
             follows: None,
             is_up: false,
+            stands: 0,
+            promised: 0,
             list: List::Unknown,
         }
     }

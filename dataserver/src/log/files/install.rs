@@ -4,6 +4,7 @@ use super::disk::{Disk, DiskFile};
 use super::errors::Failure;
 use super::manifest::{Base, Earlier, History, Manifest};
 use super::{Files, names};
+use crate::replication::promise::Promise;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,7 @@ impl<D: Disk> Files<D> {
         let first = self.starts.iter().copied().filter(|&start| start <= offset).max();
         let mut manifest = Manifest::new(self.manifest.history.clone(), Some(base), first.unwrap_or(offset));
         (manifest.replaced, manifest.led) = (self.manifest.replaced, self.manifest.led);
+        manifest.promise.clone_from(&self.manifest.promise);
         manifest.earlier.clone_from(&self.manifest.earlier);
         manifest.earlier.retain(|earlier| earlier.until >= manifest.first);
         self.write_manifest(&manifest)?;
@@ -49,8 +51,9 @@ impl<D: Disk> Files<D> {
         self.ready()?;
         let base = Base { file: names::base_of(&history, offset), offset };
         self.name_base(file, &base.file).map_err(Failure::of("install", file))?;
+        let promise = self.manifest.promise.take();
         self.manifest = Manifest::new(history, Some(base), offset);
-        (self.manifest.replaced, self.manifest.led) = (true, led);
+        (self.manifest.replaced, self.manifest.led, self.manifest.promise) = (true, led, promise);
         self.manifest_due = true;
         self.starts.clear();
         self.pending.clear();
@@ -70,6 +73,19 @@ impl<D: Disk> Files<D> {
             return Ok(());
         }
         self.manifest.led = led;
+        self.note_manifest()
+    }
+
+    /// Notes for whom this server has voted, so that it is known at the next start.
+    ///
+    /// # Errors
+    /// As [`Self::set_led`].
+    pub fn set_promise(&mut self, promise: Option<Promise>) -> Result<(), Failure> {
+        self.manifest.promise = promise;
+        self.note_manifest()
+    }
+
+    fn note_manifest(&mut self) -> Result<(), Failure> {
         if self.manifest_due {
             return Ok(());
         }

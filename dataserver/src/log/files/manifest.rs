@@ -2,6 +2,7 @@
 
 use super::disk::{Disk, DiskFile};
 use super::names::{self, MANIFEST};
+use crate::replication::promise::Promise;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
@@ -88,11 +89,15 @@ pub(super) struct Manifest {
     /// Clients' writes were taken here since this server followed anybody: it may have what nobody else has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) led: bool,
+    /// For whom this server has voted, until that one leads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) promise: Option<Promise>,
 }
 
 impl Manifest {
     pub(super) fn new(history: History, base: Option<Base>, first: u64) -> Self {
-        Self { version: VERSION, history, base, first, earlier: Vec::new(), replaced: false, led: false }
+        let earlier = Vec::new();
+        Self { version: VERSION, history, base, first, earlier, replaced: false, led: false, promise: None }
     }
 
     /// What the log was called that begins at an offset: not by a name under which nothing was written.

@@ -39,6 +39,7 @@ pub use prepared::Preparing;
 pub use reader::Chunk;
 pub use recovery::{Found, Torn};
 
+use crate::replication::promise::Promise;
 use manifest::Manifest;
 use pending::Pending;
 use segment::{Draft, Segment};
@@ -195,6 +196,11 @@ impl<D: Disk> Files<D> {
     /// Whether clients' writes may be here that no other server has ([`Self::set_led`]).
     pub fn led(&self) -> bool {
         self.manifest.led
+    }
+
+    /// For whom this server has voted ([`Self::set_promise`]).
+    pub fn promise(&self) -> Option<&Promise> {
+        self.manifest.promise.as_ref()
     }
 
     /// The histories that this one goes on from, the oldest first.

@@ -4,6 +4,10 @@ use super::switching::Member;
 use super::{FULL, PARTIAL, WITHIN, equal, in_step, info, says};
 use ringtail_tests::harness::{Signal, pause, wait_for};
 use ringtail_tests::resp::Value;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// A member of these servers, the first of them the primary, beside other entries.
@@ -212,4 +216,109 @@ fn nobody_makes_a_replica_lead_by_hand_where_the_file_says_who_does() {
     assert!(member.endpoint(0).open().run("SET k 1").is_ok());
     member.is_led_by(0, &[0, 1, 2]);
     assert!(member.endpoint(0).open().run("REPLICAOF NO ONE").is_ok(), "it leads as it is");
+}
+
+/// The one that was stopped goes on between the votes and the begin of the new one's time: what it writes then nobody else may have.
+#[test]
+fn a_primary_that_goes_on_in_the_middle_of_a_takeover_acknowledges_nothing_that_is_lost() {
+    let member = Member::start(&["--ack", "quorum"]);
+    (1..3).for_each(|at| in_step(&member.servers[0], &member.servers[at]));
+    let over = AtomicBool::new(false);
+    let acknowledged = std::thread::scope(|scope| {
+        let mut conn = member.endpoint(0).open();
+        let is_set = move |at: &u32| conn.run(&format!("SET w:{at} v")).is_ok();
+        let is_on = |_: &u32| !over.load(Relaxed);
+        let writes = scope.spawn(move || (0..).take_while(is_on).filter(is_set).collect::<Vec<_>>());
+        let votes = || says(&member.servers[2], "leaves its primary for one that takes over");
+        let before = votes();
+        pause(Duration::from_millis(300));
+        member.servers[0].process.signal(Signal::Stop);
+        member.edit(1);
+        assert!(wait_for(WITHIN, || votes() > before), "{}", member.tell());
+        // Longer than the vote of one that does not answer is waited for, and than a replica waits for its primary.
+        pause(Duration::from_millis(2300));
+        member.servers[0].process.signal(Signal::Continue);
+        member.is_led_by(1, &[0, 1, 2]);
+        over.store(true, Relaxed);
+        writes.join().expect("a client")
+    });
+    let mut conn = member.endpoint(1).open();
+    let lost: Vec<_> =
+        acknowledged.iter().filter(|at| conn.run(&format!("EXISTS w:{at}")).int() == 0).collect();
+    assert!(!acknowledged.is_empty() && lost.is_empty(), "{lost:?}\n{}", member.tell());
+}
+
+/// A server that says that it stands for an epoch, or that it does not, and knows nothing else.
+fn candidate(history: String, stands: Arc<AtomicU32>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let addr = listener.local_addr().expect("its own address").to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let (history, stands) = (history.clone(), Arc::clone(&stands));
+            std::thread::spawn(move || {
+                let mut asked = [0; 1024];
+                while let Ok(1..) = stream.read(&mut asked) {
+                    let is_peer = String::from_utf8_lossy(&asked).contains("PEER");
+                    let stands = stands.load(Relaxed);
+                    let answer = match is_peer {
+                        true => format!("+replica {history} 1 - down {stands} 0 -\r\n"),
+                        false => "-NOMASTERLINK it does not lead\r\n".to_owned(),
+                    };
+                    asked.fill(0);
+                    if stream.write_all(answer.as_bytes()).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    addr
+}
+
+/// Else the one that was left would acknowledge writes with its help beside the one that it has voted for, for as long as these two can't reach
+/// each other.
+#[test]
+fn a_vote_binds_until_the_one_that_it_was_given_to_gives_up() {
+    let mut member = Member::start(&["--ack", "quorum"]);
+    // One that the file calls the primary would ask for the vote itself.
+    fail_over(&member, 0, 1);
+    member.servers[0].process.kill();
+    member.is_led_by(1, &[1, 2]);
+    let mut conn = member.endpoint(1).open();
+    assert!(conn.run("SET k 1").is_ok());
+    let (history, stands) = (info(&mut conn, "master_replid"), Arc::new(AtomicU32::new(99)));
+    let addr = candidate(history.clone(), Arc::clone(&stands));
+    let vote = format!("RINGTAIL VOTE 99 {addr} {history}");
+    let voted = member.endpoint(2).open().run(&vote).text().to_owned();
+    assert!(voted.starts_with("replica "), "{voted}");
+    let is_refused = |said: Value| said.error().is_some_and(|error| error.starts_with("NOREPLICAS "));
+    let is_bound = |member: &Member| {
+        // Longer than it waits for a primary until it looks for another one.
+        pause(Duration::from_secs(5));
+        assert!(is_refused(member.endpoint(1).open().run("SET k 2")), "{}", member.tell());
+    };
+    is_bound(&member);
+    member.servers[2].process.kill();
+    member.servers[2].restart();
+    is_bound(&member);
+    stands.store(0, Relaxed);
+    member.is_led_by(1, &[1, 2]);
+    assert!(wait_for(WITHIN, || member.endpoint(1).open().run("SET k 3").is_ok()), "{}", member.tell());
+}
+
+/// It has to be edited in again: who has voted for the one that is gone does not follow it otherwise.
+#[test]
+fn a_primary_asks_for_the_vote_of_one_that_has_voted_for_another() {
+    let mut member = Member::start(&["--ack", "quorum"]);
+    let mut conn = member.endpoint(0).open();
+    assert!(conn.run("SET k 1").is_ok());
+    (1..3).for_each(|at| in_step(&member.servers[0], &member.servers[at]));
+    member.servers[1].process.kill();
+    let history = info(&mut conn, "master_replid");
+    let vote = format!("RINGTAIL VOTE 99 127.0.0.1:1 {history}");
+    assert!(member.endpoint(2).open().run(&vote).text().starts_with("replica "));
+    member.is_led_by(0, &[0, 2]);
+    assert!(member.endpoint(0).open().run("SET k 2").is_ok(), "{}", member.tell());
+    let later = info(&mut member.endpoint(0).open(), "master_replid");
+    assert!(later[..8] > *"00000063", "{later}");
 }
