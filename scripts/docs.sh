@@ -38,8 +38,9 @@ ringtail-server --maxmemory 2gb --print-config | grep -E '^(maxmemory|# threads)
 maxmemory = "2gb"                            # flag
 ```
 END
-    for program in ringtail-server ringtail-proxy; do
+    for program in ringtail-server ringtail-proxy ringtail; do
         printf '\n## %s\n\n' "$program"
+        [ $program = ringtail ] && printf 'The client reads no file. Its tasks and tools have flags of their own: `ringtail TOOL --help`.\n\n'
         env -i PATH="$PATH" "$bin/$program" --configuration-page
     done
     cat <<'END'

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
 use nix::sys::time::TimeValLike;
+use nix::unistd::{SysconfVar, sysconf};
 
 use crate::metrics::Metrics;
 
@@ -55,7 +56,8 @@ fn cpu_seconds() -> f64 {
 /// Virtual and resident bytes; 0 where /proc is not to be had.
 fn memory() -> [u64; 2] {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let mut pages = text.split(' ').map(|field| field.parse::<u64>().unwrap_or(0) * 4096);
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().map_or(4096, |bytes| bytes as u64);
+    let mut pages = text.split(' ').map(|field| field.parse::<u64>().unwrap_or(0) * page);
     [pages.next().unwrap_or(0), pages.next().unwrap_or(0)]
 }
 

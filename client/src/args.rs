@@ -16,6 +16,7 @@ use ringtail_net::secret::{Secret, read_secret};
 
 use crate::bench;
 use crate::cockpit::{self, Tool};
+use crate::config;
 use crate::files::{self, Task};
 use crate::format::{Format, Style};
 use crate::help::help;
@@ -123,6 +124,12 @@ pub(crate) struct Args {
     /// Speak RESP2, where a map is a flat list
     #[arg(short = '2', long)]
     resp2: bool,
+    /// Print every setting in force and where it came from, and end
+    #[arg(long)]
+    pub(crate) print_config: bool,
+    /// Print the reference of all settings, as Markdown
+    #[arg(long, hide = true)]
+    pub(crate) configuration_page: bool,
     /// Print the completions for a shell, and end
     #[arg(long, value_name = "SHELL")]
     pub(crate) completions: Option<Shell>,
@@ -158,6 +165,16 @@ impl Args {
             Self::command().error(clap::error::ErrorKind::UnknownArgument, text).exit();
         }
         args
+    }
+
+    /// What `--print-config` and `--configuration-page` show.
+    pub(crate) fn about_settings(&self) -> Option<String> {
+        let command = Self::command();
+        match (self.print_config, self.configuration_page) {
+            (true, _) => Some(config::shown(&command, &command.clone().get_matches())),
+            (_, true) => Some(config::reference(&command)),
+            _ => None,
+        }
     }
 
     /// The page that `ringtail help ...` asks for: the server knows no such command.

@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod cockpit;
+mod config;
 mod explain;
 mod files;
 mod format;
@@ -27,6 +28,11 @@ fn main() -> ExitCode {
     let args = Args::from_command_line();
     if let Some(shell) = args.completions {
         return args::print_completions(shell);
+    }
+    if let Some(text) = args.about_settings() {
+        // Whoever asked may have closed the pipe.
+        let _ = stdout().write_all(text.as_bytes());
+        return ExitCode::SUCCESS;
     }
     if let Some(directory) = &args.man {
         return args::write_man(directory);

@@ -67,7 +67,7 @@ pub struct Options {
     #[arg(long, value_name = "WHEN", env = "RINGTAIL_LOG", alias = "appendfsync")]
     #[serde(alias = "appendfsync")]
     pub log: Option<Policy>,
-    /// The log is made shorter when it has grown by so many percent of the state, and by 64 MiB; 0 = never [default: 100]
+    /// The log is made shorter when it has grown by so many percent of the state, and by 256 MiB; 0 = never [default: 100]
     #[arg(long, value_name = "PERCENT", env = "RINGTAIL_LOG_GROWTH")]
     pub log_growth: Option<u32>,
     /// At the start leave out what is damaged of the log or the backup, instead of refusing to start

@@ -52,6 +52,7 @@ mod in_force;
 mod live;
 mod page;
 
+pub use in_force::in_force;
 pub use live::{Changes, Live};
 pub use page::page;
 
@@ -192,15 +193,21 @@ fn as_text(value: &toml::Value) -> String {
 }
 
 /// The file's settings with what was given by flag or environment laid over them.
-fn merge<T: Serialize + DeserializeOwned>(path: &Path, given: &T) -> Result<T, Problem> {
+fn merge<T: Args + Serialize + DeserializeOwned>(path: &Path, given: &T) -> Result<T, Problem> {
     let text = read(path)?;
     // First by itself: only this parse knows lines and columns.
-    let at_place = |error: toml::de::Error| explain::file(path, &text, &error);
+    let at_place = |error: toml::de::Error| explain::file(path, &text, &error, &names::<T>());
     toml::from_str::<T>(&text).map_err(at_place)?;
     let mut merged: Table = toml::from_str(&text).map_err(at_place)?;
     let over = Table::try_from(given).map_err(|error| not_mergeable(path, &error))?;
     merged.extend(over);
     merged.try_into().map_err(|error| not_mergeable(path, &error))
+}
+
+/// The keys that are flags, too.
+fn names<T: Args>() -> Vec<String> {
+    let flags = T::augment_args(clap::Command::new(""));
+    flags.get_arguments().filter_map(|flag| flag.get_long().map(str::to_owned)).collect()
 }
 
 fn not_mergeable(path: &Path, error: &dyn std::fmt::Display) -> Problem {

@@ -9,7 +9,7 @@ use ringtail_admin::{Family, Metrics, Observed, family};
 
 use crate::shared::Shared;
 use crate::start::PROGRAM;
-use crate::whole::servers::standings;
+use crate::whole::servers::{Standing, standings};
 
 /// Every family that a proxy exports.
 pub fn families() -> Vec<&'static Family> {
@@ -27,11 +27,14 @@ impl Observed for Shared {
         members::write(self, out);
     }
 
-    /// With one member up some keys can be served, and it is not for others to say that this is not enough.
+    /// With one member up some keys can be served, and it is not for others to say that this is not enough. Where members know the
+    /// users, nobody asks them before a client comes.
     fn ready(&self) -> Result<(), String> {
         let standings = standings(self);
-        let up = standings.values().any(|member| !member.replica && member.lanes_up > 0);
+        let mut primaries = standings.values().filter(|member| !member.replica);
+        let is_unknown = |member: &Standing| self.settings.pass_through && member.lanes == 0;
+        let may_serve = primaries.any(|member| member.lanes_up > 0 || is_unknown(member));
         let members = self.topologies.current().members().len();
-        if up { Ok(()) } else { Err(format!("none of {members} members is up")) }
+        if may_serve { Ok(()) } else { Err(format!("none of {members} members is up")) }
     }
 }

@@ -35,6 +35,11 @@ impl<K: Hash + Eq + Clone> Seats<K> {
         drop(taken);
         Some(Seat { seats: Arc::clone(self), key })
     }
+
+    /// All that are taken.
+    pub(crate) fn count(&self) -> usize {
+        self.taken().values().sum()
+    }
 }
 
 /// One client of an address or user; dropping it takes it off the count.

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Bytes of the log below which nothing is done.
-pub const LEAST: u64 = 64 << 20;
+pub const LEAST: u64 = 256 << 20;
 
 /// After one that failed, how long nobody tries again unasked: what is in the way (a full disk) is not gone at once, and each try reads
 /// all keys.

@@ -3,9 +3,11 @@
 use crate::log::history::epoch_of;
 use crate::log::waiting::stamp;
 use crate::replication::leads;
-use crate::replication::status::Link;
+use crate::replication::status::{Link, Replica};
 use crate::server::Server;
 use ringtail_admin::{Metrics, families};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 families! {
@@ -14,7 +16,7 @@ families! {
     LEADS = Gauge "ringtail_server_primary" []: "1 if clients' writes are taken here, 0 on a replica.";
     EPOCH = Gauge "ringtail_server_replication_epoch" []: "How often the member's primary has changed, and 1: the epoch of the log.";
     REPLICAS = Gauge "ringtail_server_replicas" ["state"]: "Servers that follow this one: online, or still in their first sync.";
-    REPLICA_LAG = Gauge "ringtail_server_replica_lag_bytes" ["replica"]: "Bytes of the log that a replica has not applied yet.";
+    REPLICA_LAG = Gauge "ringtail_server_replica_lag_bytes" ["replica"]: "Bytes of the log that a replica has not applied yet, once its first sync is over.";
     REPLICA_SILENCE = Gauge "ringtail_server_replica_silence_seconds" ["replica"]: "How long ago a replica said how far it is.";
     SYNCS = Counter "ringtail_server_replica_syncs" ["kind"]: "How replicas began to follow: full (they were sent all keys), resumed (where they had been), too_old (they could not resume).";
     LINK = Gauge "ringtail_server_primary_link_up" []: "On a replica 1 while it follows its primary's log; 1 on a primary.";
@@ -35,17 +37,25 @@ fn replicas(server: &Server, end: u64, out: &mut Metrics) {
     let online = all.iter().filter(|replica| replica.online.load(Relaxed)).count();
     out.with(&REPLICAS, &["online"], online);
     out.with(&REPLICAS, &["syncing"], all.len() - online);
-    for replica in &all {
-        out.with(&REPLICA_LAG, &[&replica.address], end.saturating_sub(replica.acked.load(Relaxed)));
+    for (address, replica) in by_address(&all).into_iter().filter(|(_, replica)| replica.online.load(Relaxed))
+    {
+        out.with(&REPLICA_LAG, &[address], end.saturating_sub(replica.acked.load(Relaxed)));
     }
-    for replica in &all {
+    for (address, replica) in by_address(&all) {
         let silence = now.saturating_sub(replica.heard.load(Relaxed));
-        out.with(&REPLICA_SILENCE, &[&replica.address], silence as f64 / 1e3);
+        out.with(&REPLICA_SILENCE, &[address], silence as f64 / 1e3);
     }
     let replicas = &server.replication.replicas;
     out.with(&SYNCS, &["full"], replicas.full.load(Relaxed));
     out.with(&SYNCS, &["resumed"], replicas.resumed.load(Relaxed));
     out.with(&SYNCS, &["too_old"], replicas.too_old.load(Relaxed));
+}
+
+/// One for each address, the one that was heard last: a replica that has come back is there twice until its old connection is found dead.
+fn by_address(all: &[Arc<Replica>]) -> BTreeMap<&str, &Replica> {
+    let mut replicas: Vec<&Arc<Replica>> = all.iter().collect();
+    replicas.sort_by_key(|replica| replica.heard.load(Relaxed));
+    replicas.into_iter().map(|replica| (&*replica.address, &**replica)).collect()
 }
 
 fn primary(server: &Server, end: u64, out: &mut Metrics) {

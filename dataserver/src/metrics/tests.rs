@@ -2,6 +2,7 @@ use super::*;
 use ringtail_admin::Format;
 use ringtail_net::Shutdown;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::Ordering::Relaxed;
 
 #[test]
 fn every_family_is_written() {
@@ -17,6 +18,26 @@ fn every_family_is_written() {
         assert!(text.contains(&format!("# HELP {} ", family.name)), "{}", family.name);
     }
     assert_eq!(text.matches("# TYPE ").count(), families().len());
+}
+
+#[test]
+fn a_replica_is_told_of_once_and_not_before_its_first_sync_is_over() {
+    let server = Server::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), 1, Shutdown::new());
+    let replicas = &server.replication.replicas;
+    let text = || {
+        let mut out = Metrics::new(Format::Open);
+        server.metrics(&mut out);
+        out.finish()
+    };
+    let count = |name: &str| text().matches(&format!("\n{name}{{replica=\"a:1\"}}")).count();
+    let both =
+        || (count("ringtail_server_replica_lag_bytes"), count("ringtail_server_replica_silence_seconds"));
+    let gone = replicas.add(1, "a:1", server.address, 0);
+    assert_eq!(both(), (0, 1));
+    let back = replicas.add(2, "a:1", server.address, 0);
+    gone.online.store(true, Relaxed);
+    back.online.store(true, Relaxed);
+    assert_eq!(both(), (1, 1), "its old connection is not found dead yet");
 }
 
 #[test]

@@ -26,17 +26,38 @@ fn is_usage(line: &str) -> bool {
     line.starts_with("Usage:") || line.starts_with("For more information")
 }
 
-/// `FILE:LINE:COLUMN: key: what is wrong`, with the nearest known key for an unknown one.
-pub(super) fn file(path: &Path, text: &str, error: &toml::de::Error) -> Problem {
+/// `FILE:LINE:COLUMN: key: what is wrong`, with the nearest known key for an unknown one. Values are told of `settings` only: the other
+/// keys are lists of users, with their passwords.
+pub(super) fn file(path: &Path, text: &str, error: &toml::de::Error, settings: &[String]) -> Problem {
     let at = error.span().map_or(0, |span| span.start.min(text.len()));
     let (line, column) = line_and_column(text, at);
     let place = format!("{}:{line}:{column}", path.display());
     match unknown_key(error.message()) {
         Some((key, known)) => Problem::new(format!("{place}: unknown key '{key}'"), suggest(key, &known)),
         None => Problem::new(
-            format!("{place}: {}{}", key_of_line(text, line), error.message().trim().replace('\n', " ")),
+            format!("{place}: {}", wrong(text, line, error.message(), settings)),
             "correct the file",
         ),
+    }
+}
+
+/// `key: what is wrong`
+fn wrong(text: &str, line: usize, message: &str, settings: &[String]) -> String {
+    let message = message.trim().replace('\n', " ");
+    match key_of_line(text, line) {
+        Some(key) if settings.iter().any(|name| *name == key) => format!("{key}: {message}"),
+        Some(key) => format!("{key}: {}", without_value(&message)),
+        None => without_value(&message),
+    }
+}
+
+/// "invalid type: string "…", expected a sequence" without the string.
+fn without_value(message: &str) -> String {
+    match (message.find('"'), message.rfind('"')) {
+        (Some(begin), Some(end)) if begin < end => {
+            format!("{}{}", message[..begin].trim_end(), &message[end + 1..])
+        }
+        _ => message.to_owned(),
     }
 }
 
@@ -46,10 +67,12 @@ fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// `key: ` when the line sets one.
-fn key_of_line(text: &str, line: usize) -> String {
-    let line = text.lines().nth(line - 1).unwrap_or_default();
-    line.split_once('=').map_or(String::new(), |(key, _)| format!("{}: ", key.trim()))
+/// The key that the line sets. What else stands before a `=` may be part of a value.
+fn key_of_line(text: &str, line: usize) -> Option<String> {
+    let (key, _) = text.lines().nth(line - 1)?.split_once('=')?;
+    let is_key =
+        |key: &str| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    Some(key.trim().to_owned()).filter(|key| is_key(key))
 }
 
 /// Takes serde's "unknown field `x`, expected one of `a`, `b`" apart.

@@ -5,10 +5,25 @@ use clap::{Arg, ArgMatches, Command};
 use std::path::Path;
 use toml::{Table, Value};
 
-use super::{default_of, page};
+use super::page;
 
 /// Where the comments begin, where the values leave room.
 const COLUMN: usize = 44;
+
+/// The settings of a program without a configuration file, as `matches` gave them.
+pub fn in_force(command: &Command, matches: &ArgMatches) -> String {
+    let given = |flag: &&Arg| {
+        let source = matches.value_source(flag.get_id().as_str());
+        matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable))
+    };
+    let value = |flag: &Arg| {
+        let words = matches.get_raw(flag.get_id().as_str())?;
+        let text: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+        Some((flag.get_long()?.to_owned(), as_value(&text.join(" "))))
+    };
+    let merged: Table = page::settings(command).filter(given).filter_map(value).collect();
+    text(command, matches, &merged, None)
+}
 
 /// The settings of `command` as `matches` and then the file gave them; `merged` has the values.
 pub(super) fn text(command: &Command, matches: &ArgMatches, merged: &Table, file: Option<&Path>) -> String {
@@ -18,14 +33,16 @@ pub(super) fn text(command: &Command, matches: &ArgMatches, merged: &Table, file
         let name = flag.get_long().unwrap_or_default();
         match merged.get(name) {
             Some(value) => line(&mut out, &setting(name, value), &source(flag, matches, file)),
-            None => unset(&mut out, name, &default_of(flag)),
+            None => unset(&mut out, name, &page::default(flag)),
         }
     }
     let is_flag = |name: &String| page::settings(command).any(|flag| flag.get_long() == Some(name));
     // Lists of users have passwords in them.
     for (name, value) in merged.iter().filter(|(name, _)| !is_flag(name)) {
         let count = value.as_array().map_or(1, Vec::len);
-        line(&mut out, &format!("# {name} = ({count}, not shown)"), &from_file(file));
+        // No value of it would do: whoever takes the text for a file is told so, instead of having none.
+        let text = Value::String(format!("{count}, not shown: to be put here again"));
+        line(&mut out, &setting(name, &text), &from_file(file));
     }
     out
 }

@@ -5,8 +5,8 @@ use clap::{Arg, Command};
 use super::{Live, default_of};
 
 /// What is not a setting: it has the program do something else than run.
-const NO_SETTINGS: [&str; 6] =
-    ["help", "version", "check-config", "print-config", "configuration-page", "config"];
+const NO_SETTINGS: [&str; 7] =
+    ["help", "version", "check-config", "print-config", "configuration-page", "config", "completions"];
 
 /// A Markdown table of the settings of `command`. `has_file`: each is a key of a configuration file too.
 pub fn page(command: &Command, has_file: bool, live: impl Fn(&str) -> Live) -> String {
@@ -18,7 +18,7 @@ pub fn page(command: &Command, has_file: bool, live: impl Fn(&str) -> Live) -> S
     for flag in settings(command) {
         let name = flag.get_long().unwrap_or_default();
         let key = if has_file { format!(" `{name}` |") } else { String::new() };
-        let (default, help) = (shown_default(flag), text(flag));
+        let (default, help) = (cell(default(flag)), text(flag));
         let (env, live) = (env(flag), live(name));
         out.push_str(&format!("| {} | {env} |{key} {default} | {live} | {help} |\n", usage(flag)));
     }
@@ -48,10 +48,11 @@ pub(super) fn env(flag: &Arg) -> String {
     flag.get_env().map_or_else(String::new, |name| format!("`{}`", name.to_string_lossy()))
 }
 
-fn shown_default(flag: &Arg) -> String {
+/// What it is where nobody says: clap's own default, or the one that its help names.
+pub(super) fn default(flag: &Arg) -> String {
     let declared = flag.get_default_values().iter().map(|value| value.to_string_lossy().into_owned());
     let declared = declared.collect::<Vec<_>>().join(" ");
-    cell(if declared.is_empty() { default_of(flag) } else { declared })
+    if declared.is_empty() { default_of(flag) } else { declared }
 }
 
 /// Its help without the default, which stands in a column of its own.

@@ -222,8 +222,32 @@ fn what_is_in_force_says_where_it_came_from() {
     assert_eq!(said(&text, "max-memory"), ("max-memory = \"2mb\"", &*format!("file {path}")));
     assert_eq!(said(&text, "rate"), ("rate = [\"c\"]", "flag"));
     assert_eq!(said(&text, "insecure"), ("# insecure =", "not set"));
-    assert_eq!(said(&text, "users"), ("# users = (1, not shown)", &*format!("file {path}")));
+    let users = "users = \"1, not shown: to be put here again\"";
+    assert_eq!(said(&text, "users"), (users, &*format!("file {path}")));
     assert!(!text.contains("secret"), "{text}");
+    let copy = scratch.write("copy.toml", &text);
+    let refused = load_from::<Shown, _>("test", "A test", ["test", "--config", &copy.display().to_string()]);
+    assert!(matches!(refused, Err(Stop::Bad(_))), "without its users it would let everybody in");
+}
+
+/// Lists of users are in no flag, and have passwords.
+#[test]
+fn what_is_wrong_with_a_user_is_said_without_the_password() {
+    let scratch = Scratch::new();
+    for text in [
+        "users = 'user a on >secret'",
+        "users = \"user a on >secret\"",
+        "users = [\n  \"user a on >secret=1\n]",
+        "users = [\n  \"user a\"\n  \"on >secret=1\"\n]",
+        "users = { a = 'secret' }",
+        "users = [['secret']]",
+    ] {
+        let file = scratch.write("demo.toml", text).display().to_string();
+        match load_from::<Shown, _>("test", "A test", ["test", "--config", &file]) {
+            Err(Stop::Bad(problem)) => assert!(!problem.to_string().contains("secret"), "{problem}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]

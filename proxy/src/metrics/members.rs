@@ -23,7 +23,7 @@ families! {
     EPOCH = Gauge "ringtail_proxy_topology_epoch" []: "How many topologies there have been since the start, this one included.";
     RELOADS = Counter "ringtail_proxy_topology_reloads" ["outcome"]: "Contents of servers.json that were taken or refused since the start.";
     FILES = Counter "ringtail_proxy_file_reloads" ["outcome"]: "Certificates, passwords and ACL files that were read again: taken or refused.";
-    UP = Gauge "ringtail_proxy_member_up" ["member", "role"]: "1 if there is a connection to the member's primary, or to a replica that is read from.";
+    UP = Gauge "ringtail_proxy_member_up" ["member", "role"]: "1 if there is a connection to the member's primary, or to a replica that is read from; nothing where none was wanted yet.";
     LANES = Gauge "ringtail_proxy_member_lanes" ["member", "role"]: "Shared connections to it, up or not.";
     LANES_UP = Gauge "ringtail_proxy_member_lanes_up" ["member", "role"]: "Those that are up.";
     IN_FLIGHT = Gauge "ringtail_proxy_member_in_flight_requests" ["member", "role"]: "How deep its lanes are: requests that it has not answered yet.";
@@ -71,8 +71,8 @@ fn topology(shared: &Shared, out: &mut Metrics) {
 }
 
 fn times(standings: &BTreeMap<String, Standing>, out: &mut Metrics) {
-    // A replica that nobody reads from has no lanes, and is not down.
-    for (name, member) in standings.iter().filter(|(_, member)| !member.replica || member.lanes > 0) {
+    // A server that nobody has asked yet has no lanes, and is not down: a replica, or any where members know the users.
+    for (name, member) in standings.iter().filter(|(_, member)| member.lanes > 0) {
         out.with(&UP, &[name, role(member)], member.lanes_up > 0);
     }
     for (name, member) in standings {

@@ -3,7 +3,8 @@ use std::time::Duration;
 use ringtail_admin::{Format, process::Process};
 
 use super::*;
-use crate::testing::{Fake, Proxy, echoing, on_a_worker};
+use crate::settings::Settings;
+use crate::testing::{Fake, Proxy, echoing, on_a_worker, settings};
 
 #[test]
 fn every_family_is_written_and_members_have_their_own() {
@@ -40,6 +41,21 @@ fn without_a_member_it_is_not_ready() {
         nobody.stop().await;
         let proxy = Proxy::start(&[&nobody], Duration::from_millis(100)).await;
         assert_eq!(proxy.worker.shared.ready(), Err("none of 1 members is up".to_owned()));
+    });
+}
+
+/// Else nobody would ever come, behind what asks whether it is ready.
+#[test]
+fn where_members_know_the_users_it_is_ready_before_a_client_comes() {
+    on_a_worker(async {
+        let member = Fake::start(echoing()).await;
+        let settings = Settings { pass_through: true, ..settings(Duration::from_secs(5)) };
+        let proxy = Proxy::start_with(&[&member], settings).await;
+        let shared = &proxy.worker.shared;
+        assert_eq!((shared.ready(), member.connections.get()), (Ok(()), 0));
+        let mut out = Metrics::new(Format::Open);
+        shared.metrics(&mut out);
+        assert!(!out.finish().contains("ringtail_proxy_member_up{"), "it is not known to be down");
     });
 }
 

@@ -17,7 +17,7 @@ families! {
     DURATIONS = Histogram "ringtail_proxy_command_duration_seconds" ["class"]: "How long requests took, from the turn in which they came to their answer, by class: read, write, blocking, script, transaction, other.";
     SLOW = Counter "ringtail_proxy_slow_requests" []: "Requests that took longer than slowlog-log-slower-than says, or latency-monitor-threshold.";
     CONNECTIONS = Counter "ringtail_proxy_connections" []: "Client connections taken.";
-    OPEN = Gauge "ringtail_proxy_connections_open" []: "Client connections now.";
+    OPEN = Gauge "ringtail_proxy_connections_open" []: "Client connections now, those by HTTP among them.";
     MOST = Gauge "ringtail_proxy_connections_most" []: "Client connections that may be open (--maxclients).";
     REFUSED = Counter "ringtail_proxy_connections_refused" ["reason"]: "Connections refused because of --maxclients, --maxclients-per-addr, or --handshakes.";
     HANDSHAKES = Counter "ringtail_proxy_tls_handshakes" ["outcome"]: "TLS handshakes that were done (ok), and connections that failed before a request, mostly in the handshake (failed).";
@@ -67,7 +67,7 @@ pub(super) fn write(shared: &Shared, out: &mut Metrics) {
 
 fn connections(shared: &Shared, totals: &Totals, out: &mut Metrics) {
     out.one(&CONNECTIONS, totals.connections);
-    out.one(&OPEN, shared.clients.count());
+    out.one(&OPEN, shared.by_addr.count());
     out.one(&MOST, shared.settings.live.max_clients.load(Relaxed));
     out.with(&REFUSED, &["maxclients"], totals.rejected);
     out.with(&REFUSED, &["maxclients-per-addr"], totals.rejected_per_addr);
