@@ -144,6 +144,8 @@ impl Follower {
                 set_led(&self.server, false);
             }
             ["FULL", history, common] if History::new(history).is_some() => {
+                // A server that was to be told what it is has waited for this.
+                self.server.log.stance.set_loading(false);
                 self.set_aside(common.parse().ok())?;
                 self.load(&mut link, history).await?;
             }

@@ -64,6 +64,10 @@ impl Member {
                         && info(&mut conn, "master_link_status") == "up"
                         && info(&mut conn, "master_port") == port
                 }
+            // One that loads serves nobody, whatever it says of itself.
+            if conn.run("GET k").error().is_some_and(|why| why.starts_with("LOADING")) {
+                return false;
+            }
             }
         };
         let done = wait_for(WITHIN, || which.iter().all(is_so));
