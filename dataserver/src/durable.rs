@@ -270,7 +270,7 @@ fn with_help(error: &Error) -> String {
 /// The next backup takes the damaged one's name, which may have more than was loaded of it.
 fn set_aside(file: &Path) -> Result<(), String> {
     let kept = files::kept_name(file);
-    std::fs::hard_link(file, &kept).or_else(|_| std::fs::copy(file, &kept).map(drop)).map_err(|error| {
+    files::keep_as(file, &kept, files::BY_LINK).map_err(|error| {
         format!("--backup {}: it can't be kept as {}: {error}", file.display(), kept.display())
     })?;
     tracing::warn!(
