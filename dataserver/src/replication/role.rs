@@ -147,11 +147,21 @@ pub(super) fn lead_on(server: &Server) -> bool {
 }
 
 /// Notes whether clients' writes are taken here, in the files too: what may be here alone is to be known after a restart.
-pub(super) fn set_led(server: &Server, led: bool) {
+pub(super) fn set_led(server: &Arc<Server>, led: bool) {
     server.replication.led.store(led, Relaxed);
-    let noted = server.log.files().as_mut().map_or(Ok(()), |files| files.set_led(led));
-    if let Err(failure) = noted {
-        tracing::error!("that this server leads, or does so no more, is not on disk: {failure}");
+    // Files that are another log are told when they begin again.
+    if !server.log.on_disk.written.load(Relaxed) || server.log.wants_files() {
+        return;
+    }
+    let own = Arc::clone(server);
+    let noted = server.log.soon(move |log| {
+        // As it is by then: it may have come to another role.
+        let led = own.replication.led.load(Relaxed);
+        let noted = log.files().as_mut().map_or(Ok(()), |files| files.set_led(led));
+        noted.map_err(|failure| io::Error::other(failure.to_string()))
+    });
+    if let Err(error) = noted {
+        tracing::error!("that this server leads, or does so no more, is not on disk: {error}");
     }
 }
 

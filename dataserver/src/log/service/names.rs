@@ -3,6 +3,7 @@
 use super::Log;
 use crate::log::history;
 use crate::log::waiting::Marks;
+use std::sync::Arc;
 
 impl Log {
     /// Whether a log of this name is this one up to an offset.
@@ -28,17 +29,17 @@ impl Log {
     }
 
     /// The log is another one from here on, of a later epoch than both its own and `seen`: what follows is not what the primary goes on with.
-    pub fn fork(&self, seen: u32) {
+    pub fn fork(self: &Arc<Self>, seen: u32) {
         {
             let state = &mut *self.state();
             let epoch = history::epoch_of(&state.history).max(seen).saturating_add(1);
             let old = state.history.clone();
             state.history = history::next(&old, epoch);
             state.previous = Some((old, state.offset));
-            state.marks.push(self.store.intake.end(), state.offset);
             // Of nothing, but with a ticket: who reads from here on waits until others have what was inherited.
             self.store.intake.commit(&[]);
             self.collect_more(state);
+            state.marks.push(self.store.intake.end(), state.offset);
             state.era += 1;
             self.offset.send_replace(state.offset);
         }
@@ -46,7 +47,7 @@ impl Log {
     }
 
     /// The log that is followed has this name now, and is the same up to here.
-    pub fn rename(&self, history: &str) {
+    pub fn rename(self: &Arc<Self>, history: &str) {
         self.reached.set_in_step();
         {
             let state = &mut *self.state();
