@@ -1,6 +1,7 @@
 //! A server's log followed by others, from outside: what is equal, what is sent again, and what comes of trouble at either end.
 
 mod acks;
+mod astray;
 mod backups;
 mod content;
 mod electing;
