@@ -142,17 +142,18 @@ fn guess<D: Disk>(
     Ok(manifest)
 }
 
-/// The log's last name, and those before, each up to where the next begins, as the segments say them.
+/// The log's last name, and those before, as the segments say them: each goes up to where its last one begins at least.
 fn histories<D: Disk>(disk: &D, dir: &Path, starts: &[u64]) -> io::Result<(Option<History>, Vec<Earlier>)> {
-    let (mut last, mut earlier) = (None, Vec::new());
+    let mut names = Vec::<Earlier>::new();
     for &until in starts {
         let Some(header) = Header::read(&disk.open(&dir.join(names::segment(until)))?)? else { continue };
-        let before = last.replace(header.history);
-        earlier.extend(
-            before.filter(|before| last.as_ref() != Some(before)).map(|history| Earlier { history, until }),
-        );
+        match names.last_mut().filter(|last| last.history == header.history) {
+            Some(last) => last.until = until,
+            None => names.push(Earlier { history: header.history, until }),
+        }
     }
-    Ok((last, earlier))
+    let last = names.pop().map(|last| last.history);
+    Ok((last, names))
 }
 
 /// The segments that count: others are left of a base's installation that was cut short.

@@ -244,16 +244,16 @@ fn without_manifest(disk: &FaultyDisk) -> Opened {
 #[test]
 fn names_are_found_without_the_manifest() {
     let disk = FaultyDisk::new(1);
-    let (files, mut log) = old_log(&disk).unwrap();
-    drop(files);
-    // As at each start.
-    for (number, name) in [(1, "a"), (2, "b"), (3, "c")] {
-        let mut files = open(&disk, &options()).unwrap().files;
+    let (mut files, mut log) = old_log(&disk).unwrap();
+    for name in ["a", "b", "c"] {
         files.begin_history(History::new(&name.repeat(40)).unwrap()).unwrap();
-        log.extend(group(number, 300));
-        files.append(&mut group(number, 300)).unwrap();
-        files.close().unwrap();
+        // More than one segment takes.
+        for number in 0..15 {
+            log.extend(group(number, 300));
+            files.append(&mut group(number, 300)).unwrap();
+        }
     }
+    files.close().unwrap();
     let opened = without_manifest(&disk);
     assert!(opened.log() == log[half()..]);
     assert_eq!(opened.files.history().as_str(), "c".repeat(40));
