@@ -272,6 +272,7 @@ impl Connection {
             let ran = scratch.executor.run(&mut self.session, &scratch.batch, rest, &mut scratch.output);
             if let Some(bound) = &mut self.session.bound {
                 bound.dealt_with(&scratch.batch, ran, rest, self.session.transaction.is_some());
+                self.session.closing |= bound.is_too_large();
             }
             if self.session.closing {
                 return input.len();

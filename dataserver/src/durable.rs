@@ -163,10 +163,13 @@ fn restore(
     part: Option<&Part>,
     recovery: Option<Recovery<RealDisk>>,
 ) -> Result<Option<Running>, String> {
+    let leads = told.primary.is_none() && matches!(part, None | Some(Part::Nothing));
+    let from_backup = |file: &PathBuf| load_backup(server, file, told.recover, leads);
     let Some(recovery) = recovery else {
-        if let Some(file) = &told.place.file {
-            let led = load_backup(server, file, told.recover)?;
-            server.replication.led.store(led, Relaxed);
+        let backup = told.place.file.as_ref().map(from_backup).transpose()?.unwrap_or_default();
+        server.replication.led.store(backup.led, Relaxed);
+        if let Some((history, offset)) = backup.position {
+            server.log.restart(&history, offset);
         }
         return keep(server).map(Some);
     };
@@ -174,19 +177,24 @@ fn restore(
     let Replayed { files, groups, has_lost } = replay(server, recovery, told.recover)?;
     let backup = told.place.file.as_ref();
     let backup = backup.filter(|file| (is_new && groups == 0) || passed_over(file));
-    let led = backup.map_or(Ok(false), |file| load_backup(server, file, told.recover))?;
+    let is_from_backup = backup.is_some();
+    let backup = backup.map(from_backup).transpose()?.unwrap_or_default();
     // A replica that has lost some is none of that log either: it gets all keys.
-    let leads = told.primary.is_none() && matches!(part, None | Some(Part::Nothing));
     let mut files = if leads || has_lost { rename(files, has_lost)? } else { files };
-    if leads || led {
+    if leads || backup.led {
         files.set_led(true).map_err(|failure| failure.to_string())?;
     }
     server.replication.led.store(files.led(), Relaxed);
     server.replication.load_promise(files.promise().cloned());
     server.log.write_to(files);
+    if let Some((history, offset)) = backup.position {
+        server.log.restart(&history, offset);
+        compact::begin_again_here(server).map_err(|error| error.to_string())?;
+        return keep(server).map(Some);
+    }
     let running = keep(server)?;
     // What was loaded is not in the log: it becomes its base. Damaged files are needed no more once there is one.
-    if has_lost || (backup.is_some() && !server.store.is_empty()) {
+    if has_lost || (is_from_backup && !server.store.is_empty()) {
         compact::compact_here(server).map_err(|error| error.to_string())?;
     }
     Ok(Some(running))
@@ -237,17 +245,37 @@ fn threads(server: &Server) -> usize {
     server.counters.len()
 }
 
-/// Loads it, if it is there; whether it may have what no other server has.
-fn load_backup(server: &Server, file: &Path, recover: bool) -> Result<bool, String> {
+/// What a backup was of.
+#[derive(Default)]
+struct FromBackup {
+    /// It may have what no other server has.
+    led: bool,
+    /// What the log is called from here on, and where it goes on, if that is known.
+    position: Option<(String, u64)>,
+}
+
+/// The log that a backup is the state of goes on, if it has all of that. One that leads by itself takes another name for that, under which it is
+/// nobody's to go on from: others may have had more of it, and keys whose time was over were left out.
+fn position_of(loaded: &load::Summary, leads: bool) -> Option<(String, u64)> {
+    let known = loaded.damage.is_empty() && loaded.offset > 0 && History::new(&loaded.history).is_some();
+    let name = || match leads {
+        true => history::next(&loaded.history, history::epoch_of(&loaded.history)),
+        false => loaded.history.clone(),
+    };
+    known.then(|| (name(), loaded.offset))
+}
+
+/// Loads it, if it is there.
+fn load_backup(server: &Server, file: &Path, recover: bool, leads: bool) -> Result<FromBackup, String> {
     let input = match File::open(file) {
         Ok(input) => input,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             tracing::info!(path = %file.display(), "there is no backup yet");
-            return Ok(false);
+            return Ok(FromBackup::default());
         }
         Err(error) => return Err(format!("--backup {}: {error}", file.display())),
     };
-    let (begun, how) = (Instant::now(), How { recover, without_expired: true, threads: threads(server) });
+    let (begun, how) = (Instant::now(), How { recover, without_expired: leads, threads: threads(server) });
     let loaded = load::load(server, server.loading.counted(input), how, &Progress::default())
         .map_err(|error| format!("--backup {}: {}", file.display(), with_help(&error)))?;
     if !loaded.damage.is_empty() {
@@ -256,7 +284,7 @@ fn load_backup(server: &Server, file: &Path, recover: bool) -> Result<bool, Stri
     loaded.damage.iter().for_each(|damage| tracing::error!(path = %file.display(), "lost: {damage}"));
     let (keys, expired, damaged) = (loaded.keys, loaded.expired, loaded.damage.len());
     tracing::info!(path = %file.display(), keys, expired, damaged, "backup loaded in {} ms", begun.elapsed().as_millis());
-    Ok(loaded.led)
+    Ok(FromBackup { led: loaded.led, position: position_of(&loaded, leads) })
 }
 
 /// What is wrong with a backup, and what can be done about it.
@@ -271,7 +299,7 @@ fn with_help(error: &Error) -> String {
 /// The next backup takes the damaged one's name, which may have more than was loaded of it.
 fn set_aside(file: &Path) -> Result<(), String> {
     let kept = files::kept_name(file);
-    std::fs::hard_link(file, &kept).or_else(|_| std::fs::copy(file, &kept).map(drop)).map_err(|error| {
+    files::keep_as(file, &kept, files::BY_LINK).map_err(|error| {
         format!("--backup {}: it can't be kept as {}: {error}", file.display(), kept.display())
     })?;
     tracing::warn!(

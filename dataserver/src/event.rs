@@ -62,7 +62,10 @@ pub const WALKED: u32 = 1 << 29;
 pub const KEEPS: u32 = 1 << 28;
 
 /// What stands beside the bits of [`Class`] and [`Channels`].
-pub const FLAGS: u32 = BROADCAST | LOGGED | WALKED | KEEPS;
+pub const FLAGS: u32 = BROADCAST | LOGGED | WALKED | KEEPS | STRAY;
+
+/// Something was done here while another server's log was followed, and is none of that.
+pub const STRAY: u32 = 1 << 27;
 
 /// Something that happened to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

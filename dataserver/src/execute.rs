@@ -316,6 +316,10 @@ impl Executor {
         if view.has_holds() && self.park(session, &mut view, keys)? {
             return Ok(());
         }
+        if server.log.stance.is_restricted() {
+            // It may have become a replica while this waited for its keys.
+            server.log.stance.check_write(command)?;
+        }
         view.client = session.client.id;
         if session.gates.contains(Gates::TRACKING) {
             session.track(command, &mut view, keys);

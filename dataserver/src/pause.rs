@@ -29,6 +29,8 @@ pub const HOLD_LOOK: Duration = Duration::from_millis(2);
 struct Current {
     /// Until when, in milliseconds since 1970, and what.
     pause: Option<(u64, Paused)>,
+    /// Writes are until then, by a switch, whatever becomes of that.
+    switch: Option<u64>,
     /// Of each period.
     brakes: Vec<u64>,
     /// All writes are, so often.
@@ -53,7 +55,10 @@ impl Pause {
     fn note(&self, current: &Current) {
         let brake = current.brakes.iter().copied().max().unwrap_or_default();
         self.brake.store(brake, Relaxed);
-        self.on.store(current.pause.is_some() || brake > 0 || current.holds > 0, Relaxed);
+        self.on.store(
+            current.pause.is_some() || current.switch.is_some() || brake > 0 || current.holds > 0,
+            Relaxed,
+        );
     }
 
     /// Whether there may be a pause.
@@ -80,6 +85,20 @@ impl Pause {
         self.note(&current);
     }
 
+    /// Keeps writes back until then, for another server to take over. It has nothing to do with a pause that somebody asked for.
+    pub fn begin_switch(&self, until: u64) {
+        let mut current = self.current();
+        current.switch = Some(until);
+        self.note(&current);
+    }
+
+    /// The other one has taken over, or does not; those who were kept back are to be woken.
+    pub fn end_switch(&self) {
+        let mut current = self.current();
+        current.switch = None;
+        self.note(&current);
+    }
+
     /// Until when a command is kept back, at most: then it looks again.
     #[cold]
     pub fn keeps_back(&self, writes: bool) -> Option<Instant> {
@@ -87,15 +106,13 @@ impl Pause {
     }
 
     fn pauses(&self, writes: bool) -> Option<Instant> {
-        let mut current = self.current();
-        let (until, what) = current.pause?;
-        let left = until.saturating_sub(unix_millis());
-        if left == 0 {
-            current.pause = None;
-            self.note(&current);
-            return None;
-        }
-        (what == Paused::All || writes).then(|| Instant::now() + Duration::from_millis(left))
+        let (mut current, now) = (self.current(), unix_millis());
+        current.pause.take_if(|(until, _)| *until <= now);
+        current.switch.take_if(|until| *until <= now);
+        self.note(&current);
+        let paused = current.pause.filter(|(_, what)| *what == Paused::All || writes).map(|(until, _)| until);
+        let until = paused.max(current.switch.filter(|_| writes))?;
+        Some(Instant::now() + Duration::from_millis(until - now))
     }
 
     /// Keeps all writes back for as long as that lives, which is to be a moment.
@@ -130,7 +147,12 @@ impl Pause {
 
     /// Whether keys whose time is over have to stay for now.
     pub fn keeps_expired(&self) -> bool {
-        self.is_on() && self.current().pause.is_some_and(|(until, _)| until > unix_millis())
+        let is_paused = || {
+            let (current, now) = (self.current(), unix_millis());
+            current.pause.is_some_and(|(until, _)| until > now)
+                || current.switch.is_some_and(|until| until > now)
+        };
+        self.is_on() && is_paused()
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::connection::{Connection, Scratch};
 use crate::counters::PanicCount;
 use crate::execute::Executor;
+use crate::log::waiting::stamp;
 use crate::server::{Server, unix_millis};
 use crate::session::wake::{Home, Turn};
 use crate::session::{Client, Session};
@@ -133,6 +134,8 @@ async fn tick(server: Arc<Server>, worker: usize, scratch: Rc<RefCell<Scratch>>)
         }
         if worker == 0 {
             server.rates.sample(unix_millis(), &server.counters);
+        }
+        if server.log.lateness.is_due(stamp()) {
             server.log.watch_disk();
         }
         if worker == 0 && turn % 10 == 0 {
@@ -165,6 +168,20 @@ mod tests {
     use super::*;
     use ringtail_net::Shutdown;
     use std::net::{Ipv4Addr, SocketAddr};
+
+    /// The first may be in the middle of a command that takes long.
+    #[test]
+    fn every_worker_looks_whether_the_disk_keeps_up() {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = Server::new(address, 2, Shutdown::new());
+        server.log.on_disk.written.store(true, Relaxed);
+        server.store.intake.commit(&[]);
+        let scratch = Rc::new(Scratch::new(Executor::new(Arc::clone(&server), 1)));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let ticks = tick(Arc::clone(&server), 1, scratch);
+        runtime.block_on(async { tokio::time::timeout(5 * TICK, ticks).await.unwrap_err() });
+        assert!(server.log.lateness.is_late());
+    }
 
     #[test]
     fn a_request_without_progress_ends_its_connection_and_no_other() {

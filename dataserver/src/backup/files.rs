@@ -255,7 +255,7 @@ fn write(server: &Server, path: &Path, keep: usize) -> io::Result<Saved> {
         })
         .and_then(|(out, saved)| {
             out.into_inner().map_err(|error| error.into_error())?.sync()?;
-            rotate(path, keep)?;
+            rotate(path, keep, BY_LINK)?;
             fs::rename(&temporary, path)?;
             File::open(path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
                 .sync_all()?;
@@ -288,7 +288,7 @@ fn with(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Gives older backups their next names. The newest keeps its own until another has it.
-fn rotate(path: &Path, keep: usize) -> io::Result<()> {
+fn rotate(path: &Path, keep: usize, link: Link) -> io::Result<()> {
     if keep == 0 || !path.exists() {
         return Ok(());
     }
@@ -302,5 +302,42 @@ fn rotate(path: &Path, keep: usize) -> io::Result<()> {
     if first.exists() {
         fs::remove_file(&first)?;
     }
-    fs::hard_link(path, first)
+    keep_as(path, &first, link)
+}
+
+/// How a file gets another name beside its own.
+type Link = fn(&Path, &Path) -> io::Result<()>;
+
+/// By a link.
+pub(crate) const BY_LINK: Link = |path, name| fs::hard_link(path, name);
+
+/// Has a file under another name too; by a copy on file systems that have no links (exFAT, some network shares).
+pub(crate) fn keep_as(path: &Path, name: &Path, link: Link) -> io::Result<()> {
+    link(path, name).or_else(|_| {
+        let part = with(name, PART);
+        let copied = fs::copy(path, &part).and_then(|_| File::open(&part)?.sync_all());
+        let named = copied.and_then(|()| fs::rename(&part, name));
+        named.inspect_err(|_| _ = fs::remove_file(&part))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_ones_are_kept_with_and_without_links() {
+        for link in [BY_LINK, |_, _| Err(io::ErrorKind::Unsupported.into())] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("all.rtb");
+            for generation in ["1", "2", "3", "4"] {
+                rotate(&path, 2, link).unwrap();
+                fs::write(dir.path().join("new"), generation).unwrap();
+                fs::rename(dir.path().join("new"), &path).unwrap();
+            }
+            let names = ["", ".1", ".2"].map(|suffix| fs::read_to_string(with(&path, suffix)).unwrap());
+            assert_eq!(names, ["4", "3", "2"]);
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+        }
+    }
 }

@@ -188,6 +188,8 @@ impl<'s> Saving<'s> {
 
     fn run<W: Write>(mut self, out: W) -> Result<(W, Saved), Failed> {
         let mut writer = Writer::new(out, &meta())?;
+        // While nobody reads the log nothing is logged: many states would have one name.
+        let is_logged = self.server.log.has_readers();
         for slot in 0..SLOTS as u16 {
             self.slot(slot, &mut writer)?;
             self.progress.slots.store(u64::from(slot) + 1, Relaxed);
@@ -198,7 +200,8 @@ impl<'s> Saving<'s> {
             }
         }
         let (history, offset) = self.passes(&mut writer)?;
-        let (name, led) = (history.clone().into_bytes(), self.server.replication.led.load(Relaxed));
+        let name = if is_logged { history.clone().into_bytes() } else { Vec::new() };
+        let (name, led) = (name, self.server.replication.led.load(Relaxed));
         let footer = Footer { time: unix_millis(), history: name, offset, led };
         let written = writer.written().clone();
         Ok((writer.finish(&footer)?, Saved { history, offset, written }))

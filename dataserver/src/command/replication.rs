@@ -6,6 +6,7 @@ use crate::replication::status::Link;
 use crate::replication::{leads, promise, role, switch};
 use ringtail_protocol::errors::{self, Error};
 use ringtail_protocol::number::parse_i64;
+use std::fmt::Display;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub(super) fn replica_of(c: &mut Call<'_, '_>) -> Done {
     let port = parse_i64(&c.args[2]).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
     let port = port.ok_or(Error::fixed("ERR Invalid master port"))?;
     let host = std::str::from_utf8(&c.args[1]).map_err(|_| errors::SYNTAX)?;
-    let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let address = address(host, port);
     if server.replication.followed().as_ref().is_some_and(|followed| followed.address == address) {
         c.reply.simple("OK Already connected to specified master");
         return Ok(());
@@ -44,6 +45,11 @@ pub(super) fn replica_of(c: &mut Call<'_, '_>) -> Done {
 const NAMED: Error = Error::fixed(
     "ERR servers.json says who leads this server's member: edit it, or send FAILOVER to the primary",
 );
+
+/// As servers say theirs: of one in IPv6 it is told where it ends.
+fn address(host: &str, port: impl Display) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
 
 /// ROLE
 pub(super) fn role(c: &mut Call<'_, '_>) -> Done {
@@ -93,7 +99,7 @@ pub(super) fn failover(c: &mut Call<'_, '_>) -> Done {
         let text = |at: usize| c.args.get(at).map(|word| String::from_utf8_lossy(word).into_owned());
         if is(word, "TO") && to.is_none() {
             let (host, port) = text(i + 1).zip(text(i + 2)).ok_or(errors::SYNTAX)?;
-            to = Some(format!("{host}:{port}"));
+            to = Some(address(&host, port));
             i += 3;
         } else if is(word, "TIMEOUT") {
             patience = failover_timeout(c.args.get(i + 1).and_then(parse_i64))?;

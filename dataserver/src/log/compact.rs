@@ -195,6 +195,14 @@ fn begin_again_until_done(server: &Server) {
     }
 }
 
+/// The same here and now, before the server serves anybody.
+///
+/// # Errors
+/// It can't be written.
+pub fn begin_again_here(server: &Server) -> io::Result<()> {
+    begin_again(server)
+}
+
 /// Puts the state that is here now in the place of what the files have: after a replica's first sync, or when they had to be left. Until that is
 /// done the files are those of before.
 ///

@@ -7,12 +7,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 /// What was committed so long ago, in milliseconds, has to be where the policy wants it: what is acknowledged is never older by the next look.
 pub const LATE: u64 = 900;
 
+/// From one look to the next, in milliseconds, at least.
+const LOOK: u64 = 50;
+
 /// How far behind the disk is.
 #[derive(Debug, Default)]
 pub struct Lateness {
     /// What was committed before this moment is where it has to be.
     covered: AtomicU64,
     late: AtomicBool,
+    /// When somebody looked last.
+    looked: AtomicU64,
     /// How often it has become late.
     times: AtomicU64,
 }
@@ -39,6 +44,12 @@ impl Lateness {
         self.covered.fetch_max(moment, Relaxed);
     }
 
+    /// Whether it is time to look, and nobody else does: of all workers some may be in the middle of a command that takes long.
+    pub fn is_due(&self, now: u64) -> bool {
+        let last = self.looked.load(Relaxed);
+        now >= last + LOOK && self.looked.compare_exchange(last, now, Relaxed, Relaxed).is_ok()
+    }
+
     /// To be called often, by who does not wait for the disk.
     pub fn look(&self, now: u64) {
         static SLOW: RateLimited = RateLimited::new();
@@ -58,6 +69,13 @@ impl Lateness {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_of_many_looks() {
+        let lateness = Lateness::default();
+        assert!(lateness.is_due(LOOK) && !lateness.is_due(LOOK) && !lateness.is_due(2 * LOOK - 1));
+        assert!(lateness.is_due(2 * LOOK) && !lateness.is_due(2 * LOOK));
+    }
 
     #[test]
     fn what_is_not_covered_in_time_is_late() {

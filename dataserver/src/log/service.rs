@@ -317,7 +317,7 @@ impl Log {
     }
 
     /// Whether anybody reads the log.
-    pub(super) fn has_readers(&self) -> bool {
+    pub fn has_readers(&self) -> bool {
         self.state().readers != Readers::default()
     }
 

@@ -9,7 +9,7 @@ fn every_family_is_written() {
     let server = Server::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), 2, Shutdown::new());
     server.stats.worker(1).error("WRONGTYPE x");
     server.stats.ran(0, ringtail_protocol::command::lookup(b"get").unwrap(), 1, 1);
-    server.replication.replicas.add(1, "a:1", server.address, 0);
+    server.replication.replicas.add(1, "a:1", server.address, 0).online.store(true, Relaxed);
     let mut out = Metrics::new(Format::Open);
     ringtail_admin::process::Process::starting("test").metrics(&mut out);
     server.metrics(&mut out);

@@ -9,6 +9,7 @@
 use crate::execute::NOW_A_REPLICA;
 use crate::server::Server;
 use crate::session::wake::Turn;
+use crate::transaction::MAX_QUEUED;
 use ringtail_net::Stream;
 use ringtail_protocol::command::{Command, CommandId, Flags, Group};
 use ringtail_protocol::errors::Error;
@@ -22,6 +23,9 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes that are sent back at once.
 const PIECE: usize = 64 << 10;
+
+/// Bytes of a transaction that may be kept to be sent back: far beyond what is run. Its connection is closed then.
+const UNFINISHED_MOST: usize = if cfg!(test) { 1000 } else { MAX_QUEUED };
 
 /// What is known of a bound connection.
 #[derive(Debug, Default)]
@@ -52,6 +56,11 @@ impl Bound {
         } else {
             self.unfinished.extend_from_slice(&bytes[begin..end]);
         }
+    }
+
+    /// Whether its transaction is larger than any that would be run.
+    pub fn is_too_large(&self) -> bool {
+        self.unfinished.len() > UNFINISHED_MOST
     }
 
     /// What begins to go back: the line, and what was not run; `input` was not even taken.
@@ -193,6 +202,18 @@ mod tests {
         let of_second = batch(&mut second);
         bound.dealt_with(&of_second, 1, &second, true);
         assert_eq!(said(bound), format!("-NOTPRIMARY a:1 {}\r\n{multi}{set}{set}", get.len()));
+    }
+
+    #[test]
+    fn a_transaction_that_has_no_end_is_not_kept() {
+        let set = one(&["SET", "k", &"v".repeat(100)]);
+        let mut bound = Bound::default();
+        let ran = (1..100).find(|_| {
+            let mut bytes = set.clone().into_bytes();
+            bound.dealt_with(&batch(&mut bytes), 1, &bytes, true);
+            bound.is_too_large()
+        });
+        assert_eq!(ran, Some(UNFINISHED_MOST / set.len() + 1));
     }
 
     #[test]

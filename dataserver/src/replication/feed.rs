@@ -337,8 +337,11 @@ impl Feed<'_> {
     }
 
     /// # Errors
-    /// The replica says nothing.
+    /// The replica says nothing, or follows on another connection by now.
     fn check(&self) -> io::Result<()> {
+        if self.replica.is_gone() {
+            return Err(io::Error::other("it follows on another connection"));
+        }
         let silent_for = stamp().saturating_sub(self.replica.heard.load(Relaxed));
         if silent_for > PATIENCE.as_millis() as u64 {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "it says nothing"));

@@ -1,6 +1,7 @@
 //! The replica's end: a thread that connects, loads, applies, and tries again.
 
 use super::aside;
+use super::astray::{self, Unfinished};
 use super::promise;
 use super::role::{become_primary_after, begin_log, set_led};
 use super::status::{Following, Link};
@@ -9,12 +10,10 @@ use crate::backup::load::{self, How};
 use crate::backup::save::Progress;
 use crate::log::apply::{Applier, Refused};
 use crate::log::files::History;
-use crate::log::history;
 use crate::log::record::{Damage, next_group};
 use crate::log::waiting::stamp;
 use crate::pause::HOLD_LOOK;
-use crate::rest::rest;
-use crate::rest::step_back;
+use crate::rest::{rest, step_back};
 use crate::server::Server;
 use ringtail_net::{Password, Stream, TlsClient};
 use ringtail_protocol::reply::write_request;
@@ -63,6 +62,7 @@ pub(super) struct Follower {
     applier: Applier,
     /// What came of the log and is no whole group yet.
     groups: Vec<u8>,
+    unfinished: Unfinished,
     /// When the log began to come, by the clock of stamps.
     begun: u64,
     /// When the primary heard of us last, and how far we were.
@@ -75,7 +75,8 @@ impl Follower {
     pub(super) fn new(server: Arc<Server>, state: Arc<Following>, address: String) -> Self {
         let applier = Applier::new(Arc::clone(&server), 0);
         let said = (Instant::now(), 0);
-        Self { server, state, address, applier, groups: Vec::new(), begun: 0, said, told: String::new() }
+        let (groups, unfinished) = (Vec::new(), Unfinished::default());
+        Self { server, state, address, applier, groups, unfinished, begun: 0, said, told: String::new() }
     }
 
     /// Follows until it is told to end.
@@ -121,6 +122,7 @@ impl Follower {
     }
 
     async fn once(&mut self) -> io::Result<()> {
+        let _ = astray::settle(&self.server);
         let mut unread = Vec::new();
         let mut stream = connect(&self.server, &self.address, DIAL, &mut unread).await?;
         let (history, offset) = match self.server.replication.is_partial() {
@@ -151,6 +153,8 @@ impl Follower {
                 );
                 self.server.log.rename(history);
                 set_led(&self.server, false);
+                // A server that was to be told what it is has waited for this.
+                self.server.log.stance.set_loading(false);
             }
             ["FULL", history, common] if History::new(history).is_some() => {
                 self.set_aside(common.parse().ok())?;
@@ -239,7 +243,7 @@ impl Follower {
         self.state.heard.store(self.begun, Relaxed);
         loop {
             let told = self.take_log(&mut link.unread)?;
-            self.apply()?;
+            self.apply(&told)?;
             self.server.store.memory.publish();
             if told.leads {
                 return self.lead();
@@ -304,8 +308,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Applies the groups that are whole.
-    fn apply(&mut self) -> io::Result<()> {
+    /// Applies the groups that are whole, unless what comes does not fit what is here: then that is no state of that log any more.
+    fn apply(&mut self, told: &wire::Told) -> io::Result<()> {
         // Keys change here by the log alone: whoever writes them out could not keep up with that either.
         self.server.pause.slows().into_iter().for_each(rest);
         while self.server.pause.is_on() && self.server.pause.holds() {
@@ -317,12 +321,12 @@ impl Follower {
         self.server.log.append_applied(&self.groups[..applied]);
         drop(one);
         self.groups.drain(..applied);
-        if matches!(ended, Err(Stopped::Refused(_))) {
-            // It may have been done in part, so this is no state of that log any more.
-            let (own, offset) = self.server.log.position();
-            begin_log(&self.server, &history::fresh(history::epoch_of(&own)), offset);
+        astray::settle(&self.server)?;
+        let mut ended = ended.map_err(|stopped| io::Error::other(stopped.to_string()));
+        if let (Ok(()), Some([end, ..])) = (&ended, told.heartbeat) {
+            ended = self.unfinished.check(self.server.log.end(), end, &self.groups);
         }
-        ended.map_err(|stopped| io::Error::other(stopped.to_string()))
+        ended.inspect_err(|_| astray::leave_log(&self.server))
     }
 
     async fn ack(&mut self, link: &mut Connected) -> io::Result<()> {

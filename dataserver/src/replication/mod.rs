@@ -4,6 +4,7 @@
 //! RINGTAIL SYNC      feed      the primary's end: all keys as a backup has them, unless the log in memory goes back far enough; then the log
 //! REPLICAOF          role      it follows, or leads
 //!                    follow    the replica's end, on a thread of its own: loads, applies, and appends the same bytes to its own log
+//!                    astray    where what is here is not what that log says, it becomes a log of its own
 //! FAILOVER           switch    the replica becomes the primary, and the primary its replica
 //! servers.json       steward   the server becomes what the file says; in a planned switch, or by `takeover` when the primary is lost
 //! RINGTAIL VOTE      promise   who has voted for one that takes over is bound to it
@@ -15,6 +16,7 @@
 //! and may go on from another server than before.
 
 pub mod aside;
+mod astray;
 pub mod bound;
 pub mod feed;
 pub mod follow;

@@ -5,8 +5,9 @@ use super::peer;
 use crate::log::history::{epoch_of, is_kin};
 use crate::server::Server;
 use serde::{Deserialize, Serialize};
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 /// What a vote promises. It is in the files, too, where there are any.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,20 +46,30 @@ pub fn of(server: &Server) -> Option<Promise> {
 }
 
 /// Promises something else, or nothing. Unless this is `false` it is known after a restart, too.
-pub fn set(server: &Server, promise: Option<Promise>) -> bool {
+pub fn set(server: &Arc<Server>, promise: Option<Promise>) -> bool {
     if *server.replication.promise() == promise {
         return true;
     }
-    server.replication.promise().clone_from(&promise);
-    let noted = server.log.files().as_mut().map_or(Ok(()), |files| files.set_promise(promise));
-    if let Err(failure) = &noted {
-        tracing::error!("for whom this server has voted is not on disk: {failure}");
+    *server.replication.promise() = promise;
+    // Files that begin again are written by the next one: a disk that fails keeps nobody from being elected.
+    if !server.log.on_disk.written.load(Relaxed) || server.log.wants_files() {
+        return true;
+    }
+    let own = Arc::clone(server);
+    let noted = server.log.soon(move |log| {
+        // As it is by then.
+        let promise = of(&own);
+        let noted = log.files().as_mut().map_or(Ok(()), |files| files.set_promise(promise));
+        noted.map_err(|failure| io::Error::other(failure.to_string()))
+    });
+    if let Err(error) = &noted {
+        tracing::error!("for whom this server has voted is not on disk: {error}");
     }
     noted.is_ok()
 }
 
 /// It follows the one at `address`, whose log is called so.
-pub fn note_followed(server: &Server, address: &str, history: &str) {
+pub fn note_followed(server: &Arc<Server>, address: &str, history: &str) {
     if of(server).is_some_and(|promise| promise.is_kept_by(address, history)) {
         set(server, None);
     }

@@ -5,7 +5,8 @@ use super::status::{Followed, Following};
 use super::{bound, leads, promise};
 use crate::log::compact;
 use crate::log::history;
-use crate::server::Server;
+use crate::server::{Server, unix_millis};
+use crate::store::view::View;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -54,9 +55,7 @@ pub(super) fn follow_from(server: &Arc<Server>, address: &str, number: &mut u64)
 fn begin_to_follow(server: &Arc<Server>, address: &str, number: &mut u64) -> io::Result<()> {
     *number += 1;
     leave(server);
-    server.log.stance.set_read_only(true);
-    server.log.end_term();
-    server.store.set_keeps(true);
+    end_writes(server);
     // Others may go on from here once this one leads.
     server.log.begin_backlog();
     let state = Arc::<Following>::default();
@@ -77,6 +76,17 @@ fn begin_to_follow(server: &Arc<Server>, address: &str, number: &mut u64) -> io:
         bound::end_waiting(server);
     }
     Ok(())
+}
+
+/// No command's write is on its way then: those that were admitted are in the log, and others are refused. What a script that was begun does
+/// from here on is known to be none of the log that is followed.
+fn end_writes(server: &Server) {
+    server.log.stance.set_read_only(true);
+    let mut view = View::lock(&server.store, &server.counters[0], unix_millis(), 0, false, &[]);
+    view.lock_all();
+    server.log.cut();
+    server.store.set_keeps(true);
+    server.log.end_term();
 }
 
 /// Follows nobody any more; what is here stays. The log is another one from here on.
@@ -118,6 +128,13 @@ fn begin_to_lead(server: &Arc<Server>, number: &mut u64) {
         server.empty();
         let epoch = history::epoch_of(&server.log.position().0).max(seen);
         begin_log(server, &history::fresh(epoch.saturating_add(1)), 0);
+    } else if server.store.take_stray() {
+        tracing::warn!(
+            "a script that began when this server led has ended since: whoever follows gets all keys"
+        );
+        let (own, offset) = server.log.position();
+        let epoch = history::epoch_of(&own).max(seen);
+        begin_log(server, &history::next(&own, epoch.saturating_add(1)), offset);
     } else {
         server.log.fork(seen);
     }
@@ -148,11 +165,21 @@ pub(super) fn lead_on(server: &Server) -> bool {
 }
 
 /// Notes whether clients' writes are taken here, in the files too: what may be here alone is to be known after a restart.
-pub(super) fn set_led(server: &Server, led: bool) {
+pub(super) fn set_led(server: &Arc<Server>, led: bool) {
     server.replication.led.store(led, Relaxed);
-    let noted = server.log.files().as_mut().map_or(Ok(()), |files| files.set_led(led));
-    if let Err(failure) = noted {
-        tracing::error!("that this server leads, or does so no more, is not on disk: {failure}");
+    // Files that are another log are told when they begin again.
+    if !server.log.on_disk.written.load(Relaxed) || server.log.wants_files() {
+        return;
+    }
+    let own = Arc::clone(server);
+    let noted = server.log.soon(move |log| {
+        // As it is by then: it may have come to another role.
+        let led = own.replication.led.load(Relaxed);
+        let noted = log.files().as_mut().map_or(Ok(()), |files| files.set_led(led));
+        noted.map_err(|failure| io::Error::other(failure.to_string()))
+    });
+    if let Err(error) = noted {
+        tracing::error!("that this server leads, or does so no more, is not on disk: {error}");
     }
 }
 
@@ -204,6 +231,49 @@ mod tests {
         assert!(begin(&other, false) && other.log.stance.is_read_only());
         assert!(begin(&other, true) && !other.log.stance.is_read_only());
         leave(&server);
+    }
+
+    /// What was begun while it led, and ends when it follows, is no part of the log that is followed.
+    #[test]
+    fn a_script_that_ends_when_its_server_follows_makes_its_log_another_one() {
+        let mut harness = Harness::new();
+        let server = Arc::clone(&harness.server);
+        server.log.begin_backlog();
+        assert_eq!(harness.run("SET k v"), "OK");
+        let script =
+            b"redis.call('SET', KEYS[1], 'v') for i = 1, 3000000 do end return redis.call('GET', KEYS[1])";
+        harness.begin(&[b"EVAL", script, b"1", b"s"]);
+        assert!(server.scripts.running.any_wrote());
+        let (before, offset) = server.log.cut();
+        follow(&server, "127.0.0.1:1").unwrap();
+        let ended = std::iter::repeat_with(|| harness.go_on()).find_map(|ended| ended);
+        assert_eq!(ended.as_deref(), Some("'v'"));
+        assert_eq!(server.log.cut().1, offset, "it is not in the log that is followed");
+        let is_kin = || history::is_kin(&server.log.position().0, &before);
+        let begun = std::time::Instant::now();
+        while is_kin() && begun.elapsed() < std::time::Duration::from_secs(10) {
+            crate::rest::rest(std::time::Duration::from_millis(5));
+        }
+        assert!(!is_kin(), "whoever is followed would send what comes next of a log that this is not");
+        assert!(server.replication.led.load(Relaxed), "it has what nobody else has");
+        leave(&server);
+    }
+
+    /// Who begins to lead with it has what no replica has either.
+    #[test]
+    fn nobody_goes_on_from_a_log_that_is_not_what_is_here() {
+        let mut harness = Harness::new();
+        let server = Arc::clone(&harness.server);
+        server.log.begin_backlog();
+        follow(&server, "127.0.0.1:1").unwrap();
+        end_from(&server, &mut now(&server).0);
+        let (before, offset) = server.log.position();
+        server.log.stance.set_read_only(false);
+        assert_eq!(harness.run("SET s v"), "OK");
+        server.log.stance.set_read_only(true);
+        become_primary(&server);
+        let (own, _) = server.log.position();
+        assert!(history::is_later(&own, &before) && !server.log.knows(&before, offset));
     }
 
     /// An operator's REPLICAOF, or a vote, may come between a primary's last word and its being obeyed.

@@ -28,6 +28,15 @@ pub struct Replica {
     pub order: Order,
     /// What it has counts as a copy.
     counts: AtomicBool,
+    /// It follows on another connection by now.
+    gone: AtomicBool,
+}
+
+impl Replica {
+    /// Whether it follows on another connection by now: on this one nothing more is to be sent to it.
+    pub fn is_gone(&self) -> bool {
+        self.gone.load(Relaxed)
+    }
 }
 
 /// The order to lead: given by who hands over, and told by who sends to the replica, unless it was withdrawn before.
@@ -83,7 +92,7 @@ impl Replicas {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One more follows.
+    /// One more follows. If it is here on an older connection, as one that was lost unnoticed is, it follows on that no more: it has one copy.
     pub fn add(&self, client: u64, address: &str, peer: SocketAddr, era: u64) -> Arc<Replica> {
         let replica = Arc::new(Replica {
             address: if address.is_empty() { peer.to_string() } else { address.to_owned() },
@@ -95,9 +104,18 @@ impl Replicas {
             told: AtomicU64::new(0),
             order: Order::default(),
             counts: AtomicBool::new(true),
+            gone: AtomicBool::new(false),
         });
         let (mut all, counted) = (self.all(), self.counted());
         replica.counts.store(counted.as_ref().is_none_or(|it| it.contains(&replica.address)), Relaxed);
+        all.retain(|_, old| {
+            let stays = address.is_empty() || old.address != address;
+            if !stays {
+                old.gone.store(true, Relaxed);
+                old.online.store(false, Relaxed);
+            }
+            stays
+        });
         all.insert(client, Arc::clone(&replica));
         drop((all, counted));
         replica
@@ -257,6 +275,27 @@ mod tests {
         assert!(order.tell() && !order.tell() && !order.withdraw());
         order.give();
         assert!(order.withdraw() && !order.tell());
+    }
+
+    /// Its old connection may be lost, and nobody has noticed yet.
+    #[test]
+    fn one_server_is_one_copy() {
+        let (replicas, peer) = (Replicas::default(), SocketAddr::from(([127, 0, 0, 1], 1)));
+        let followed = |client, address| {
+            let replica = replicas.add(client, address, peer, 1);
+            replica.acked.store(100 * client, Relaxed);
+            replica.online.store(true, Relaxed);
+            replica
+        };
+        let (old, _) = (followed(1, "a:1"), followed(2, "b:1"));
+        let new = followed(3, "a:1");
+        assert_eq!(replicas.acked(1).applied, [300, 200]);
+        assert!(replicas.list().len() == 2 && !old.online.load(Relaxed));
+        // What the old one still says, or that it ends, is nothing to the new one.
+        old.online.store(true, Relaxed);
+        replicas.remove(1);
+        assert_eq!(replicas.acked(1).applied, [300, 200]);
+        assert!(new.online.load(Relaxed));
     }
 
     #[test]

@@ -6,7 +6,6 @@
 use super::status::{Link, Replica};
 use super::{bound, leads, role};
 use crate::log::history::epoch_of;
-use crate::pause::Paused;
 use crate::rest::rest;
 use crate::server::{Server, unix_millis};
 use crate::store::GROUPS;
@@ -114,7 +113,7 @@ fn begin(
         return Err(Error::fixed("ERR FAILOVER already in progress."));
     }
     let until = unix_millis() + patience.as_millis() as u64 + 1000;
-    server.pause.begin(until, Paused::Writes);
+    server.pause.begin_switch(until);
     Ok((replica, Switching { server: Arc::clone(server), held: None }))
 }
 
@@ -143,7 +142,7 @@ impl Drop for Switching {
         let server = &self.server;
         server.replication.switching.end();
         server.replication.hands_over.store(false, Relaxed);
-        server.pause.end();
+        server.pause.end_switch();
         if let Some(held) = self.held.take() {
             held.release(&server.store);
             if !leads(server) {
@@ -279,6 +278,41 @@ fn has_copies(server: &Server, end: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::testing::Harness;
+    use std::net::SocketAddr;
+
+    /// A server with a replica at this address.
+    fn followed_by(address: &str) -> Harness {
+        let harness = Harness::new();
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        harness.server.replication.replicas.add(99, address, peer, 0).online.store(true, Relaxed);
+        harness
+    }
+
+    #[test]
+    fn a_switch_and_an_operator_s_pause_leave_each_other_alone() {
+        let mut harness = followed_by("a:1");
+        let server = Arc::clone(&harness.server);
+        let is_kept_back = || server.pause.keeps_back(true).is_some();
+        let begun = || begin(&server, None, PATIENCE).unwrap();
+        let first = begun();
+        assert!(is_kept_back() && server.pause.keeps_expired());
+        assert_eq!(harness.run("CLIENT UNPAUSE"), "OK");
+        assert!(is_kept_back(), "the switch goes on");
+        drop(first);
+        assert!(!is_kept_back());
+        assert_eq!(harness.run("CLIENT PAUSE 60000 WRITE"), "OK");
+        drop(begun());
+        assert!(is_kept_back(), "the operator has not said that it ends");
+    }
+
+    #[test]
+    fn a_replica_is_found_by_its_address_of_any_kind() {
+        for (announced, said) in [("[::1]:7001", "::1 7001"), ("h:1", "h 1")] {
+            let mut harness = followed_by(announced);
+            assert_eq!(harness.run(&format!("FAILOVER TO {said} TIMEOUT 1")), "OK", "{announced}");
+        }
+    }
 
     #[test]
     fn what_is_given_up_is_the_switch_that_is_on_its_way() {

@@ -21,7 +21,7 @@ pub mod tracked;
 pub mod view;
 pub mod walks;
 
-use crate::event::{BROADCAST, Class, Event, FLAGS, KEEPS, LOGGED, WALKED};
+use crate::event::{BROADCAST, Class, Event, FLAGS, KEEPS, LOGGED, STRAY, WALKED};
 use crate::log::effects::Effects;
 use crate::log::intake::Intake;
 use crate::sync::MutexGuard;
@@ -190,6 +190,17 @@ impl Store {
         } else {
             self.published.fetch_and(!KEEPS, Relaxed);
         }
+    }
+
+    /// Something was done here that is none of the log that is followed, and so in no log: what is here is no state of that any more.
+    pub fn note_stray(&self) {
+        self.published.fetch_or(STRAY, Relaxed);
+    }
+
+    /// Whether that is so. Once it is taken, it is forgotten: all that is here is to be another log by then.
+    pub fn take_stray(&self) -> bool {
+        let is_stray = || self.published.load(Relaxed) & STRAY != 0;
+        is_stray() && self.published.fetch_and(!STRAY, Relaxed) & STRAY != 0
     }
 
     /// Whether clients are to be told of every change.

@@ -160,3 +160,22 @@ fn what_is_written_while_nothing_changes_is_bounded() {
     busy.each = 1;
     assert!(save(&server, busy, &Progress::default()).is_ok());
 }
+
+/// The name and offset of a log in which nothing is written would be those of many states.
+#[test]
+fn a_state_that_is_in_no_log_says_of_none() {
+    let mut client = Harness::new();
+    client.run("SET k v");
+    let server = Arc::clone(&client.server);
+    let history = || {
+        let (bytes, saved) = save(&server, Vec::new(), &Progress::default()).expect("it is written");
+        let mut reader = ringtail_backup::Reader::open(&bytes[..]).expect("a backup");
+        while reader.next().expect("a block").is_some() {}
+        let footer = reader.footer().expect("a footer").history.clone();
+        (String::from_utf8(footer).expect("a name"), saved.history)
+    };
+    assert_eq!(history().0, "");
+    server.log.begin_backlog();
+    let (said, own) = history();
+    assert_eq!(said, own);
+}

@@ -1,6 +1,6 @@
 //! The names of the files of the log's directory.
 
-use super::History;
+use super::{History, manifest};
 use std::path::Path;
 
 /// Locked by the server that has the directory.
@@ -19,7 +19,7 @@ const TEMPORARY: &str = ".tmp";
 /// Of an offset in a name, so that names sort like offsets.
 const DIGITS: usize = 20;
 
-/// Digits of a history in a name.
+/// Digits of a history in a name: its last ones, as the first are an epoch that others have too.
 const MARK: usize = 8;
 
 /// The segment that begins at an offset.
@@ -45,7 +45,7 @@ pub(super) fn base(offset: u64) -> String {
 
 /// The base at an offset of another history than the directory's: it may have the same offset as the base in use.
 pub(super) fn base_of(history: &History, offset: u64) -> String {
-    format!("base-{offset:020}-{}.rtb", &history.as_str()[..MARK])
+    format!("base-{offset:020}-{}.rtb", &history.as_str()[manifest::DIGITS - MARK..])
 }
 
 /// What a file is called before it counts.
@@ -104,6 +104,14 @@ fn parse(digits: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::history;
+
+    /// Else a base that is not in force yet would take the place of the one that is.
+    #[test]
+    fn bases_of_two_logs_of_one_epoch_differ() {
+        let [one, other] = [history::fresh(1), history::fresh(1)].map(|name| History::new(&name).unwrap());
+        assert_ne!(base_of(&one, 0), base_of(&other, 0));
+    }
 
     #[test]
     fn offsets_are_in_the_names() {

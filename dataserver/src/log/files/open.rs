@@ -122,7 +122,7 @@ fn begin<D: Disk>(disk: &D, dir: &Path, history: &History) -> io::Result<Manifes
     Ok(manifest)
 }
 
-/// What the files themselves say: the newest base, which was whole when it got its name, and all segments.
+/// What the files themselves say: the newest base, which was whole when it got its name, and all segments, by the names that they have.
 fn guess<D: Disk>(
     disk: &D,
     dir: &Path,
@@ -130,18 +130,30 @@ fn guess<D: Disk>(
     names: &[String],
     starts: &[u64],
 ) -> io::Result<Manifest> {
-    let mut history = None;
-    for &start in starts {
-        let header = Header::read(&disk.open(&dir.join(names::segment(start)))?)?;
-        history = history.or(header.map(|header| header.history));
-    }
-    let offset = names.iter().filter_map(|name| names::base_offset(name)).max();
-    let base = offset.map(|offset| Base { file: names::base(offset), offset });
-    let first = offset.map_or(0, |offset| starts.first().map_or(offset, |&start| start.min(offset)));
+    let bases =
+        names.iter().filter_map(|file| Some(Base { offset: names::base_offset(file)?, file: file.clone() }));
+    let base = bases.max_by_key(|base| base.offset);
+    let first =
+        base.as_ref().map_or(0, |base| starts.first().map_or(base.offset, |&start| start.min(base.offset)));
+    let (history, earlier) = histories(disk, dir, starts)?;
     let mut manifest = Manifest::new(history.unwrap_or_else(|| options.history.clone()), base, first);
     // Nobody knows: so nothing of it is dropped unseen.
-    manifest.led = true;
+    (manifest.earlier, manifest.led) = (earlier, true);
     Ok(manifest)
+}
+
+/// The log's last name, and those before, as the segments say them: each goes up to where its last one begins at least.
+fn histories<D: Disk>(disk: &D, dir: &Path, starts: &[u64]) -> io::Result<(Option<History>, Vec<Earlier>)> {
+    let mut names = Vec::<Earlier>::new();
+    for &until in starts {
+        let Some(header) = Header::read(&disk.open(&dir.join(names::segment(until)))?)? else { continue };
+        match names.last_mut().filter(|last| last.history == header.history) {
+            Some(last) => last.until = until,
+            None => names.push(Earlier { history: header.history, until }),
+        }
+    }
+    let last = names.pop().map(|last| last.history);
+    Ok((last, names))
 }
 
 /// The segments that count: others are left of a base's installation that was cut short.

@@ -9,12 +9,16 @@ use crate::rest::rest;
 use crate::session::wake::Turn;
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Bytes that may wait for the disk, in memory: beyond that it is too slow. Writes are refused until half of it is left; and who follows, and can
 /// refuse none, leaves its files.
 const BEHIND_MOST: usize = if cfg!(test) { 64 << 20 } else { 512 << 20 };
+
+/// How long who leads or follows from now on waits for the disk: nobody leads meanwhile.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Has the files say a name of the log, if they do not.
 fn name(files: &mut Files<RealDisk>, history: &str) -> io::Result<()> {
@@ -228,18 +232,47 @@ impl Log {
         Ok(())
     }
 
+    /// Does something with the files on a thread of its own, and waits for that no longer than a change of role may.
+    ///
+    /// # Errors
+    /// What it says; or the disk hangs, and it is done once that goes on.
+    pub fn soon(
+        self: &Arc<Self>,
+        done: impl FnOnce(&Arc<Self>) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<()> {
+        let (log, (said, heard)) = (Arc::clone(self), channel());
+        std::thread::Builder::new().name("files".to_owned()).spawn(move || {
+            let _counted = log.memory().counted();
+            // Nobody may listen any more.
+            let _ = said.send(done(&log));
+        })?;
+        heard.recv_timeout(SOON).unwrap_or_else(|_| Err(io::Error::other("the disk hangs")))
+    }
+
+    /// Has the files say this name of the log, unless it has got another one, or the files have been left, by now.
+    fn name_as(&self, files: &mut Files<RealDisk>, history: &str) -> io::Result<()> {
+        let is_so = {
+            let state = self.state();
+            state.is_in_files() && state.history == history
+        };
+        if is_so { name(files, history) } else { Ok(()) }
+    }
+
     /// Has the files say the log's name. Where they can't they are left: after a restart others would take what comes for what follows the old
     /// one. While something is kept for them they are still another log, and are named when they [go on](Self::go_on_in).
-    pub(super) fn name_files(&self) {
+    pub(super) fn name_files(self: &Arc<Self>) {
         let (history, offset, is_in_files) = {
             let state = self.state();
             (state.history.clone(), state.offset, state.is_in_files())
         };
-        let is_known = || self.files().as_ref().is_none_or(|files| files.history().as_str() == history);
-        if !is_in_files || is_known() {
+        if !is_in_files {
             return;
         }
-        if let Err(error) = self.settled(offset, |files| name(files, &history)) {
+        let named = self.soon(move |log| {
+            let is_known = log.files().as_ref().is_none_or(|files| files.history().as_str() == history);
+            if is_known { Ok(()) } else { log.settled(offset, |files| log.name_as(files, &history)) }
+        });
+        if let Err(error) = named {
             tracing::error!("the log's new name is not on disk: {error}; the files are to begin again");
             self.leave_files(format!("the log's new name is not on disk: {error}"));
         }
@@ -253,7 +286,6 @@ mod tests {
     use crate::log::files::Options;
     use crate::log::history::fresh;
     use crate::log::lateness::LATE;
-    use std::sync::Arc;
 
     /// A server whose log nobody takes: as when the disk hangs.
     fn that_hangs() -> (Harness, Arc<Log>, tempfile::TempDir) {
@@ -306,6 +338,22 @@ mod tests {
         assert_eq!(log.files().as_ref().unwrap().history(), &history);
         log.go_on_in(log.files().as_mut().unwrap()).unwrap();
         assert!(!log.wants_files());
+    }
+
+    /// Else nobody would lead, or follow, for as long.
+    #[test]
+    fn the_log_gets_another_name_while_the_disk_hangs() {
+        for holds in [false, true] {
+            let (mut client, log, _dir) = that_hangs();
+            client.run("SET k v");
+            let files = holds.then(|| log.files());
+            let (done, ended) = channel();
+            let own = Arc::clone(&log);
+            std::thread::spawn(move || done.send(own.fork(0)));
+            assert!(ended.recv_timeout(Duration::from_secs(10)).is_ok(), "it waits for the disk");
+            assert!(log.wants_files());
+            drop(files);
+        }
     }
 
     /// Until its keys are there, its clients' writes are nowhere.

@@ -3,6 +3,7 @@
 use super::Log;
 use crate::log::history;
 use crate::log::waiting::Marks;
+use std::sync::Arc;
 
 impl Log {
     /// Whether a log of this name is this one up to an offset.
@@ -28,13 +29,16 @@ impl Log {
     }
 
     /// The log is another one from here on, of a later epoch than both its own and `seen`: what follows is not what the primary goes on with.
-    pub fn fork(&self, seen: u32) {
+    pub fn fork(self: &Arc<Self>, seen: u32) {
         {
             let state = &mut *self.state();
             let epoch = history::epoch_of(&state.history).max(seen).saturating_add(1);
             let old = state.history.clone();
             state.history = history::next(&old, epoch);
             state.previous = Some((old, state.offset));
+            // Of nothing, but with a ticket: who reads from here on waits until others have what was inherited.
+            self.store.intake.commit(&[]);
+            self.collect_more(state);
             state.marks.push(self.store.intake.end(), state.offset);
             state.era += 1;
             self.offset.send_replace(state.offset);
@@ -43,7 +47,7 @@ impl Log {
     }
 
     /// The log that is followed has this name now, and is the same up to here.
-    pub fn rename(&self, history: &str) {
+    pub fn rename(self: &Arc<Self>, history: &str) {
         self.reached.set_in_step();
         {
             let state = &mut *self.state();
@@ -78,5 +82,39 @@ impl Log {
         state.marks.push(self.store.intake.end(), offset);
         self.reached.set_in_step();
         self.offset.send_replace(offset);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Harness;
+    use crate::log::history::fresh;
+    use crate::log::waiting::Need;
+    use crate::replication::status::Acked;
+
+    /// Who reads at a new primary may be told of what only that has.
+    #[test]
+    fn what_was_inherited_is_to_be_where_it_has_to_be_too() {
+        let server = Harness::new().server;
+        let log = &server.log;
+        log.begin_backlog();
+        log.reached.end_term();
+        log.restart(&fresh(1), 0);
+        log.append_applied(&[0; 100]);
+        log.fork(0);
+        log.reached.begin_term();
+        let has_copies = || {
+            let need = Need { copies: 2, term: log.reached.term(), ..Need::default() };
+            log.reached.is_at(server.store.intake.end(), need)
+        };
+        let acks = |offset| {
+            let acked = Acked { applied: vec![offset], ..Acked::default() };
+            log.replicas_acked(log.era(), &acked);
+        };
+        assert!(!has_copies());
+        acks(99);
+        assert!(!has_copies());
+        acks(100);
+        assert!(has_copies());
     }
 }

@@ -131,8 +131,11 @@ impl<'s> View<'s> {
 
     pub(super) fn commit_effects(&mut self) {
         settle::by_state(self);
-        if let Some(effects) = self.effects.take() {
-            effects.commit(&self.store.intake);
+        match self.effects.take() {
+            // A script that began when this server led ends now that it follows: others would take it for the primary's.
+            Some(_) if self.store.keeps() => self.store.note_stray(),
+            Some(effects) => effects.commit(&self.store.intake),
+            None => {}
         }
     }
 

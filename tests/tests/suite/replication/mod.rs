@@ -1,6 +1,8 @@
 //! A server's log followed by others, from outside: what is equal, what is sent again, and what comes of trouble at either end.
 
 mod acks;
+mod astray;
+mod backups;
 mod content;
 mod electing;
 mod histories;

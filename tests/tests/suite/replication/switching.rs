@@ -15,14 +15,21 @@ pub(super) struct Member {
 
 impl Member {
     pub(super) fn start(args: &[&str]) -> Self {
+        Self::each(|_| args.iter().map(|arg| (*arg).to_owned()).collect())
+    }
+
+    /// The same with arguments of each.
+    pub(super) fn each(args: impl Fn(usize) -> Vec<String>) -> Self {
         let file = scratch("member").join("servers.json");
         // They are in it once it is known where they are.
         let nobody = r#"[{ "addr": "127.0.0.1:1" }]"#;
         std::fs::write(&file, nobody).expect("a file below target");
-        let servers = (0..3).map(|_| {
-            let (file, dir) = (text(&file), scratch("member"));
+        let servers = (0..3).map(|at| {
+            let (file, dir, args) = (text(&file), scratch("member"), args(at));
             let own = ["--threads", "2", "--servers", file, "--dir", text(&dir)];
-            Server::start(&Options::args(&[&own, args].concat()))
+            let own = own.iter().take(if args.contains(&"--dir".to_owned()) { 4 } else { 6 });
+            let args: Vec<&str> = own.copied().chain(args.iter().map(String::as_str)).collect();
+            Server::start(&Options::args(&args))
         });
         let member = Self { servers: servers.collect(), file };
         member.lead_by(0);
@@ -57,6 +64,10 @@ impl Member {
         let port = self.servers[primary].endpoint.port.to_string();
         let is_so = |at: &usize| {
             let Ok(mut conn) = self.servers[*at].endpoint.connect() else { return false };
+            // One that loads serves nobody, whatever it says of itself.
+            if conn.run("GET k").error().is_some_and(|why| why.starts_with("LOADING")) {
+                return false;
+            }
             match *at == primary {
                 true => info(&mut conn, "role") == "master",
                 false => {

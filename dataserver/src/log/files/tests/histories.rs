@@ -233,3 +233,44 @@ fn that_clients_wrote_here_is_on_disk_once_it_is_well() {
         assert!(open(&disk.crash(), &options()).unwrap().files.led(), "{fails}: {noted:?}");
     }
 }
+
+fn without_manifest(disk: &FaultyDisk) -> Opened {
+    disk.remove(&dir().join(names::MANIFEST)).unwrap();
+    let opened = open(disk, &Options { recover: true, ..options() }).unwrap();
+    assert_eq!(opened.found.lost, []);
+    opened
+}
+
+#[test]
+fn names_are_found_without_the_manifest() {
+    let disk = FaultyDisk::new(1);
+    let (mut files, mut log) = old_log(&disk).unwrap();
+    for name in ["a", "b", "c"] {
+        files.begin_history(History::new(&name.repeat(40)).unwrap()).unwrap();
+        // More than one segment takes.
+        for number in 0..15 {
+            log.extend(group(number, 300));
+            files.append(&mut group(number, 300)).unwrap();
+        }
+    }
+    files.close().unwrap();
+    let opened = without_manifest(&disk);
+    assert!(opened.log() == log[half()..]);
+    assert_eq!(opened.files.history().as_str(), "c".repeat(40));
+    drop(opened);
+    assert!(open(&disk, &options()).unwrap().log() == log[half()..]);
+}
+
+#[test]
+fn the_base_of_a_first_sync_is_found_without_the_manifest() {
+    let disk = FaultyDisk::new(1);
+    let (mut files, _) = old_log(&disk).unwrap();
+    replace(&mut files, &disk, 1000).unwrap();
+    files.append(&mut group(1, 300)).unwrap();
+    files.sync().unwrap();
+    drop(files);
+    let opened = without_manifest(&disk);
+    assert_eq!((opened.base, opened.log()), (Some(1000), group(1, 300)));
+    drop(opened);
+    assert_eq!(open(&disk, &options()).unwrap().base, Some(1000));
+}
