@@ -99,7 +99,14 @@ fn users_are_the_servers_where_they_are_passed_through() {
         );
         assert!(conn.run("ACL SETUSER default on resetpass >master").is_ok());
     }
-    let proxy = Proxy::before(&servers, &["--acl-pass-through"]);
+    let admin = Endpoint::plain(free_port());
+    let addr = format!("127.0.0.1:{}", admin.port);
+    let proxy = Proxy::before(&servers, &["--acl-pass-through", "--admin", &addr]);
+    let asked = |path: &str| Http::connect(&admin).ask(&format!("GET {path}"), &[], b"");
+    // It has no connections before the first login, which does not come where it is not ready.
+    assert_eq!(asked("/readyz").status, 200);
+    let metrics = String::from_utf8(asked("/metrics").body).expect("text");
+    assert!(!metrics.contains("\nringtail_proxy_member_up{"), "nobody knows: {metrics}");
     let nobody = proxy.ask("GET /v1/keys/app:k", &[], b"");
     assert!(nobody.status == 401 && nobody.problem().starts_with("NOAUTH"), "{nobody:?}");
     let alice = [("authorization", "Bearer alice:s:cret")];
