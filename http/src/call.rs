@@ -9,13 +9,15 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use hyper::body::Body as _;
 use ringtail_protocol::reply::Resp;
 use ringtail_protocol::value::Value;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::caller::Caller;
+use crate::account::{self, Account};
+use crate::caller::{Caller, Step};
 use crate::door::Inner;
 use crate::escape::{self, Query};
 use crate::limits;
@@ -78,19 +80,22 @@ impl Call {
         Ok(())
     }
 
-    /// The body, once all of it is there.
+    /// The body, once all of it is there: not before it is known that who asks is let in.
     ///
     /// # Errors
-    /// It is too long, takes too long to come, or breaks off.
+    /// It is too long, there is no room for it, it takes too long to come, or breaks off; or who asks is not let in.
     pub(crate) async fn body(&mut self) -> Result<Bytes, Problem> {
         let most = self.door.max_body;
-        let announced = self.parts.headers.get(header::CONTENT_LENGTH);
-        let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if announced.is_some_and(|length| length > most as u64) {
+        let body = std::mem::take(self.body.get_mut().unwrap_or_else(PoisonError::into_inner));
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        if body.size_hint().lower() > most as u64 {
             return Err(too_long());
         }
-        let body = std::mem::take(self.body.get_mut().unwrap_or_else(PoisonError::into_inner));
-        match timeout(limits::BODY_TIME, collect(body, most)).await {
+        self.prepare(Resp::V2).await.map_err(Problem::and_close)?;
+        let account = self.parts.extensions.get::<Arc<Account>>().ok_or_else(Problem::cut_off)?;
+        match timeout(limits::BODY_TIME, collect(body, most, account)).await {
             Ok(collected) => collected,
             Err(_) => {
                 let detail = "the body did not come in time";
@@ -122,14 +127,68 @@ impl Call {
             .map_err(|error| Problem::bad(format!("the body is not what it should be: {error}")))
     }
 
+    fn authorization(&self) -> Option<&HeaderValue> {
+        self.token.as_ref().or_else(|| self.parts.headers.get(header::AUTHORIZATION))
+    }
+
+    fn asks(&self) -> Result<&Asks, Problem> {
+        self.parts.extensions.get::<Asks>().ok_or_else(Problem::cut_off)
+    }
+
+    /// Learns whether who asks is let in. Nothing that is long is read or kept before.
+    ///
+    /// # Errors
+    /// As [`Caller::prepare`].
+    pub(crate) async fn prepare(&self, resp: Resp) -> Result<(), Problem> {
+        self.asks()?.lock().await.prepare(&*self.door.host, self.authorization(), resp).await
+    }
+
     /// The answers to `requests`, errors among them.
     ///
     /// # Errors
     /// As [`Caller::ask`].
     pub(crate) async fn ask(&self, resp: Resp, requests: &Requests) -> Result<Vec<Value>, Problem> {
-        let header = self.token.as_ref().or_else(|| self.parts.headers.get(header::AUTHORIZATION));
-        let asks = self.parts.extensions.get::<Asks>().ok_or_else(Problem::cut_off)?;
-        asks.lock().await.ask(&*self.door.host, header, resp, requests).await
+        self.step(resp, (Step::First, requests)).await
+    }
+
+    async fn step(&self, resp: Resp, asked: (Step, &Requests)) -> Result<Vec<Value>, Problem> {
+        self.asks()?.lock().await.ask(&*self.door.host, self.authorization(), resp, asked).await
+    }
+
+    /// What the commands of a transaction were answered, `None` if a key was changed that is watched. It is the first thing that is
+    /// asked, or rests on what was watched before.
+    ///
+    /// # Errors
+    /// As [`Caller::ask`], or nothing was run, for the first reason that there was.
+    pub(crate) async fn transaction(
+        &self,
+        step: Step,
+        requests: &Requests,
+    ) -> Result<Option<Vec<Value>>, Problem> {
+        let done = self.try_transaction(step, requests).await;
+        if done.is_err() {
+            self.leave().await?;
+        }
+        done
+    }
+
+    /// Has nothing go on that was begun: whoever comes next is not to find it.
+    pub(crate) async fn leave(&self) -> Result<(), Problem> {
+        self.asks()?.lock().await.leave();
+        Ok(())
+    }
+
+    async fn try_transaction(&self, step: Step, requests: &Requests) -> Result<Option<Vec<Value>>, Problem> {
+        // By itself: without it the commands would be run one by one.
+        first(self.step(Resp::V2, (step, &Requests::one(&[b"MULTI"]))).await?)?;
+        let queued = self.step(Resp::V2, (Step::Next, requests)).await?;
+        if let Some(error) = queued.iter().find_map(Value::error) {
+            return Err(Problem::of_error(error));
+        }
+        match first(self.step(Resp::V2, (Step::Next, &Requests::one(&[b"EXEC"]))).await?)? {
+            Value::Array(done) => Ok(Some(done)),
+            _ => Ok(None),
+        }
     }
 
     /// The answer to one command.
@@ -150,7 +209,7 @@ pub(crate) fn first(answers: Vec<Value>) -> Result<Value, Problem> {
     }
 }
 
-async fn collect(mut body: Body, most: usize) -> Result<Bytes, Problem> {
+async fn collect(mut body: Body, most: usize, account: &Account) -> Result<Bytes, Problem> {
     let mut first: Option<Bytes> = None;
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -158,6 +217,9 @@ async fn collect(mut body: Body, most: usize) -> Result<Bytes, Problem> {
         let Ok(data) = frame.into_data() else { continue };
         if all.len() + data.len() + first.as_ref().map_or(0, Bytes::len) > most {
             return Err(too_long());
+        }
+        if !account.hold(limits::BODY_TAKES * data.len()) {
+            return Err(account::full());
         }
         // Mostly it comes in one piece, which need not be copied.
         match first.take() {
@@ -173,5 +235,6 @@ async fn collect(mut body: Body, most: usize) -> Result<Bytes, Problem> {
 
 fn too_long() -> Problem {
     let detail = "the body is longer than --http-max-body";
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "TOOLARGE", detail)
+    // The rest of it would be taken for the next request.
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "TOOLARGE", detail).and_close()
 }

@@ -65,6 +65,12 @@ mod tests {
         fn is_open(&self) -> bool {
             false
         }
+
+        fn hold(&self, _: usize) -> bool {
+            true
+        }
+
+        fn release(&self, _: usize) {}
     }
 
     #[test]

@@ -22,12 +22,14 @@ pub(crate) struct Inner {
     pub(crate) host: Arc<dyn Host>,
     /// Longest body of a request or an answer, in bytes.
     pub(crate) max_body: usize,
+    /// By which names it is asked where no password is wanted.
+    pub(crate) names: Vec<String>,
 }
 
 impl Door {
-    /// A door to `host`, where bodies may be this long.
-    pub fn new(host: Arc<dyn Host>, max_body: usize) -> Self {
-        let inner = Arc::new(Inner { host, max_body });
+    /// A door to `host`, where bodies may be this long, and that is asked by these names beside addresses and localhost.
+    pub fn new(host: Arc<dyn Host>, max_body: usize, names: Vec<String>) -> Self {
+        let inner = Arc::new(Inner { host, max_body, names });
         Self { router: api::router(&inner), inner }
     }
 }

@@ -10,4 +10,10 @@ pub trait Host: Send + Sync + 'static {
 
     /// Whether everybody may ask anything: then at least a browser is not to be made to do so for others.
     fn is_open(&self) -> bool;
+
+    /// Whether `bytes` more may be held beside what sessions hold: if so, they are counted until they are given back.
+    fn hold(&self, bytes: usize) -> bool;
+
+    /// Gives back what was held.
+    fn release(&self, bytes: usize);
 }

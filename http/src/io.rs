@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use ringtail_net::Stream;
 use tokio::time::{Instant, sleep};
 
+use crate::account::Account;
 use crate::limits;
 
 thread_local! {
@@ -68,6 +70,11 @@ impl Activity {
         }
     }
 
+    /// Whether a request has begun to come.
+    pub(crate) fn is_in_head(&self) -> bool {
+        self.phase.get() == Phase::Head
+    }
+
     fn most(&self) -> Option<Duration> {
         match self.phase.get() {
             Phase::Idle => Some(limits::IDLE_TIME),
@@ -86,10 +93,10 @@ impl Activity {
 }
 
 /// The connection. Its stream is kept by who serves it, too, to end it well.
-#[derive(Debug)]
 pub(crate) struct Io {
     pub(crate) stream: Rc<RefCell<Stream>>,
     pub(crate) activity: Rc<Activity>,
+    pub(crate) account: Arc<Account>,
 }
 
 /// Tries until it goes, or the stream has to be waited for.
@@ -136,7 +143,12 @@ impl Write for Io {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.borrow_mut().poll_flush(cx)
+        ready!(self.stream.borrow_mut().poll_flush(cx))?;
+        if self.activity.phase.get() == Phase::Idle {
+            // The client has taken all of the last answer.
+            self.account.clear();
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

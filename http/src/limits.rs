@@ -35,6 +35,12 @@ pub const COMMANDS: usize = 10_000;
 /// Most arguments of one request's commands together.
 pub const ARGUMENTS: usize = 1 << 20;
 
+/// Most values of a list, or fields of a hash, in one request: while they are read they take a hundred bytes each, and a worker's time.
+pub const VALUES: usize = 128 << 10;
+
+/// How many bytes are held for each of a body: it is there as it came, as a command, and as what the command is made of.
+pub const BODY_TAKES: usize = 3;
+
 /// What an answer may have beside its values: lengths, and the times to live of keys.
 pub const FRAMES: usize = 16 << 10;
 

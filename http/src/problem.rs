@@ -6,6 +6,8 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 
+use crate::account;
+
 /// Why a request was not done.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
@@ -18,7 +20,7 @@ pub(crate) struct Problem {
 }
 
 /// By the first word of an error; all others are the client's fault.
-const STATUSES: [(&str, StatusCode); 25] = [
+const STATUSES: [(&str, StatusCode); 26] = [
     ("NOAUTH", StatusCode::UNAUTHORIZED),
     ("WRONGPASS", StatusCode::UNAUTHORIZED),
     ("NOPERM", StatusCode::FORBIDDEN),
@@ -27,7 +29,8 @@ const STATUSES: [(&str, StatusCode); 25] = [
     ("BUSYGROUP", StatusCode::CONFLICT),
     ("NOGROUP", StatusCode::NOT_FOUND),
     ("NOSCRIPT", StatusCode::NOT_FOUND),
-    ("RATELIMITED", StatusCode::TOO_MANY_REQUESTS),
+    ("RATELIMIT", StatusCode::TOO_MANY_REQUESTS),
+    ("TOOLARGE", StatusCode::PAYLOAD_TOO_LARGE),
     ("OOM", StatusCode::SERVICE_UNAVAILABLE),
     ("LOADING", StatusCode::SERVICE_UNAVAILABLE),
     ("MASTERDOWN", StatusCode::SERVICE_UNAVAILABLE),
@@ -47,7 +50,8 @@ const STATUSES: [(&str, StatusCode); 25] = [
 ];
 
 /// Errors without a word of their own, by how they begin.
-const TEXTS: [(&str, StatusCode); 2] = [
+const TEXTS: [(&str, StatusCode); 3] = [
+    (account::FULL, StatusCode::SERVICE_UNAVAILABLE),
     ("ERR max number of clients", StatusCode::SERVICE_UNAVAILABLE),
     ("ERR internal error", StatusCode::INTERNAL_SERVER_ERROR),
 ];
@@ -80,7 +84,14 @@ impl Problem {
     pub(crate) fn cut_off() -> Self {
         let detail =
             "the connection was closed by an operator, or because of a limit, before this was answered";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "CLOSED", detail)
+        // Whoever closes a client means the connection, too.
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "CLOSED", detail).and_close()
+    }
+
+    /// The session ended between two steps of a request, and what the second rests on with it.
+    pub(crate) fn left() -> Self {
+        let detail = "the session ended meanwhile: nothing was changed, try again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "TRYAGAIN", detail)
     }
 
     /// As the last on its connection.
@@ -101,8 +112,12 @@ impl Problem {
         let fields = answer.headers_mut();
         fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
         if self.status == StatusCode::UNAUTHORIZED {
-            let how = HeaderValue::from_static("Basic realm=\"ringtail\", charset=\"UTF-8\"");
-            fields.insert(header::WWW_AUTHENTICATE, how);
+            // Not Basic: a browser would ask for a password, and show it to whatever page of others has it ask.
+            fields.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"ringtail\""));
+        }
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            // A user has tokens for one second, so none is ever further away.
+            fields.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if self.closes {
             fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -148,6 +163,8 @@ mod tests {
             ("MEMBERLOST member=a broke off", 502),
             ("ERR max number of clients reached", 503),
             ("ERR internal error: this command failed", 500),
+            ("RATELIMIT user u may run 3 commands a second: nothing was run, retry in 9 ms", 429),
+            ("ERR the proxy holds as much as it may (--max-in-flight), and this request kept others", 503),
             ("SOMETHING new", 400),
             ("", 400),
         ] {

@@ -1,6 +1,6 @@
 //! One HTTP connection, from its first byte to its end.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::pin::pin;
 use std::rc::Rc;
@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{Request, Response, StatusCode};
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use ringtail_net::{Ends, Stream};
@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tower_service::Service;
 
+use crate::account::Account;
 use crate::call::Asks;
 use crate::caller::Caller;
 use crate::door::Door;
@@ -79,13 +80,21 @@ impl Door {
         mut open: impl FnMut(Stream) -> S,
     ) {
         let (opened, mut to_open) = mpsc::channel(1);
-        let asks: Asks = Arc::new(Mutex::new(Caller::new(ends, opened, self.inner.max_body)));
+        let account = Account::new(&self.inner.host);
+        let caller = Caller::new(ends, opened, self.inner.max_body, Arc::clone(&account));
+        let asks: Asks = Arc::new(Mutex::new(caller));
         let stream = Rc::new(RefCell::new(stream));
         let activity = Activity::new();
-        let io = Io { stream: Rc::clone(&stream), activity: Rc::clone(&activity) };
+        let io =
+            Io { stream: Rc::clone(&stream), activity: Rc::clone(&activity), account: Arc::clone(&account) };
+        let last = Rc::new(Cell::new(false));
         let mut sessions = Sessions { running: JoinSet::new(), begun: 0 };
         {
-            let service = service_fn(|request| self.answer(request, &asks, &activity));
+            let service = service_fn(|request| {
+                let answer = self.answer(request, (&asks, &account), &activity);
+                let last = Rc::clone(&last);
+                async move { answer.await.map(|answer| if last.get() { closing(answer) } else { answer }) }
+            });
             let mut http = pin!(settings().serve_connection(io, service));
             let mut stopping = pin!(stopping);
             let mut overdue = pin!(activity.overdue());
@@ -96,17 +105,24 @@ impl Door {
                     // Errors are the client's: it left, or did not speak HTTP, which it has been told.
                     _ = http.as_mut() => break,
                     Some(served) = to_open.recv() => sessions.begin(open(served)),
-                    () = sessions.last_ended() => http.as_mut().graceful_shutdown(),
+                    // One that requests would go on in was ended by others; else the door let it go.
+                    () = sessions.last_ended() => if asks.try_lock().is_ok_and(|caller| caller.has_session()) {
+                        http.as_mut().graceful_shutdown();
+                    },
                     () = &mut stopping, if !ending => {
                         ending = true;
-                        http.as_mut().graceful_shutdown();
+                        match activity.is_in_head() {
+                            // hyper would take it for an idle one, and close it.
+                            true => last.set(true),
+                            false => http.as_mut().graceful_shutdown(),
+                        }
                     }
                     () = &mut overdue => break,
                 }
             }
         }
         // Its session ends with it.
-        drop((asks, to_open));
+        drop((asks, account, to_open));
         if let Some(stream) = Rc::into_inner(stream) {
             Box::pin(async move { stream.into_inner().shutdown().await }).await;
         }
@@ -116,20 +132,27 @@ impl Door {
     fn answer(
         &self,
         request: Request<Incoming>,
-        asks: &Asks,
+        (asks, account): (&Asks, &Arc<Account>),
         activity: &Rc<Activity>,
     ) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
         activity.begin();
+        account.clear();
         let (mut parts, body) = request.into_parts();
         let is_good = self.check(&parts);
         parts.extensions.insert(Arc::clone(asks));
+        parts.extensions.insert(Arc::clone(account));
         let answer = is_good.map(|()| self.router.clone().call(Request::from_parts(parts, Body::new(body))));
-        let activity = Rc::clone(activity);
+        let (activity, account) = (Rc::clone(activity), Arc::clone(account));
         async move {
             let answer = match answer {
                 Ok(answer) => answer.await,
                 Err(problem) => Ok(problem.into_response()),
             };
+            // The request is over; its answer is held until the client has taken it. It was made of what had found room.
+            account.clear();
+            if let Ok(answer) = &answer {
+                account.hold(answer.body().size_hint().lower() as usize);
+            }
             activity.end();
             answer
         }
@@ -148,8 +171,14 @@ impl Door {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             return Err(Problem::new(status, "TOOLARGE", "the head is longer than 64 KiB"));
         }
-        origin::check(&parts.uri, &parts.headers, || self.inner.host.is_open())
+        origin::check(&parts.uri, &parts.headers, || self.inner.host.is_open(), &self.inner.names)
     }
+}
+
+/// As the last on its connection.
+fn closing(mut answer: Response<Body>) -> Response<Body> {
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 fn settings() -> http1::Builder {

@@ -22,13 +22,34 @@ use crate::shared::{Counters, Shared};
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     bytes: AtomicUsize,
+    /// Those of them that are held by HTTP connections and not by their sessions.
+    beside: AtomicUsize,
     /// `--max-in-flight`; 0 = no bound.
     pub(crate) most: AtomicUsize,
 }
 
 impl InFlight {
     pub(crate) fn new(most: usize) -> Self {
-        Self { bytes: AtomicUsize::new(0), most: AtomicUsize::new(most) }
+        Self { bytes: AtomicUsize::new(0), beside: AtomicUsize::new(0), most: AtomicUsize::new(most) }
+    }
+
+    /// Whether an HTTP connection may hold so many bytes more, which are counted then. All of them together may have half: they can't be
+    /// made to give anything back.
+    pub(crate) fn hold_beside(&self, bytes: usize) -> bool {
+        let most = self.most.load(Relaxed);
+        let beside = self.beside.fetch_add(bytes, Relaxed) + bytes;
+        let all = self.bytes.fetch_add(bytes, Relaxed).wrapping_add(bytes);
+        let has_room = most == 0 || (beside <= most / 2 && all as isize <= most as isize);
+        if !has_room {
+            self.release_beside(bytes);
+        }
+        has_room
+    }
+
+    /// Gives back what was held.
+    pub(crate) fn release_beside(&self, bytes: usize) {
+        self.beside.fetch_sub(bytes, Relaxed);
+        self.bytes.fetch_sub(bytes, Relaxed);
     }
 
     /// Bytes that are held.

@@ -32,14 +32,22 @@ impl Host for Proxy {
     }
 
     fn is_open(&self) -> bool {
-        self.0.access.users().default_user().is_open()
+        !self.0.settings.pass_through && self.0.access.users().default_user().is_open()
+    }
+
+    fn hold(&self, bytes: usize) -> bool {
+        self.0.settings.live.in_flight.hold_beside(bytes)
+    }
+
+    fn release(&self, bytes: usize) {
+        self.0.settings.live.in_flight.release_beside(bytes);
     }
 }
 
 /// The door, as the options say.
 pub(crate) fn door(shared: &Arc<Shared>, options: &Options) -> Door {
     let max_body = options.http_max_body.map_or(ringtail_http::limits::BODY, |size| size.0 as usize);
-    Door::new(Arc::new(Proxy(Arc::clone(shared))), max_body)
+    Door::new(Arc::new(Proxy(Arc::clone(shared))), max_body, options.http_host.clone().unwrap_or_default())
 }
 
 /// One HTTP client, from accept to its end.

@@ -36,6 +36,10 @@ pub struct Options {
     /// Address to serve HTTP at, with the same users, certificate and limits; see docs/http.md [default: none]
     #[arg(long, value_name = "HOST:PORT", env = "RINGTAIL_HTTP")]
     pub http: Option<String>,
+    /// Name by which HTTP clients call this proxy where no password is wanted; addresses and localhost always do. May be given several
+    /// times: a page in a browser must not be able to give itself this one [default: none]
+    #[arg(long, value_name = "NAME", env = "RINGTAIL_HTTP_HOST", value_delimiter = ',')]
+    pub http_host: Option<Vec<String>>,
     /// Longest body of an HTTP request or answer [default: 8mb]
     #[arg(long, value_name = "SIZE", env = "RINGTAIL_HTTP_MAX_BODY")]
     pub http_max_body: Option<ByteSize>,

@@ -6,7 +6,7 @@ use ringtail_protocol::reply::Resp;
 use ringtail_protocol::value::Value;
 
 use super::schema::{Commands, CommandsAnswer, EncodingQuery, Refusals};
-use super::{encoding_of, json, not_text};
+use super::{encoding_of, json};
 use crate::call::{Call, first};
 use crate::json::{Encoding, parse, text_of, write};
 use crate::problem::Problem;
@@ -31,6 +31,7 @@ pub(super) async fn run(mut call: Call) -> Result<Response<Body>, Problem> {
     let mut query = call.query()?;
     let encoding = encoding_of(&mut query)?;
     query.end()?;
+    call.prepare(Resp::V3).await.map_err(Problem::and_close)?;
     let text = call.json_body().await?;
     let body = parse(&text)?;
     let mut out = Vec::new();
@@ -43,16 +44,15 @@ pub(super) async fn run(mut call: Call) -> Result<Response<Body>, Problem> {
         list(&mut out, &answers, encoding);
     } else {
         let answer = first(answers)?;
-        write_result(&mut out, &answer, encoding)?;
+        write_result(&mut out, &answer, encoding);
     }
     Ok(json(StatusCode::OK, out))
 }
 
-fn write_result(out: &mut Vec<u8>, answer: &Value, encoding: Encoding) -> Result<(), Problem> {
+fn write_result(out: &mut Vec<u8>, answer: &Value, encoding: Encoding) {
     out.extend_from_slice(b"{\"result\":");
-    write(out, answer, encoding).map_err(|_| not_text())?;
+    write(out, answer, encoding);
     out.push(b'}');
-    Ok(())
 }
 
 fn list(out: &mut Vec<u8>, answers: &[Value], encoding: Encoding) {
@@ -61,16 +61,13 @@ fn list(out: &mut Vec<u8>, answers: &[Value], encoding: Encoding) {
         if index > 0 {
             out.push(b',');
         }
-        let before = out.len();
-        let problem = match answer.error() {
-            Some(error) => Some(Problem::of_error(error)),
-            None => write_result(out, answer, encoding).err(),
-        };
-        if let Some(problem) = problem {
-            out.truncate(before);
-            out.extend_from_slice(b"{\"error\":");
-            text_of(out, &problem.line());
-            out.push(b'}');
+        match answer.error() {
+            Some(error) => {
+                out.extend_from_slice(b"{\"error\":");
+                text_of(out, &Problem::of_error(error).line());
+                out.push(b'}');
+            }
+            None => write_result(out, answer, encoding),
         }
     }
     out.push(b']');

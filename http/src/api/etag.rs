@@ -1,10 +1,14 @@
 //! Entity tags: a value's hash, so that the same bytes have the same tag wherever and whenever they are read.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::change::not_met;
+use crate::door::empty;
 use crate::problem::Problem;
 
 /// How much of the hash a tag has, in bytes: enough that nobody makes two values with one tag.
@@ -18,6 +22,25 @@ pub(super) fn of(value: &[u8]) -> String {
 /// The tag as a field's value.
 pub(super) fn field(tag: &str) -> HeaderValue {
     HeaderValue::from_str(tag).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// A value as it is, with its tag, unless the conditions are against it.
+pub(super) fn answer(value: Vec<u8>, conditions: &Conditions) -> Result<Response<Body>, Problem> {
+    let tag = of(&value);
+    if conditions.match_.as_ref().is_some_and(|tags| !tags.match_value(Some(&tag), false)) {
+        return Err(not_met());
+    }
+    let is_known = conditions.none_match.as_ref().is_some_and(|tags| tags.match_value(Some(&tag), true));
+    let mut answer = if is_known {
+        empty(StatusCode::NOT_MODIFIED)
+    } else {
+        let mut answer = Response::new(Body::from(Bytes::from(value)));
+        let kind = HeaderValue::from_static("application/octet-stream");
+        answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+        answer
+    };
+    answer.headers_mut().insert(header::ETAG, field(&tag));
+    Ok(answer)
 }
 
 /// What `If-Match` or `If-None-Match` says.
@@ -54,6 +77,24 @@ impl Conditions {
         let (match_, none_match) =
             (tags(headers, &header::IF_MATCH)?, tags(headers, &header::IF_NONE_MATCH)?);
         Ok(Self { match_, none_match })
+    }
+
+    /// Refuses any, where none is judged: who sends one relies on it.
+    ///
+    /// # Errors
+    /// There is one.
+    pub(super) fn none(headers: &HeaderMap) -> Result<(), Problem> {
+        match headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH) {
+            true => Err(Problem::bad(
+                "If-Match and If-None-Match mean nothing here: /v1/keys/{key} and /v1/hashes/{key}/{field} take them",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether there are any.
+    pub(super) fn are_some(&self) -> bool {
+        self.match_.is_some() || self.none_match.is_some()
     }
 
     /// Whether they can only be judged with the value at hand.

@@ -3,16 +3,21 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::http::{HeaderValue, Response, StatusCode, header};
-use bytes::Bytes;
+use axum::http::{Response, StatusCode};
 use ringtail_protocol::reply::Resp;
 use ringtail_protocol::value::Value;
 
-use super::schema::{EncodingQuery, FieldPath, Fields, KeyPath, PatchFields, Patched, Refusals};
-use super::{encoding_of, etag, json, result_field};
+use super::change::change_if;
+use super::etag::Conditions;
+use super::schema::{
+    EncodingQuery, FieldPath, Fields, IfMatch, IfNoneMatch, KeyPath, PatchFields, Patched, Refusals,
+};
+use super::{encoding_of, etag, json, result_field, too_many};
 use crate::call::{Call, first};
+use crate::caller::Step;
 use crate::door::empty;
 use crate::json::Word;
+use crate::limits;
 use crate::problem::Problem;
 use crate::request::Requests;
 
@@ -33,7 +38,7 @@ pub(super) async fn get_all(call: Call) -> Result<Response<Body>, Problem> {
     let fields = first(call.ask(Resp::V3, &Requests::one(&[b"HGETALL", &key])).await?)?;
     match &fields {
         Value::Map(pairs) if pairs.is_empty() => Err(no_such("hash")),
-        fields => result_field("fields", fields, encoding),
+        fields => Ok(result_field("fields", fields, encoding)),
     }
 }
 
@@ -49,8 +54,12 @@ pub(super) async fn get_all(call: Call) -> Result<Response<Body>, Problem> {
 )]
 pub(super) async fn patch(mut call: Call) -> Result<Response<Body>, Problem> {
     call.no_query()?;
+    Conditions::none(call.headers())?;
     let key = call.segment(2)?;
     let Patch { fields } = call.json().await?;
+    if fields.len() > limits::VALUES {
+        return Err(too_many());
+    }
     let mut set: Vec<&[u8]> = vec![b"HSET", &key];
     let mut del: Vec<&[u8]> = vec![b"HDEL", &key];
     for (field, value) in &fields {
@@ -63,26 +72,22 @@ pub(super) async fn patch(mut call: Call) -> Result<Response<Body>, Problem> {
         (false, false) => (Value::Int(0), Value::Int(0)),
         (true, false) => (call.ask_one(&set).await?, Value::Int(0)),
         (false, true) => (Value::Int(0), call.ask_one(&del).await?),
-        (true, true) => both(&call, &set, &del).await?,
+        (true, true) => {
+            let asked = Requests::one(&set).and(&del);
+            // What was parsed takes many times its bytes.
+            drop(fields);
+            both(&call, &asked).await?
+        }
     };
     let said = serde_json::json!({ "created": created.as_int(), "removed": removed.as_int() });
     Ok(json(StatusCode::OK, said.to_string().into_bytes()))
 }
 
-async fn both(call: &Call, set: &[&[u8]], del: &[&[u8]]) -> Result<(Value, Value), Problem> {
-    let asked = Requests::one(&[b"MULTI"]).and(set).and(del).and(&[b"EXEC"]);
-    let answers = call.ask(Resp::V2, &asked).await?;
-    if let Some(error) = answers.iter().find_map(Value::error) {
-        return Err(Problem::of_error(error));
-    }
-    let done = answers.last().and_then(Value::as_array).unwrap_or_default();
-    match done {
-        [created, removed] => {
-            for answer in done {
-                first(vec![answer.clone()])?;
-            }
-            Ok((created.clone(), removed.clone()))
-        }
+async fn both(call: &Call, asked: &Requests) -> Result<(Value, Value), Problem> {
+    let done = call.transaction(Step::First, asked).await?.unwrap_or_default();
+    let mut done = done.into_iter().map(|answer| first(vec![answer]));
+    match (done.next(), done.next()) {
+        (Some(created), Some(removed)) => Ok((created?, removed?)),
         _ => Err(Problem::cut_off()),
     }
 }
@@ -92,22 +97,23 @@ async fn both(call: &Call, set: &[&[u8]], del: &[&[u8]]) -> Result<(Value, Value
     get,
     path = "/v1/hashes/{key}/{field}",
     tag = "hashes",
-    params(FieldPath),
-    responses((status = 200, description = "The value", content_type = "application/octet-stream", body = Vec<u8>), Refusals),
+    params(FieldPath, IfNoneMatch, IfMatch),
+    responses(
+        (status = 200, description = "The value", content_type = "application/octet-stream", body = Vec<u8>,
+            headers(("ETag" = String, description = "A strong tag of the value"))),
+        (status = 304, description = "The value is one of those that are known"),
+        Refusals,
+    ),
     security((), ("basic" = []), ("bearer" = [])),
 )]
 pub(super) async fn get(call: Call) -> Result<Response<Body>, Problem> {
     call.no_query()?;
     let (key, field) = (call.segment(2)?, call.segment(3)?);
+    let conditions = Conditions::of(call.headers())?;
     let Value::Bulk(value) = call.ask_one(&[b"HGET", &key, &field]).await? else {
         return Err(no_such("field"));
     };
-    let tag = etag::of(&value);
-    let mut answer = Response::new(Body::from(Bytes::from(value)));
-    let fields = answer.headers_mut();
-    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    fields.insert(header::ETAG, etag::field(&tag));
-    Ok(answer)
+    etag::answer(value, &conditions)
 }
 
 /// Sets a field.
@@ -115,7 +121,7 @@ pub(super) async fn get(call: Call) -> Result<Response<Body>, Problem> {
     put,
     path = "/v1/hashes/{key}/{field}",
     tag = "hashes",
-    params(FieldPath),
+    params(FieldPath, IfMatch, IfNoneMatch),
     request_body(content = Option<Vec<u8>>, content_type = "application/octet-stream", description = "The value, as it is"),
     responses(
         (status = 201, description = "It is set, and was not there before"),
@@ -127,9 +133,14 @@ pub(super) async fn get(call: Call) -> Result<Response<Body>, Problem> {
 pub(super) async fn put(mut call: Call) -> Result<Response<Body>, Problem> {
     call.no_query()?;
     let (key, field) = (call.segment(2)?, call.segment(3)?);
+    let conditions = Conditions::of(call.headers())?;
     let value = call.body().await?;
-    let created = call.ask_one(&[b"HSET", &key, &field, &value]).await?.as_int();
-    Ok(empty(if created == Some(1) { StatusCode::CREATED } else { StatusCode::NO_CONTENT }))
+    let set: [&[u8]; 4] = [b"HSET", &key, &field, &value];
+    let created = match conditions.are_some() {
+        true => change_if(&call, &conditions, &[b"HGET", &key, &field], &set).await?,
+        false => call.ask_one(&set).await?.as_int() == Some(1),
+    };
+    Ok(empty(if created { StatusCode::CREATED } else { StatusCode::NO_CONTENT }))
 }
 
 /// Removes a field.
@@ -137,17 +148,20 @@ pub(super) async fn put(mut call: Call) -> Result<Response<Body>, Problem> {
     delete,
     path = "/v1/hashes/{key}/{field}",
     tag = "hashes",
-    params(FieldPath),
+    params(FieldPath, IfMatch, IfNoneMatch),
     responses((status = 204, description = "It is gone"), Refusals),
     security((), ("basic" = []), ("bearer" = [])),
 )]
 pub(super) async fn delete(call: Call) -> Result<Response<Body>, Problem> {
     call.no_query()?;
     let (key, field) = (call.segment(2)?, call.segment(3)?);
-    match call.ask_one(&[b"HDEL", &key, &field]).await?.as_int() {
-        Some(1) => Ok(empty(StatusCode::NO_CONTENT)),
-        _ => Err(no_such("field")),
-    }
+    let conditions = Conditions::of(call.headers())?;
+    let delete: [&[u8]; 3] = [b"HDEL", &key, &field];
+    let was_there = match conditions.are_some() {
+        true => !change_if(&call, &conditions, &[b"HGET", &key, &field], &delete).await?,
+        false => call.ask_one(&delete).await?.as_int() == Some(1),
+    };
+    if was_there { Ok(empty(StatusCode::NO_CONTENT)) } else { Err(no_such("field")) }
 }
 
 fn no_such(what: &str) -> Problem {

@@ -2,17 +2,16 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use bytes::Bytes;
 use ringtail_protocol::reply::Resp;
 use ringtail_protocol::value::Value;
 
+use super::change::{change_if, not_met};
 use super::etag::{self, Conditions, Tags};
 use super::schema::{IfMatch, IfNoneMatch, KeyPath, PutQuery, Refusals};
 use super::time;
 use crate::call::{Call, first};
 use crate::door::empty;
 use crate::escape::Query;
-use crate::limits;
 use crate::problem::Problem;
 use crate::request::Requests;
 
@@ -78,23 +77,9 @@ async fn read(call: &Call) -> Result<Response<Body>, Problem> {
     let mut answers = call.ask(Resp::V2, &asked).await?;
     let ttl = answers.pop();
     let Value::Bulk(value) = first(answers)? else { return Err(no_such_key()) };
-    let tag = etag::of(&value);
-    if conditions.match_.is_some_and(|tags| !tags.match_value(Some(&tag), false)) {
-        return Err(not_met());
-    }
-    let mut answer = match conditions.none_match {
-        Some(tags) if tags.match_value(Some(&tag), true) => empty(StatusCode::NOT_MODIFIED),
-        _ => {
-            let mut answer = Response::new(Body::from(Bytes::from(value)));
-            let kind = HeaderValue::from_static("application/octet-stream");
-            answer.headers_mut().insert(header::CONTENT_TYPE, kind);
-            answer
-        }
-    };
-    let fields = answer.headers_mut();
-    fields.insert(header::ETAG, etag::field(&tag));
+    let mut answer = etag::answer(value, &conditions)?;
     if let Some(ttl @ 0..) = ttl.as_ref().and_then(Value::as_int) {
-        fields.insert(TTL, HeaderValue::from(ttl));
+        answer.headers_mut().insert(TTL, HeaderValue::from(ttl));
     }
     Ok(answer)
 }
@@ -112,7 +97,7 @@ async fn read(call: &Call) -> Result<Response<Body>, Problem> {
     ),
     request_body(content = Option<Vec<u8>>, content_type = "application/octet-stream", description = "The value, as it is"),
     responses(
-        (status = 201, description = "It is set, and was not there before", headers(("ETag" = String, description = "The value's tag"))),
+        (status = 201, description = "It is set, and was not there a moment before", headers(("ETag" = String, description = "The value's tag"))),
         (status = 204, description = "It is set", headers(("ETag" = String, description = "The value's tag"))),
         Refusals,
     ),
@@ -134,7 +119,7 @@ pub(super) async fn put(mut call: Call) -> Result<Response<Body>, Problem> {
     }
     set.extend(word);
     let created = match conditions.need_value() {
-        true => set_if(&call, &key, &conditions, &set).await?,
+        true => change_if(&call, &conditions, &[b"GET", &key], &set).await?,
         false => set_now(&call, &key, word, &set).await?,
     };
     let mut answer = empty(if created { StatusCode::CREATED } else { StatusCode::NO_CONTENT });
@@ -175,60 +160,6 @@ async fn set_now(
     Ok(answers.first().and_then(Value::as_int) == Some(0))
 }
 
-/// Does `change` if the conditions are met by the value that it changes, and not otherwise: whether the key was not there before.
-async fn set_if(call: &Call, key: &[u8], conditions: &Conditions, change: &[&[u8]]) -> Result<bool, Problem> {
-    for _ in 0..limits::TRIES {
-        let (was_there, done) = compare_and_do(call, key, conditions, change).await?;
-        match done {
-            Some(Value::Null) => return Err(not_met()),
-            Some(Value::Error(error)) => return Err(Problem::of_error(&error)),
-            Some(_) => return Ok(!was_there),
-            // It was changed in between: its new value may do.
-            None => {}
-        }
-    }
-    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "TRYAGAIN", "the key is changed all the time"))
-}
-
-/// One try: whether the key was there, and what the change was answered; none if the key was changed meanwhile.
-async fn compare_and_do(
-    call: &Call,
-    key: &[u8],
-    conditions: &Conditions,
-    change: &[&[u8]],
-) -> Result<(bool, Option<Value>), Problem> {
-    let mut answers = call.ask(Resp::V2, &Requests::one(&[b"WATCH", key]).and(&[b"GET", key])).await?;
-    let value = answers.pop().unwrap_or(Value::Null);
-    let judged = first(answers).and_then(|_| judge(&value, conditions));
-    let was_there = match judged {
-        Ok(was_there) => was_there,
-        Err(problem) => {
-            call.ask(Resp::V2, &Requests::one(&[b"UNWATCH"])).await?;
-            return Err(problem);
-        }
-    };
-    let change = Requests::one(&[b"MULTI"]).and(change).and(&[b"EXEC"]);
-    let answers = call.ask(Resp::V2, &change).await?;
-    if let Some(error) = answers.iter().find_map(Value::error) {
-        return Err(Problem::of_error(error));
-    }
-    match answers.into_iter().last() {
-        Some(Value::Array(done)) => Ok((was_there, done.into_iter().next())),
-        _ => Ok((was_there, None)),
-    }
-}
-
-/// Whether there is a value, if the conditions are met.
-fn judge(value: &Value, conditions: &Conditions) -> Result<bool, Problem> {
-    if let Some(error) = value.error() {
-        return Err(Problem::of_error(error));
-    }
-    let tag = value.as_bytes().map(etag::of);
-    let wanted = conditions.match_.as_ref().is_none_or(|tags| tags.match_value(tag.as_deref(), false));
-    let unwanted = conditions.none_match.as_ref().is_some_and(|tags| tags.match_value(tag.as_deref(), true));
-    if wanted && !unwanted { Ok(tag.is_some()) } else { Err(not_met()) }
-}
-
 /// Removes a key, whatever it holds, on a condition or without.
 #[utoipa::path(
     delete,
@@ -253,7 +184,7 @@ pub(super) async fn delete(call: Call) -> Result<Response<Body>, Problem> {
     }
     let delete: [&[u8]; 2] = [b"DEL", &key];
     let was_there = match conditions.need_value() {
-        true => !set_if(&call, &key, &conditions, &delete).await?,
+        true => !change_if(&call, &conditions, &[b"GET", &key], &delete).await?,
         false => call.ask_one(&delete).await?.as_int() == Some(1),
     };
     match (was_there, conditions.match_) {
@@ -265,12 +196,4 @@ pub(super) async fn delete(call: Call) -> Result<Response<Body>, Problem> {
 
 fn no_such_key() -> Problem {
     Problem::not_found("there is no such key")
-}
-
-fn not_met() -> Problem {
-    Problem::new(
-        StatusCode::PRECONDITION_FAILED,
-        "PRECONDITION",
-        "the condition is not met: nothing was changed",
-    )
 }

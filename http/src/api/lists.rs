@@ -6,10 +6,12 @@ use ringtail_protocol::number::parse_i64;
 use ringtail_protocol::reply::Resp;
 use ringtail_protocol::value::Value;
 
+use super::etag::Conditions;
 use super::schema::{EncodingQuery, KeyPath, Length, PopQuery, Push, RangeQuery, Refusals, Values};
-use super::{encoding_of, json, result_field};
+use super::{encoding_of, json, result_field, too_many};
 use crate::call::{Call, first};
 use crate::json::Word;
+use crate::limits;
 use crate::problem::Problem;
 use crate::request::Requests;
 
@@ -36,7 +38,7 @@ pub(super) async fn get(call: Call) -> Result<Response<Body>, Problem> {
     if answers[0].as_int() == Some(0) {
         return Err(no_such_list());
     }
-    result_field("values", &values, encoding)
+    Ok(result_field("values", &values, encoding))
 }
 
 /// Adds elements at one end of a list, one after the other.
@@ -51,14 +53,21 @@ pub(super) async fn get(call: Call) -> Result<Response<Body>, Problem> {
 )]
 pub(super) async fn push(mut call: Call) -> Result<Response<Body>, Problem> {
     call.no_query()?;
+    Conditions::none(call.headers())?;
     let key = call.segment(2)?;
     let Pushed { values, side } = call.json().await?;
     if values.is_empty() {
         return Err(Problem::bad("values is empty"));
     }
+    if values.len() > limits::VALUES {
+        return Err(too_many());
+    }
     let command: &[u8] = if side == Side::Left { b"LPUSH" } else { b"RPUSH" };
     let args: Vec<&[u8]> = [command, &*key].into_iter().chain(values.iter().map(|value| &*value.0)).collect();
-    let length = call.ask_one(&args).await?.as_int().unwrap_or_default();
+    let asked = Requests::one(&args);
+    // What was parsed takes many times its bytes.
+    drop(values);
+    let length = first(call.ask(Resp::V2, &asked).await?)?.as_int().unwrap_or_default();
     Ok(json(StatusCode::OK, format!("{{\"length\":{length}}}").into_bytes()))
 }
 
@@ -72,22 +81,40 @@ pub(super) async fn push(mut call: Call) -> Result<Response<Body>, Problem> {
     security((), ("basic" = []), ("bearer" = [])),
 )]
 pub(super) async fn pop(call: Call) -> Result<Response<Body>, Problem> {
+    Conditions::none(call.headers())?;
     let key = call.segment(2)?;
     let mut query = call.query()?;
-    let count = query.take("count").unwrap_or_else(|| b"1".to_vec());
-    if parse_i64(&count).is_none_or(|count| count < 1) {
-        return Err(Problem::bad("the parameter count is a number from 1 on"));
-    }
-    let command: &[u8] = match query.text("side")?.as_deref() {
-        None | Some("left") => b"LPOP",
-        Some("right") => b"RPOP",
+    let count = match query.take("count") {
+        None => 1,
+        Some(count) => parse_i64(&count)
+            .filter(|count| *count >= 1)
+            .ok_or_else(|| Problem::bad("the parameter count is a number from 1 on"))?,
+    };
+    let (command, range): (&[u8], _) = match query.text("side")?.as_deref() {
+        None | Some("left") => (b"LPOP", (0, count - 1)),
+        Some("right") => (b"RPOP", (-count, -1)),
         Some(_) => return Err(Problem::bad("side is left or right")),
     };
     let encoding = encoding_of(&mut query)?;
     query.end()?;
-    match call.ask_one(&[command, &key, &count]).await? {
+    fits(&call, &key, range).await?;
+    match call.ask_one(&[command, &key, count.to_string().as_bytes()]).await? {
         Value::Null => Err(no_such_list()),
-        values => result_field("values", &values, encoding),
+        values => Ok(result_field("values", &values, encoding)),
+    }
+}
+
+/// Whether elements can be answered, before they are taken out: what was taken out and is not answered is lost.
+async fn fits(call: &Call, key: &[u8], (start, stop): (i64, i64)) -> Result<(), Problem> {
+    let asked = Requests::one(&[b"LRANGE", key, start.to_string().as_bytes(), stop.to_string().as_bytes()]);
+    let found = first(call.ask(Resp::V2, &asked).await?);
+    match found {
+        Err(problem) if problem.status == StatusCode::PAYLOAD_TOO_LARGE => {
+            let detail = "the elements are longer than --http-max-body: none was taken out, ask for fewer";
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "TOOLARGE", detail))
+        }
+        // What else is wrong is said of the command itself; and who may take out need not be one who may look.
+        _ => Ok(()),
     }
 }
 

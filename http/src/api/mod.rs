@@ -1,5 +1,6 @@
 //! What can be asked, one file for each kind of address.
 
+mod change;
 mod commands;
 mod etag;
 mod hashes;
@@ -26,6 +27,7 @@ use utoipa_axum::routes;
 use crate::door::{self, Inner};
 use crate::escape::Query;
 use crate::json::{Encoding, write};
+use crate::limits;
 use crate::problem::Problem;
 
 /// Who does what, and its description.
@@ -65,14 +67,11 @@ pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response<Body> {
 }
 
 /// `{"NAME": value}`
-///
-/// # Errors
-/// The value can't be written in this encoding.
-fn result_field(name: &str, value: &Value, encoding: Encoding) -> Result<Response<Body>, Problem> {
+fn result_field(name: &str, value: &Value, encoding: Encoding) -> Response<Body> {
     let mut out = format!("{{\"{name}\":").into_bytes();
-    write(&mut out, value, encoding).map_err(|_| not_text())?;
+    write(&mut out, value, encoding);
     out.push(b'}');
-    Ok(json(StatusCode::OK, out))
+    json(StatusCode::OK, out)
 }
 
 /// How strings are to be answered.
@@ -84,7 +83,8 @@ fn encoding_of(query: &mut Query) -> Result<Encoding, Problem> {
     }
 }
 
-fn not_text() -> Problem {
-    let detail = "the answer has bytes that are not UTF-8: ask with ?encoding=base64";
-    Problem::new(StatusCode::BAD_REQUEST, "ENCODING", detail)
+/// More values or fields than one request may have.
+fn too_many() -> Problem {
+    let detail = format!("more than {} values in one request", limits::VALUES);
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "TOOLARGE", detail)
 }

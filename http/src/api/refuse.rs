@@ -50,6 +50,8 @@ fn why_not(id: CommandId) -> Option<&'static str> {
         | Id::ClientCaching
         | Id::ClientSetname
         | Id::ClientSetinfo
+        | Id::ClientNoEvict
+        | Id::ClientNoTouch
         | Id::Readonly
         | Id::Readwrite => "it would be in force for whoever comes next on this connection",
         Id::RingtailLock
@@ -114,6 +116,8 @@ mod tests {
             "RESET",
             "client reply off",
             "CLIENT TRACKING on",
+            "client no-touch on",
+            "CLIENT NO-EVICT on",
             "RINGTAIL LOCK 1 a",
             "EXEC",
         ] {

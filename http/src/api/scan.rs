@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 
 use super::schema::{EncodingQuery, KeysFound, Refusals, ScanQuery};
-use super::{encoding_of, json, not_text};
+use super::{encoding_of, json};
 use crate::call::Call;
 use crate::json::write;
 use crate::problem::Problem;
@@ -44,7 +44,7 @@ pub(super) async fn scan(call: Call) -> Result<Response<Body>, Problem> {
     let found = call.ask_one(&args).await?;
     let [cursor, keys] = found.as_array().unwrap_or_default() else { return Err(Problem::cut_off()) };
     let mut out = format!("{{\"cursor\":\"{}\",\"keys\":", cursor.as_str().unwrap_or("0")).into_bytes();
-    write(&mut out, keys, encoding).map_err(|_| not_text())?;
+    write(&mut out, keys, encoding);
     out.push(b'}');
     Ok(json(StatusCode::OK, out))
 }

@@ -80,12 +80,17 @@ pub(super) struct Problem {
     detail: String,
 }
 
+/// A number; a larger one is to be sent as a string, so that no digit of it is lost
+#[derive(Serialize, ToSchema)]
+#[schema(minimum = -9223372036854775808i64, maximum = 18446744073709551615u64)]
+pub(super) struct Number(f64);
+
 /// One argument of a command
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(super) enum Argument {
     Text(String),
-    Number(f64),
+    Number(Number),
     Flag(bool),
     Base64(Base64),
 }
@@ -162,7 +167,13 @@ pub(super) enum Refusals {
     /// The body is of another kind
     #[response(status = 415, content_type = "application/problem+json")]
     WrongKind(Problem),
-    /// The member is down, or has no memory left
+    /// This is not asked by such a name where no password is wanted
+    #[response(status = 421, content_type = "application/problem+json")]
+    WrongName(Problem),
+    /// The user's rate is reached
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(Problem),
+    /// The member is down, or has no memory left, or the proxy holds as much as it may
     #[response(status = 503, content_type = "application/problem+json")]
     Down(Problem),
     /// The member did not answer in time
@@ -214,7 +225,7 @@ pub(super) enum KeyType {
 pub(super) struct KeysFound {
     /// Where to go on; "0" when it is over
     cursor: String,
-    keys: Vec<String>,
+    keys: Vec<Found>,
 }
 
 #[derive(IntoParams)]
@@ -262,7 +273,7 @@ pub(super) struct Push {
 #[serde(untagged)]
 pub(super) enum Word {
     Text(String),
-    Number(f64),
+    Number(Number),
     Base64(Base64),
 }
 
@@ -271,7 +282,7 @@ pub(super) enum Word {
 #[serde(untagged)]
 pub(super) enum NewValue {
     Text(String),
-    Number(f64),
+    Number(Number),
     Base64(Base64),
     Removed,
 }
@@ -285,13 +296,36 @@ pub(super) struct Length {
 /// Elements
 #[derive(ToSchema)]
 pub(super) struct Values {
-    values: Vec<String>,
+    values: Vec<Found>,
+}
+
+/// A string as text, or in base64 if it is no UTF-8
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum Found {
+    Text(String),
+    Bytes(Bytes),
+}
+
+/// Bytes that are no text
+#[derive(Serialize, ToSchema)]
+pub(super) struct Bytes {
+    #[schema(content_encoding = "base64")]
+    base64: String,
 }
 
 /// Fields and their values
 #[derive(ToSchema)]
 pub(super) struct Fields {
-    fields: HashMap<String, String>,
+    fields: FieldsFound,
+}
+
+/// By their names, or pairs of name and value if a name is no UTF-8
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum FieldsFound {
+    Named(HashMap<String, Found>),
+    Pairs(Vec<Vec<Found>>),
 }
 
 /// Fields and their new values; null removes the field

@@ -9,6 +9,7 @@ use ringtail_protocol::value::Value;
 use super::schema::{Answered, Command, Failed, Pipeline};
 use super::{json, refuse};
 use crate::call::{Call, first};
+use crate::caller::Step;
 use crate::json::{Encoding, parse, text_of, write};
 use crate::problem::Problem;
 use crate::request::Requests;
@@ -25,6 +26,7 @@ use crate::request::Requests;
         (status = 401, description = "Who asks is not known", body = Failed, content_type = "application/json"),
         (status = 408, description = "The command did not come in time", body = Failed, content_type = "application/json"),
         (status = 413, description = "The command or its answer is too long", body = Failed, content_type = "application/json"),
+        (status = 429, description = "The user's rate is reached", body = Failed, content_type = "application/json"),
         (status = 503, description = "A member is down", body = Failed, content_type = "application/json"),
     ),
     security((), ("bearer" = [])),
@@ -57,6 +59,7 @@ async fn one(mut call: Call) -> Result<Vec<u8>, Problem> {
         (status = 401, description = "Who asks is not known", body = Failed, content_type = "application/json"),
         (status = 408, description = "The commands did not come in time", body = Failed, content_type = "application/json"),
         (status = 413, description = "The commands or their answers are too long", body = Failed, content_type = "application/json"),
+        (status = 429, description = "The user's rate is reached", body = Failed, content_type = "application/json"),
         (status = 503, description = "A member is down", body = Failed, content_type = "application/json"),
     ),
     security((), ("bearer" = [])),
@@ -77,6 +80,7 @@ pub(super) async fn pipeline(call: Call) -> Response<Body> {
         (status = 401, description = "Who asks is not known", body = Failed, content_type = "application/json"),
         (status = 408, description = "The commands did not come in time", body = Failed, content_type = "application/json"),
         (status = 413, description = "The commands or their answers are too long", body = Failed, content_type = "application/json"),
+        (status = 429, description = "The user's rate is reached", body = Failed, content_type = "application/json"),
         (status = 503, description = "A member is down", body = Failed, content_type = "application/json"),
     ),
     security((), ("bearer" = [])),
@@ -98,26 +102,9 @@ async fn several(mut call: Call, as_one: bool) -> Result<Vec<u8>, Problem> {
     let encoding = encoding(&call);
     let answers = match as_one {
         false => call.ask(Resp::V2, &body.requests).await?,
-        true => transaction(&call, body.requests).await?,
+        true => call.transaction(Step::First, &body.requests).await?.unwrap_or_default(),
     };
     Ok(results(&answers, encoding))
-}
-
-async fn transaction(call: &Call, requests: Requests) -> Result<Vec<Value>, Problem> {
-    let mut all = Requests::one(&[b"MULTI"]);
-    all.bytes.extend_from_slice(&requests.bytes);
-    all.count += requests.count;
-    all.push(&[b"EXEC"]);
-    let mut answers = call.ask(Resp::V2, &all).await?;
-    match answers.pop() {
-        Some(Value::Array(results)) => Ok(results),
-        exec => {
-            // Why a command was not queued says more than that nothing was run.
-            let error =
-                answers.iter().chain(&exec).find_map(Value::error).unwrap_or(b"EXECABORT nothing was run");
-            Err(Problem::of_error(error))
-        }
-    }
 }
 
 /// A command as a path, `/set/key/value?EX=100`, with a body as the argument behind it.
@@ -177,8 +164,7 @@ fn write_result(out: &mut Vec<u8>, answer: &Value, encoding: Encoding) {
         Some(error) => write_error(out, &String::from_utf8_lossy(error)),
         None => {
             out.extend_from_slice(b"{\"result\":");
-            // Neither of the two encodings has anything that it can't write.
-            let _ = write(out, answer, encoding);
+            write(out, answer, encoding);
             out.push(b'}');
         }
     }
@@ -212,7 +198,10 @@ fn answered(done: Result<Vec<u8>, Problem>) -> Response<Body> {
             let kept = problem.status.is_server_error()
                 || matches!(
                     problem.status,
-                    StatusCode::UNAUTHORIZED | StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE
+                    StatusCode::UNAUTHORIZED
+                        | StatusCode::REQUEST_TIMEOUT
+                        | StatusCode::PAYLOAD_TOO_LARGE
+                        | StatusCode::TOO_MANY_REQUESTS
                 );
             if !kept {
                 problem.status = StatusCode::BAD_REQUEST;

@@ -170,14 +170,22 @@ impl<'de> Visitor<'de> for Either<'_> {
         visit_u64: u64 => |value| itoa::Buffer::new().format(value).as_bytes();
         visit_i64: i64 => |value| itoa::Buffer::new().format(value).as_bytes();
         visit_bool: bool => |value| if value { b"true" } else { b"false" };
-        visit_f64: f64 => |value| &float(value);
+        visit_f64: f64 => |value| &float(value).map_err(E::custom)?;
     }
 }
 
-fn float(value: f64) -> Vec<u8> {
+/// A number that is no whole one of 64 bits, as its digits.
+///
+/// # Errors
+/// It may have more digits than a double holds, and they would be lost.
+pub(super) fn float(value: f64) -> Result<Vec<u8>, &'static str> {
+    // Whole numbers of 64 bits come as such; a longer one has been rounded.
+    if value <= i64::MIN as f64 || value >= u64::MAX as f64 {
+        return Err("a number is too large to be told exactly: send it as a string");
+    }
     let mut text = Vec::new();
     write_f64(&mut text, value);
-    text
+    Ok(text)
 }
 
 impl Either<'_> {
@@ -226,7 +234,7 @@ impl<'de> Visitor<'de> for Argument<'_> {
         visit_u64: u64 => |value| itoa::Buffer::new().format(value).as_bytes();
         visit_i64: i64 => |value| itoa::Buffer::new().format(value).as_bytes();
         visit_bool: bool => |value| if value { b"true" } else { b"false" };
-        visit_f64: f64 => |value| &float(value);
+        visit_f64: f64 => |value| &float(value).map_err(E::custom)?;
     }
 }
 

@@ -43,6 +43,9 @@ fn what_is_no_command_is_refused() {
         "[[[\"GET\"]]]",
         "[\"GET\",\"k\"] x",
         "[\"GET\",\"\u{1}\"]",
+        "[\"GET\",18446744073709551616]",
+        "[\"GET\",-9223372036854775809]",
+        "[[\"GET\",1e300]]",
         "[[\"PING\"],{}]",
         "[\"SUBSCRIBE\",\"c\"]",
         "[[\"PING\"],[\"MULTI\"]]",
@@ -56,16 +59,11 @@ fn what_is_no_command_is_refused() {
     assert!(parsed(&many).unwrap_err().contains("more than"));
 }
 
-fn written(value: &Value, encoding: Encoding) -> Result<String, NotTextAtAll> {
+fn written(value: &Value, encoding: Encoding) -> String {
     let mut out = Vec::new();
-    match write(&mut out, value, encoding) {
-        Ok(()) => Ok(String::from_utf8(out).unwrap()),
-        Err(_) => Err(NotTextAtAll),
-    }
+    write(&mut out, value, encoding);
+    String::from_utf8(out).unwrap()
 }
-
-#[derive(Debug, PartialEq)]
-struct NotTextAtAll;
 
 #[test]
 fn every_kind_of_answer() {
@@ -86,7 +84,7 @@ fn every_kind_of_answer() {
         Value::Set(vec![]),
     ]);
     assert_eq!(
-        written(&all, Encoding::Text).unwrap(),
+        written(&all, Encoding::Text),
         r#"[null,"OK","a\"\n",-7,true,1.5,"inf","nan","123456789012345678901",{"error":"ERR x"},{"f":"v"},[[1,"v"]],[]]"#
     );
 }
@@ -94,9 +92,12 @@ fn every_kind_of_answer() {
 #[test]
 fn bytes_that_are_no_text_are_never_changed_unasked() {
     let bytes = Value::Bulk(b"\xff\0".to_vec());
-    assert_eq!(written(&bytes, Encoding::Text), Err(NotTextAtAll));
-    assert_eq!(written(&bytes, Encoding::Base64).unwrap(), "\"/wA=\"");
-    assert_eq!(written(&bytes, Encoding::Lossy).unwrap(), "\"\u{fffd}\\u0000\"");
-    assert_eq!(written(&Value::Bulk(b"OK".to_vec()), Encoding::Base64).unwrap(), "\"T0s=\"");
-    assert_eq!(written(&Value::Simple(b"OK".to_vec()), Encoding::Base64).unwrap(), "\"OK\"");
+    assert_eq!(written(&bytes, Encoding::Text), "{\"base64\":\"/wA=\"}");
+    let map = Value::Map(vec![(bytes.clone(), Value::Int(1))]);
+    assert_eq!(written(&map, Encoding::Text), "[[{\"base64\":\"/wA=\"},1]]");
+    assert_eq!(written(&map, Encoding::Base64), "{\"/wA=\":1}");
+    assert_eq!(written(&bytes, Encoding::Base64), "\"/wA=\"");
+    assert_eq!(written(&bytes, Encoding::Lossy), "\"\u{fffd}\\u0000\"");
+    assert_eq!(written(&Value::Bulk(b"OK".to_vec()), Encoding::Base64), "\"T0s=\"");
+    assert_eq!(written(&Value::Simple(b"OK".to_vec()), Encoding::Base64), "\"OK\"");
 }

@@ -7,7 +7,7 @@ use ringtail_protocol::value::Value;
 /// How strings are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
-    /// As text. What is not UTF-8 can't be.
+    /// As text, and what is not UTF-8 as `{"base64":"…"}`, as an argument may be.
     Text,
     /// As text, with what is not UTF-8 replaced.
     Lossy,
@@ -15,20 +15,13 @@ pub(crate) enum Encoding {
     Base64,
 }
 
-/// A string is not UTF-8, and was to be written as such.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NotText;
-
 /// Writes a value that is no error.
-///
-/// # Errors
-/// A string can't be written in this encoding; `out` has a part of the value then.
-pub(crate) fn write(out: &mut Vec<u8>, value: &Value, encoding: Encoding) -> Result<(), NotText> {
+pub(crate) fn write(out: &mut Vec<u8>, value: &Value, encoding: Encoding) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Simple(text) if text == b"OK" => out.extend_from_slice(b"\"OK\""),
         Value::Simple(bytes) | Value::Bulk(bytes) | Value::Verbatim { text: bytes, .. } => {
-            string(out, bytes, encoding)?
+            string(out, bytes, encoding);
         }
         // Within an answer, as from EXEC.
         Value::Error(line) => {
@@ -46,28 +39,27 @@ pub(crate) fn write(out: &mut Vec<u8>, value: &Value, encoding: Encoding) -> Res
         Value::Double(n) if n.is_nan() => out.extend_from_slice(b"\"nan\""),
         Value::Double(n) => out.extend_from_slice(if *n > 0.0 { b"\"inf\"" } else { b"\"-inf\"" }),
         Value::BigNumber(digits) => text_of(out, digits),
-        Value::Array(items) | Value::Set(items) | Value::Push(items) => list(out, items, encoding)?,
-        Value::Map(pairs) => map(out, pairs, encoding)?,
-        Value::Attributed { value, .. } => write(out, value, encoding)?,
+        Value::Array(items) | Value::Set(items) | Value::Push(items) => list(out, items, encoding),
+        Value::Map(pairs) => map(out, pairs, encoding),
+        Value::Attributed { value, .. } => write(out, value, encoding),
     }
-    Ok(())
 }
 
-fn list(out: &mut Vec<u8>, items: &[Value], encoding: Encoding) -> Result<(), NotText> {
+fn list(out: &mut Vec<u8>, items: &[Value], encoding: Encoding) {
     out.push(b'[');
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        write(out, item, encoding)?;
+        write(out, item, encoding);
     }
     out.push(b']');
-    Ok(())
 }
 
-/// An object, unless some key is no string: then pairs.
-fn map(out: &mut Vec<u8>, pairs: &[(Value, Value)], encoding: Encoding) -> Result<(), NotText> {
-    let is_object = pairs.iter().all(|(key, _)| key.as_bytes().is_some());
+/// An object, unless some key is none that an object may have: then pairs.
+fn map(out: &mut Vec<u8>, pairs: &[(Value, Value)], encoding: Encoding) {
+    let is_name = |key: &[u8]| encoding != Encoding::Text || std::str::from_utf8(key).is_ok();
+    let is_object = pairs.iter().all(|(key, _)| key.as_bytes().is_some_and(is_name));
     out.push(if is_object { b'{' } else { b'[' });
     for (index, (key, value)) in pairs.iter().enumerate() {
         if index > 0 {
@@ -76,20 +68,27 @@ fn map(out: &mut Vec<u8>, pairs: &[(Value, Value)], encoding: Encoding) -> Resul
         if !is_object {
             out.push(b'[');
         }
-        write(out, key, encoding)?;
+        write(out, key, encoding);
         out.push(if is_object { b':' } else { b',' });
-        write(out, value, encoding)?;
+        write(out, value, encoding);
         if !is_object {
             out.push(b']');
         }
     }
     out.push(if is_object { b'}' } else { b']' });
-    Ok(())
 }
 
-fn string(out: &mut Vec<u8>, bytes: &[u8], encoding: Encoding) -> Result<(), NotText> {
+fn string(out: &mut Vec<u8>, bytes: &[u8], encoding: Encoding) {
     match encoding {
-        Encoding::Text => text_of(out, std::str::from_utf8(bytes).map_err(|_| NotText)?),
+        Encoding::Text => match std::str::from_utf8(bytes) {
+            Ok(text) => text_of(out, text),
+            // An error would come when the command has been run, and what it took out would be lost.
+            Err(_) => {
+                out.extend_from_slice(b"{\"base64\":");
+                string(out, bytes, Encoding::Base64);
+                out.push(b'}');
+            }
+        },
         Encoding::Lossy => text_of(out, &String::from_utf8_lossy(bytes)),
         Encoding::Base64 => {
             out.push(b'"');
@@ -97,7 +96,6 @@ fn string(out: &mut Vec<u8>, bytes: &[u8], encoding: Encoding) -> Result<(), Not
             out.push(b'"');
         }
     }
-    Ok(())
 }
 
 /// Writes a text as a JSON string.

@@ -2,8 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ringtail_protocol::number::write_f64;
 use serde::Deserialize;
+
+use super::commands::float;
 
 /// A string, a number as its digits, or `{"base64":"…"}`.
 #[derive(Debug, Deserialize)]
@@ -15,6 +16,7 @@ pub(crate) struct Word(pub(crate) Vec<u8>);
 enum Form {
     Text(String),
     Int(i64),
+    Natural(u64),
     Number(f64),
     Bytes(Bytes),
 }
@@ -32,11 +34,8 @@ impl TryFrom<Form> for Word {
         Ok(Self(match form {
             Form::Text(text) => text.into_bytes(),
             Form::Int(n) => n.to_string().into_bytes(),
-            Form::Number(n) => {
-                let mut text = Vec::new();
-                write_f64(&mut text, n);
-                text
-            }
+            Form::Natural(n) => n.to_string().into_bytes(),
+            Form::Number(n) => float(n)?,
             Form::Bytes(Bytes { base64 }) => STANDARD.decode(base64).map_err(|_| "a value is no base64")?,
         }))
     }
@@ -48,10 +47,20 @@ mod tests {
 
     #[test]
     fn all_forms() {
-        let words: Vec<Word> = serde_json::from_str(r#"["a", -1, 1.5, {"base64":"/w=="}]"#).unwrap();
+        let words: Vec<Word> =
+            serde_json::from_str(r#"["a", -1, 1.5, {"base64":"/w=="}, 18446744073709551615]"#).unwrap();
         let words: Vec<&[u8]> = words.iter().map(|word| &*word.0).collect();
-        assert_eq!(words, [&b"a"[..], b"-1", b"1.5", b"\xff"]);
-        for bad in ["null", "true", "[]", "{}", r#"{"base64":"?"}"#, r#"{"base64":"","x":1}"#] {
+        assert_eq!(words, [&b"a"[..], b"-1", b"1.5", b"\xff", b"18446744073709551615"]);
+        for bad in [
+            "18446744073709551616",
+            "1e300",
+            "null",
+            "true",
+            "[]",
+            "{}",
+            r#"{"base64":"?"}"#,
+            r#"{"base64":"","x":1}"#,
+        ] {
             assert!(serde_json::from_str::<Word>(bad).is_err(), "{bad}");
         }
     }

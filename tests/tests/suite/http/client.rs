@@ -45,6 +45,10 @@ impl Http {
     pub(super) fn connect(endpoint: &Endpoint) -> Http {
         let mut conn = endpoint.connect_raw().expect("a connection to the HTTP door");
         conn.set_patience(Duration::from_secs(20));
+        Http::of(conn)
+    }
+
+    pub(super) fn of(conn: Conn) -> Http {
         Http { conn, got: Vec::new() }
     }
 
@@ -55,10 +59,19 @@ impl Http {
     }
 
     pub(super) fn send(&mut self, line: &str, fields: &[(&str, &str)], body: &[u8]) {
+        self.try_send(line, fields, body).expect("sent");
+    }
+
+    pub(super) fn try_send(
+        &mut self,
+        line: &str,
+        fields: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<()> {
         let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let length = body.len();
         let head = format!("{line} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n{fields}\r\n");
-        self.conn.send(&[head.as_bytes(), body].concat()).expect("sent");
+        self.conn.send(&[head.as_bytes(), body].concat())
     }
 
     /// The next answer; that to HEAD has no body.

@@ -4,8 +4,11 @@ mod client;
 mod clients;
 mod hostile;
 mod keys;
+mod memory;
+mod operated;
 mod rights;
 mod values;
+mod whole;
 
 use client::{Answer, Http};
 use ringtail_tests::harness::{Options, Pool, free_port, wait_for};

@@ -25,7 +25,10 @@ fn only_who_is_known_and_may() {
     let mut http = door.client();
     let nobody = http.ask("GET /v1/keys/app:k", &[], b"");
     assert!(nobody.status == 401 && nobody.problem().starts_with("NOAUTH"), "{nobody:?}");
-    assert!(nobody.field("www-authenticate").expect("how").starts_with("Basic"));
+    assert!(
+        nobody.field("www-authenticate").expect("how").starts_with("Bearer"),
+        "a browser is not to keep it"
+    );
     for wrong in [WRONG, "Bearer nonsense", "Basic !", "Digest x"] {
         let answer = door.ask("GET /v1/keys/app:k", &[("authorization", wrong)], b"");
         assert!(answer.status == 401 && answer.problem().starts_with("WRONGPASS"), "{wrong}: {answer:?}");

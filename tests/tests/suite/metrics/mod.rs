@@ -3,6 +3,7 @@
 mod cost;
 mod monitoring;
 mod pool;
+mod secured;
 mod server;
 
 use ringtail_tests::harness::{free_port, wait_for};
