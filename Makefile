@@ -35,7 +35,9 @@ man: ## Make the client's manual pages and shell completions under target/
 	@scripts/man.sh target/debug
 
 test-otel: ## Test the proxy with the feature otel (part of `make test`)
-	$(CARGO) test --workspace --features ringtail-proxy/otel --lib --test otlp -- otlp otel::
+	@# Of the workspace, so that all that has not the feature is built once.
+	$(CARGO) test --workspace --features ringtail-proxy/otel --lib -- otel::
+	$(CARGO) test --workspace --features ringtail-proxy/otel --test otlp
 
 test: ## Run all tests, and install what they need where that is allowed
 	@scripts/setup-tests.sh
@@ -65,7 +67,7 @@ histories: ## Kill, depose and cut off replicated servers in HISTORIES histories
 lint: ## Check formatting, lints, licences and dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	$(CARGO) clippy --package ringtail-proxy --features otel --all-targets --locked -- -D warnings
+	$(CARGO) clippy --workspace --features ringtail-proxy/otel --all-targets --locked -- -D warnings
 	@scripts/deny.sh
 
 bench: ## Measure Ringtail beside its peers; BENCH='--quick --only proxy' passes options on
