@@ -51,8 +51,9 @@ impl Traces {
     pub(crate) fn request<'a>(&self, _: impl FnOnce() -> Request<'a>) {}
 }
 
+/// Made by `default()`, as the other is; a unit would not be.
 #[derive(Default)]
-pub(crate) struct Samples;
+pub(crate) struct Samples {}
 
 impl Samples {
     #[inline]
