@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run certs build test chaos kills histories lint bench bench-store fuzz fuzz-build models tsan miri docs man clean
+.PHONY: help run certs build test test-otel chaos kills histories lint bench bench-store fuzz fuzz-build models tsan miri docs man clean
 
 CARGO ?= cargo
 # How long `make fuzz` runs each target, in seconds.
@@ -34,8 +34,15 @@ man: ## Make the client's manual pages and shell completions under target/
 	$(CARGO) build --package ringtail
 	@scripts/man.sh target/debug
 
+test-otel: ## Test the proxy with the feature otel (part of `make test`)
+	@# Of the workspace, so that all that has not the feature is built once.
+	$(CARGO) test --workspace --features ringtail-proxy/otel --lib -- otel::
+	$(CARGO) test --workspace --features ringtail-proxy/otel --test otlp
+
 test: ## Run all tests, and install what they need where that is allowed
 	@scripts/setup-tests.sh
+	@# First, because it leaves a proxy with the feature where the others expect one without.
+	@$(MAKE) --no-print-directory test-otel
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace
 	@$(MAKE) --no-print-directory models
@@ -60,6 +67,7 @@ histories: ## Kill, depose and cut off replicated servers in HISTORIES histories
 lint: ## Check formatting, lints, licences and dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --workspace --features ringtail-proxy/otel --all-targets --locked -- -D warnings
 	@scripts/deny.sh
 
 bench: ## Measure Ringtail beside its peers; BENCH='--quick --only proxy' passes options on

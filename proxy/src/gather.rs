@@ -14,6 +14,7 @@ use ringtail_protocol::reply::Reply;
 
 use crate::lane::{Lane, Refusal};
 use crate::member::Member;
+use crate::otel::Gathered;
 use crate::pending::Target;
 use crate::retry;
 use crate::route::{self, Request};
@@ -28,6 +29,8 @@ pub(crate) struct Gather {
     ticket: Ticket,
     join: Join,
     mark: Mark,
+    /// What is told of it, if it is traced.
+    pub(crate) traced: Gathered,
     answers: RefCell<Answers>,
 }
 
@@ -168,7 +171,14 @@ impl Gather {
         let answer = |part: &Part| Answer { member: Rc::clone(&part.lane.member), bytes: Vec::new() };
         let parts: Vec<Answer> = split.parts.iter().map(answer).collect();
         let answers = Answers { waiting: parts.len(), parts, order: split.order.clone() };
-        Self { session, ticket, join, mark: worker.eyes.mark(), answers: RefCell::new(answers) }
+        Self {
+            session,
+            ticket,
+            join,
+            mark: worker.eyes.mark(),
+            traced: Gathered::begin(worker),
+            answers: RefCell::new(answers),
+        }
     }
 
     /// Whose request it is.
@@ -197,6 +207,7 @@ impl Gather {
 
     /// Counts the whole request; its parts were counted with their members.
     fn count(&self, worker: &Worker, answer: &[u8]) {
+        self.traced.end(worker, self.mark, &self.session.client, answer);
         if worker.eyes.is_on() {
             worker.count(self.mark, self.mark.age(worker.turn.micros()), 1, None);
             if let Some(error) = answer.strip_prefix(b"-") {

@@ -29,6 +29,7 @@ use crate::fault::Fault;
 use crate::held::Share;
 use crate::limits;
 use crate::member::{Member, Sight};
+use crate::otel;
 use crate::pending::Target;
 use crate::see::Ledger;
 use crate::session::Session;
@@ -200,10 +201,14 @@ impl Lane {
         if core.out.capacity() == 0 {
             core.out = worker.take_buffer();
         }
+        let before = core.out.len();
         write(&mut core.out);
+        let size = core.out.len() - before;
         core.pending.extend((0..skipped).map(|_| Target::Skip));
         let mark =
             if matches!(target, Target::Part(..)) { worker.eyes.mark().part() } else { worker.eyes.mark() };
+        let number = core.ledger.number_of(core.pending.len());
+        core.ledger.samples.note(worker, &target, || otel::Sent { number, mark, db, size });
         core.pending.push_back(target);
         let (count, now) = (core.pending.len(), worker.turn.now());
         core.ledger.note(count, mark);

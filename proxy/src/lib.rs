@@ -32,7 +32,7 @@
 //!
 //! `http` has what comes by HTTP done by sessions like all others.
 //!
-//! `see` counts and times requests, and keeps what was slow, hot or big.
+//! `see` counts and times requests, and keeps what was slow, hot or big. `otel`, in a build that has it, exports traces of some.
 //!
 //! Measured on one core before three redis-servers (GET:SET 10:1, 256 B, 50 clients; see docs/benchmarks.md), this costs mostly what the
 //! kernel takes for two reads and writes a batch; that is why everything above is about fewer and fuller ones.
@@ -55,6 +55,11 @@ mod local;
 mod member;
 pub mod metrics;
 pub mod options;
+#[cfg(feature = "otel")]
+mod otel;
+#[cfg(not(feature = "otel"))]
+#[path = "otel/off.rs"]
+mod otel;
 mod own;
 mod pass_through;
 mod pending;

@@ -189,6 +189,38 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Highest cursor that a server may answer to SCAN: the bits above hold which member it is of.
 pub const MEMBER_CURSOR: u64 = (1 << 48) - 1;
 
+/// Spans that wait to be exported; beyond that they are dropped.
+#[cfg(feature = "otel")]
+pub const OTLP_QUEUE: usize = 8 << 10;
+
+/// Spans that go to the collector at once.
+#[cfg(feature = "otel")]
+pub const OTLP_BATCH: usize = 1 << 10;
+
+/// How long a span waits for others to go with.
+#[cfg(feature = "otel")]
+pub const OTLP_DELAY: Duration = Duration::from_millis(500);
+
+/// How long the collector may take for one batch.
+#[cfg(feature = "otel")]
+pub const OTLP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a batch is sent that the collector can't take for the moment, ...
+#[cfg(feature = "otel")]
+pub const OTLP_ATTEMPTS: u32 = 3;
+
+/// ... and how long it is left alone after the first time.
+#[cfg(feature = "otel")]
+pub const OTLP_PAUSE: Duration = Duration::from_secs(1);
+
+/// What spans that are left at the end have at least, even if connections took all the time that there was.
+#[cfg(feature = "otel")]
+pub const OTLP_LAST: Duration = Duration::from_secs(1);
+
+/// Longest head of the collector's answers.
+#[cfg(feature = "otel")]
+pub const OTLP_ANSWER: usize = 16 << 10;
+
 const _: () = assert!(SESSION_OUTPUT <= SESSION_EXPECTED && SESSION_FIRST <= SESSION_IN_FLIGHT);
 // Offsets of answers that came before their turn are u32.
 const _: () = assert!(SESSION_IN_FLIGHT * SPILL_ANSWER * 2 + SPILL_COMPACT < u32::MAX as usize);

@@ -40,7 +40,7 @@ pub(crate) fn run(worker: &Rc<Worker>, state: &mut State, request: Request<'_>) 
             return Ok(());
         }
         _ if let Err(error) = see::may_explain(state, &request) => {
-            worker.count_rejected(Some(request.command), error.text());
+            worker.count_rejected(state, Some(request.command), error.text());
             state.reply(worker, |reply| reply.error(&error));
             return Ok(());
         }
@@ -55,7 +55,8 @@ pub(crate) fn run(worker: &Rc<Worker>, state: &mut State, request: Request<'_>) 
     }
     let mut call = Call { worker, state, request };
     let done = dispatch(&mut call);
-    call.worker.count_local();
+    let error = done.as_ref().err().map(|error| error.text().as_bytes());
+    worker.count_local(call.state, request.command, error);
     if let Err(error) = done {
         call.worker.count_failed(call.worker.eyes.mark(), error.text().as_bytes());
         call.state.reply(worker, |reply| reply.error(&error));
@@ -82,7 +83,7 @@ fn refuse(worker: &Rc<Worker>, state: &mut State, request: &Request<'_>) {
     let error = Error::new(format!(
         "ERR {name} does not work through a proxy: send it to the server that it is meant for"
     ));
-    worker.count_rejected(Some(request.command), error.text());
+    worker.count_rejected(state, Some(request.command), error.text());
     state.reply(worker, |reply| reply.error(&error));
 }
 

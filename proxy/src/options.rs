@@ -168,6 +168,14 @@ pub struct Options {
     /// Address for metrics and health over HTTP: /metrics, /healthz, /readyz; beyond this machine with TLS and --client-ca
     #[arg(long, value_name = "HOST:PORT", env = "RINGTAIL_ADMIN")]
     pub admin: Option<String>,
+    /// URL of a collector that takes OTLP over HTTP: traces of some requests go there; see docs/monitoring.md [default: none]
+    #[cfg(feature = "otel")]
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otlp: Option<String>,
+    /// Share of the requests that is traced, from 0 to 1 [default: 0.001]
+    #[cfg(feature = "otel")]
+    #[arg(long, value_name = "SHARE", env = "RINGTAIL_OTLP_SAMPLE")]
+    pub otlp_sample: Option<f64>,
     /// Allow plaintext, or no password, beyond this machine: only on a network that is trusted
     #[arg(long, env = "RINGTAIL_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub insecure: Option<bool>,

@@ -28,7 +28,7 @@ pub(crate) struct Retry {
     writes: u32,
     request: Vec<u8>,
     db: u8,
-    left: u32,
+    pub(crate) left: u32,
     deadline: Instant,
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn route(
         Err(error) => {
             state.closing |= is_http(&args[0]);
             transaction::spoil(state);
-            rejected(worker, args, &error);
+            rejected(worker, state, args, &error);
             state.reply(worker, |reply| reply.error(&error));
             return Ok(());
         }
@@ -135,12 +135,12 @@ pub(crate) fn check_options(request: &Request<'_>) -> Result<(), Error> {
 }
 
 #[cold]
-fn rejected(worker: &Worker, args: Args<'_>, error: &Error) {
+fn rejected(worker: &Worker, state: &State, args: Args<'_>, error: &Error) {
     let command = match find(&args) {
         Found::Command(command) => Some(command),
         Found::NoCommand | Found::NoSubcommand(_) => None,
     };
-    worker.count_rejected(command, error.text());
+    worker.count_rejected(state, command, error.text());
 }
 
 /// The command that is asked for, if there is one and this session may run it.
@@ -179,7 +179,7 @@ fn to_owner(
         Some(slot) => to_slot(worker, session, state, request, slot),
         None if across::is_for(&request) => Err(own(state)),
         None => {
-            worker.count_rejected(Some(request.command), errors::CROSS_SLOT.text());
+            worker.count_rejected(state, Some(request.command), errors::CROSS_SLOT.text());
             state.reply(worker, |reply| reply.error(&errors::CROSS_SLOT));
             Ok(())
         }
@@ -196,7 +196,7 @@ fn to_owner_unless_refused(
     match options::check(&request) {
         Ok(()) => to_owner(worker, session, state, request),
         Err(error) => {
-            worker.count_rejected(Some(request.command), error.text());
+            worker.count_rejected(state, Some(request.command), error.text());
             state.reply(worker, |reply| reply.error(&error));
             Ok(())
         }
@@ -288,7 +288,8 @@ pub(crate) fn refused(
         }
         Refusal::Fault(fault) => {
             let error = lane.member.fault(&fault);
-            worker.count_rejected(worker.eyes.mark().command(), &String::from_utf8_lossy(&error[1..]));
+            let text = String::from_utf8_lossy(&error[1..]);
+            worker.count_rejected(state, worker.eyes.mark().command(), &text);
             state.reply(worker, |reply| reply.raw(&error));
             Ok(())
         }

@@ -33,7 +33,9 @@ use ringtail_protocol::stats::{Counter, Latency, Slowlog, Stats};
 
 use crate::limits;
 use crate::member::Sight;
+use crate::otel;
 use crate::route::Request;
+use crate::session::State;
 use crate::worker::Worker;
 use keys::WorkerKeys;
 use users::Users;
@@ -254,7 +256,8 @@ impl Worker {
     }
 
     /// Counts the request that is being routed as answered here.
-    pub(crate) fn count_local(&self) {
+    pub(crate) fn count_local(&self, state: &State, command: &'static Command, error: Option<&[u8]>) {
+        self.traces.request(|| otel::Request::here(self, state, Some(command), error));
         if self.eyes.on {
             self.count(self.eyes.mark(), 0, 1, None);
         }
@@ -273,7 +276,8 @@ impl Worker {
 
     /// Counts a request that was refused before it was run.
     #[cold]
-    pub(crate) fn count_rejected(&self, command: Option<&Command>, text: &str) {
+    pub(crate) fn count_rejected(&self, state: &State, command: Option<&'static Command>, text: &str) {
+        self.traces.request(|| otel::Request::here(self, state, command, Some(text.as_bytes())));
         if self.eyes.on {
             let stats = self.shared.seen.stats.worker(self.eyes.worker);
             stats.error(text);

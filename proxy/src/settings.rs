@@ -10,6 +10,7 @@ use ringtail_net::{LifeFlags, Password, TlsClient};
 
 use crate::held::InFlight;
 use crate::options::Options;
+use crate::otel;
 use crate::replicas::ReadFrom;
 use crate::see::Wishes;
 
@@ -151,6 +152,8 @@ pub(crate) struct Settings {
     pub(crate) server_password: Option<Password>,
     /// What is to be seen of the requests.
     pub(crate) see: Wishes,
+    /// Where traces of them go.
+    pub(crate) traces: otel::Sink,
     /// Servers say who clients are.
     pub(crate) pass_through: bool,
     /// Plaintext to servers on other machines is allowed.

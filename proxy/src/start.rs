@@ -21,6 +21,7 @@ use ringtail_protocol::acl::{Access, Users};
 use crate::access::{self, users_of};
 use crate::http;
 use crate::options::{DEFAULT_ADDR, DEFAULT_SERVERS, Options};
+use crate::otel;
 use crate::see::Wishes;
 use crate::settings::{
     DEFAULT_CONNS, DEFAULT_DEDICATED, DEFAULT_HANDSHAKES, DEFAULT_LARGE, DEFAULT_TIMEOUT, LEAST_LARGE, Live,
@@ -45,6 +46,7 @@ struct Checked {
     threads: usize,
     output_limits: (u64, u64, u64),
     colocation: Colocation,
+    traces: otel::Wishes,
 }
 
 /// Runs the proxy that `options` describe until a signal ends it.
@@ -125,6 +127,7 @@ fn check(options: &Options) -> Result<Checked, Problem> {
     let colocation = colocation(options)?;
     check_members(options, server_tls.is_some() || exposure.insecure)?;
     let output_limits = output_limits(options)?;
+    let traces = otel::Wishes::of(options)?;
     let entry = options.life().entry(tls)?;
     Ok(Checked {
         entry,
@@ -138,6 +141,7 @@ fn check(options: &Options) -> Result<Checked, Problem> {
         threads,
         output_limits,
         colocation,
+        traces,
     })
 }
 
@@ -223,8 +227,11 @@ fn serve(options: &Options, checked: Checked, sockets: Sockets, watcher: Watcher
         threads,
         output_limits,
         colocation,
+        traces,
     } = checked;
     colocation.put_in_force();
+    let shutdown = Shutdown::new();
+    let traces = traces.start(&shutdown, options.life().drain_timeout)?;
     let settings = Settings {
         addr: listener.local_addr(),
         timeout,
@@ -248,6 +255,7 @@ fn serve(options: &Options, checked: Checked, sockets: Sockets, watcher: Watcher
             max_len: options.slowlog_max_len,
             monitor_from: options.latency_monitor_threshold,
         },
+        traces: traces.sink(),
         insecure: exposure.insecure,
         life: options.life(),
     };
@@ -255,7 +263,6 @@ fn serve(options: &Options, checked: Checked, sockets: Sockets, watcher: Watcher
     let shared = Shared::new(settings, access, watcher.topologies().clone(), Some(watcher));
     shared.rates.set(options.rate.clone().unwrap_or_default());
     let reloader = reloads(&shared, entry.tls.as_ref(), password.as_ref()).start(WatchOptions::default())?;
-    let shutdown = Shutdown::new();
     if let Some(admin) = admin {
         admin.serve(PROGRAM, Arc::clone(&shared) as Arc<dyn Observed>, shutdown.clone())?;
     }
@@ -279,6 +286,7 @@ fn serve(options: &Options, checked: Checked, sockets: Sockets, watcher: Watcher
     let life =
         Life { listener, side, workers, shutdown, reloader, on_hangup, drain, until_ready, on_ready, status };
     let well = life.run()?;
+    traces.finish();
     tracing::info!("stopped");
     Ok(well)
 }

@@ -256,6 +256,7 @@ pub(crate) fn settings(timeout: Duration) -> Settings {
         server_tls: None,
         server_password: None,
         see: Wishes::default(),
+        traces: Default::default(),
         insecure: false,
         life: Default::default(),
     }

@@ -23,6 +23,7 @@ use crate::large::Sizes;
 use crate::leader::{Leader, servers};
 use crate::limits;
 use crate::member::Member;
+use crate::otel::Traces;
 use crate::pass_through::{Login, Logins};
 use crate::pubsub::Hub;
 use crate::see::Eyes;
@@ -45,6 +46,8 @@ pub(crate) struct Worker {
     pub(crate) turn: Turn,
     /// What it sees of the requests with.
     pub(crate) eyes: Eyes,
+    /// What it traces some of them with.
+    pub(crate) traces: Traces,
     pub(crate) desk: RefCell<Desk>,
     /// What a lane reads into.
     pub(crate) answers: RefCell<Vec<u8>>,
@@ -160,6 +163,7 @@ impl Worker {
             door: admission::Door::new(shared.settings.handshakes),
             turn: Turn::new(shared.started),
             eyes: Eyes::new(index, &shared.seen),
+            traces: Traces::new(&shared.settings.traces),
             sizes: Arc::clone(&shared.sizes),
             shared,
             desk: RefCell::default(),

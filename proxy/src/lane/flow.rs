@@ -122,6 +122,8 @@ impl Core {
         self.pending.pop_front();
         self.deadlines.answered();
         self.ledger.begin(worker);
+        // How long the answer is shows only at its end.
+        self.ledger.end_sample(worker, None, None);
         self.ledger.answer(worker);
         self.ledger.end(worker);
         if let Some((session, _)) = &to {

@@ -1,6 +1,7 @@
 //! What is done with requests that were slow, failed, or had a large answer; all others never come here.
 
 use std::fmt;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use ringtail_protocol::command::{Command, CommandId, Flags};
@@ -11,6 +12,7 @@ use super::sent::Request;
 use super::{Ledger, Mark};
 use crate::clients::Client;
 use crate::member::Member;
+use crate::otel::{self, error_of};
 use crate::own;
 use crate::pending::Target;
 use crate::session::Session;
@@ -80,6 +82,7 @@ impl Ledger {
         network: impl FnOnce() -> Option<Duration>,
     ) {
         let mark = self.mark_at(0);
+        self.end_sample(worker, Some(answer.len()), error_of(answer));
         if answer.first() == Some(&b'-')
             && (target.session().is_some() || matches!(target, Target::Published(_)))
         {
@@ -107,6 +110,7 @@ impl Ledger {
     pub(crate) fn late(&mut self, worker: &Worker, index: usize, target: &Target, error: &[u8]) {
         let (mark, now) = (self.mark_at(index), worker.turn.micros());
         worker.count_failed(mark, &error[1..]);
+        self.end_sample_at(worker, index, Some(error.len()), error_of(error));
         self.count_early(worker, index);
         let is_slow = mark.age(now) >= worker.shared.seen.attention();
         if !(self.on && is_slow && worker.eyes.may_tell(now)) {
@@ -145,10 +149,20 @@ impl Ledger {
 impl Worker {
     /// A question to the pool, that was begun then, was answered.
     pub(crate) fn was_asked(&self, session: &Session, question: &Question, begun: Instant, answer: &[u8]) {
+        self.traces.request(|| otel::Request {
+            command: Some(question.id.command()),
+            client: &session.client,
+            db: question.db,
+            micros: micros_since(begun),
+            away: None,
+            member: self.owner_of(question),
+            sizes: (Some(size_of_words(&question.words)), Some(answer.len())),
+            error: error_of(answer),
+        });
         if !self.eyes.is_on() {
             return;
         }
-        let (micros, user) = (begun.elapsed().as_micros() as u32, session.seen_as());
+        let (micros, user) = (micros_since(begun), session.seen_as());
         let mark = Mark::new(self.turn.micros(), question.id, user);
         self.count(mark, micros, 1, None);
         if let Some(error) = answer.strip_prefix(b"-") {
@@ -158,21 +172,36 @@ impl Worker {
         self.shared.seen.slow[self.eyes.worker].add(u64::from(is_slow));
         if is_slow && self.eyes.may_tell(self.turn.micros()) {
             let words: Vec<&[u8]> = question.words.iter().map(Vec::as_slice).collect();
-            let sizes = (words.iter().map(|word| word.len()).sum(), answer.len());
+            let sizes = (size_of_words(&question.words), answer.len());
             let user = self.shared.seen.users.name(user);
-            let owner = question.slot(self).and_then(|slot| self.owner(slot));
-            let member = owner.as_ref().map_or("", |owner| &owner.name);
-            let whence = Where { member, user, sizes, proxy: 0, away: micros, network: None };
+            let member = self.owner_of(question).unwrap_or_default();
+            let whence = Where { member: &member, user, sizes, proxy: 0, away: micros, network: None };
             self.was_slow(question.id.command(), &session.client(), micros, &words, &whence);
         }
     }
 
+    /// The one member that is asked about it.
+    fn owner_of(&self, question: &Question) -> Option<String> {
+        let owner = question.slot(self).and_then(|slot| self.owner(slot));
+        owner.map(|owner| owner.name.clone())
+    }
+
     /// A request was passed through as it came.
     pub(crate) fn was_passed(&self, session: &Session, member: &Member, passed: &Passed) {
+        self.traces.request(|| otel::Request {
+            command: Some(passed.command.command()),
+            client: &session.client,
+            db: session.client.db.load(Relaxed),
+            micros: micros_since(passed.begun),
+            away: passed.connected.map(micros_since),
+            member: Some(member.name.clone()),
+            sizes: (Some(passed.request), Some(passed.answer)),
+            error: passed.error.as_deref(),
+        });
         if !self.eyes.is_on() {
             return;
         }
-        let (micros, user) = (passed.begun.elapsed().as_micros() as u32, session.seen_as());
+        let (micros, user) = (micros_since(passed.begun), session.seen_as());
         let mark = Mark::new(self.turn.micros(), passed.command, user);
         self.count(mark, micros, 1, None);
         if let Some(error) = &passed.error {
@@ -181,7 +210,7 @@ impl Worker {
         let is_slow = micros >= self.shared.seen.attention();
         self.shared.seen.slow[self.eyes.worker].add(u64::from(is_slow));
         if is_slow && self.eyes.may_tell(self.turn.micros()) {
-            let away = passed.connected.map_or(0, |connected| connected.elapsed().as_micros() as u32);
+            let away = passed.connected.map_or(0, micros_since);
             let whence = Where {
                 member: &member.name,
                 user: self.shared.seen.users.name(user),
@@ -210,4 +239,12 @@ impl Worker {
             seen.slowlog.add(now, u64::from(micros), words.iter().copied(), who, Some(whence.to_string()));
         }
     }
+}
+
+fn micros_since(then: Instant) -> u32 {
+    then.elapsed().as_micros() as u32
+}
+
+fn size_of_words(words: &[Vec<u8>]) -> usize {
+    words.iter().map(Vec::len).sum()
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::command;
 use super::sent::Sent;
 use crate::member::Sight;
+use crate::otel::{Answered, Samples};
 use crate::worker::Worker;
 
 /// A bit of the command's number: only a part of such a command.
@@ -85,6 +86,8 @@ pub(crate) struct Ledger {
     runs: VecDeque<Run>,
     /// What was written and is not answered yet.
     pub(crate) sent: Sent,
+    /// Those that are traced.
+    pub(crate) samples: Samples,
     /// The turn's time, while answers are handed out.
     pub(super) now: u32,
     /// From so many microseconds on a request is slow.
@@ -104,6 +107,7 @@ impl Ledger {
             counted: 0,
             runs: VecDeque::new(),
             sent: Sent::new(started, on),
+            samples: Samples::default(),
             now: 0,
             attention: u32::MAX,
             big_from: usize::MAX,
@@ -157,7 +161,8 @@ impl Ledger {
     /// Whether this, the next answer, is one of the few that are looked at.
     #[inline]
     pub(crate) fn is_worth_a_look(&self, answer: &[u8]) -> bool {
-        self.slow || answer[0] == b'-' || answer.len() > self.big_from
+        let is_traced = self.samples.is_due(self.answered);
+        self.slow || answer[0] == b'-' || answer.len() > self.big_from || is_traced
     }
 
     /// The next answer came.
@@ -205,8 +210,42 @@ impl Ledger {
             worker.count(run.mark, run.mark.age(self.now), run.calls, Some(&self.sight));
             (0..run.calls).for_each(|_| worker.count_failed(run.mark, error));
         }
+        let Self { samples, sent, sight, now, .. } = self;
+        samples.end_all(worker, |number| Answered {
+            sight,
+            now: *now,
+            written: sent.written(number),
+            size: None,
+            error: Some(error),
+        });
         self.counted = self.answered;
         self.sent.clear(self.answered);
+    }
+
+    /// The next answer, of so many bytes, is that of a request which is traced, if it is.
+    #[inline]
+    pub(crate) fn end_sample(&mut self, worker: &Worker, size: Option<usize>, error: Option<&[u8]>) {
+        self.end_sample_at(worker, 0, size, error);
+    }
+
+    /// The same of the pending request at `index`.
+    #[inline]
+    pub(super) fn end_sample_at(
+        &mut self,
+        worker: &Worker,
+        index: usize,
+        size: Option<usize>,
+        error: Option<&[u8]>,
+    ) {
+        let number = self.number_of(index);
+        let Self { samples, sent, sight, .. } = self;
+        samples.end(worker, number, || Answered {
+            sight,
+            now: worker.turn.micros(),
+            written: sent.written(number),
+            size,
+            error,
+        });
     }
 
     /// The mark of the pending request at `index`.
@@ -226,7 +265,7 @@ impl Ledger {
     }
 
     /// The number of the pending request at `index`.
-    pub(super) fn number_of(&self, index: usize) -> u64 {
+    pub(crate) fn number_of(&self, index: usize) -> u64 {
         self.answered + index as u64
     }
 }

@@ -91,6 +91,11 @@ impl Sent {
         (self.bytes, self.upto, self.torn, self.spare) = (0, upto, false, Vec::new());
     }
 
+    /// When the request of this number was written, if that is known.
+    pub(super) fn written(&self, number: u64) -> Option<u32> {
+        self.writes.iter().find(|written| number < written.upto).map(|written| written.at)
+    }
+
     /// The request of this number, if it is still there, and when its last byte was written.
     pub(super) fn request(&mut self, number: u64) -> (Option<Request>, Option<u32>) {
         let Some(written) = self.writes.iter_mut().find(|written| number < written.upto) else {
