@@ -4,6 +4,7 @@ mod csv;
 mod export;
 mod import;
 mod jsonl;
+mod runs;
 mod source;
 mod state;
 mod text;

@@ -13,6 +13,7 @@ use ringtail_net::Problem;
 use ringtail_net::exit::RUNTIME;
 use serde::{Deserialize, Serialize};
 
+use super::runs::Runs;
 use super::state::{StateFile, with_ending};
 use super::{Entry, ExportTool, FileFormat, csv, is_stream, jsonl, now};
 use crate::cockpit::Context;
@@ -30,6 +31,8 @@ const SHOWN: usize = 5;
 #[serde(deny_unknown_fields)]
 struct State {
     server: String,
+    /// The processes that the cursor is of.
+    runs: Runs,
     database: u32,
     pattern: Option<String>,
     kind: Option<String>,
@@ -45,6 +48,7 @@ pub(in crate::cockpit) async fn run(tool: &ExportTool, context: &Context<'_>) ->
     let format = FileFormat::of(tool.format, &tool.file);
     let begun = State {
         server: context.addr().into(),
+        runs: Runs::default(),
         database: context.database,
         pattern: tool.pattern.clone(),
         kind: tool.kind.clone().or_else(|| (format == FileFormat::Csv).then(|| "string".into())),
@@ -55,9 +59,14 @@ pub(in crate::cockpit) async fn run(tool: &ExportTool, context: &Context<'_>) ->
         return Err(Problem::new("CSV has strings alone", "leave --type away, or export JSON lines"));
     }
     let client = context.client().await?;
+    let begun = State { runs: Runs::ask(&client, context).await, ..begun };
     let (target, state) = Target::open(tool, begun)?;
     let mut export = Export { context, client, target, state, format };
     export.all().await?;
+    let now = Runs::ask(&export.client, context).await;
+    if let Some(restarted) = export.state.runs.other(&now) {
+        return Err(restarted_problem(restarted));
+    }
     export.end(tool)
 }
 
@@ -236,10 +245,25 @@ fn same(left: State, begun: &State) -> Result<State, Problem> {
         format!("{server} {database} {pattern:?} {kind:?} {csv}")
     };
     if about(&left) == about(begun) {
+        if let Some(restarted) = left.runs.other(&begun.runs) {
+            return Err(restarted_problem(restarted));
+        }
+        for name in left.runs.unknown(&begun.runs) {
+            eprintln!(
+                "ringtail: {name} can't be asked whether it was restarted since: if it was, begin again with --overwrite"
+            );
+        }
         return Ok(left);
     }
     let message = "the export that was stopped was of another server, database, --match, --type or --format";
     Err(Problem::new(message, "give the same, or begin again with --overwrite"))
+}
+
+fn restarted_problem(restarted: &str) -> Problem {
+    let message = format!(
+        "{restarted} was restarted, or another leads now: SCAN can't go on there, and would leave keys out"
+    );
+    Problem::new(message, "begin again with --overwrite")
 }
 
 /// Opens the file behind so many bytes that are good.
