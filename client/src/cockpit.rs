@@ -121,7 +121,8 @@ impl<'s> Context<'s> {
         match &self.shared {
             Some(client) => Ok(client.clone()),
             None => {
-                Client::connect(self.settings.options.clone()).await.map_err(|error| self.problem(&error))
+                let options = self.settings.options.clone().database(self.database);
+                Client::connect(options).await.map_err(|error| self.problem(&error))
             }
         }
     }
