@@ -127,3 +127,22 @@ fn two_files_are_compared_without_a_pool() {
     };
     assert_eq!((sized("2gb"), sized("1kb")), (Some(0), Some(1)));
 }
+
+#[test]
+fn who_gets_another_server_is_planned_with_that_one() {
+    let pool = filled(&["--maxmemory", "200mb"]);
+    for (maxmemory, verdict) in [("200mb", "good"), ("1mb", "does-not-fit")] {
+        let other = Server::start(&Options::args(&["--maxmemory", maxmemory]));
+        let edited = scratch("plan").join("new.json");
+        let mut members = names(&pool);
+        members[0].1 = other.endpoint.port;
+        write_members(&edited, &members);
+        let ended = run(&pool.endpoint, &["plan", path(&edited), "--json"]);
+        let plan: serde_json::Value = serde_json::from_str(&ended.out).expect("JSON");
+        assert_eq!(plan["verdict"], verdict, "{plan}");
+        let lost = &plan["lost"][0];
+        assert!(lost["member"] == "m0" && lost["keys"].as_u64() > Some(100), "{plan}");
+        let text = run(&pool.endpoint, &["plan", path(&edited)]).out;
+        assert!(text.contains("m0 gets another server, without its "), "{text}");
+    }
+}
