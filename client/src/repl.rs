@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anstyle::{AnsiColor, Style};
 use ringtail::{Client, Error, Value};
 use ringtail_net::Problem;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::Settings;
 use crate::cockpit::{self, Context, Tool};
@@ -34,6 +35,8 @@ use keys::Keys;
 pub(crate) async fn run(settings: Settings) -> Result<ExitCode, Problem> {
     let client = Client::disconnected(settings.options.clone())
         .map_err(|error| explain::problem(&error, &settings))?;
+    // From here on Ctrl-C ends what runs, such as a pager, and not this program under it.
+    let _taken = signal(SignalKind::interrupt());
     let bound = Arc::new(AtomicBool::new(false));
     let keys = Keys::start(client.clone(), bound.clone());
     let (in_transaction, watches) = (false, false);

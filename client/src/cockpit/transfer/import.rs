@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::source::{Fault, Source};
 use super::state::StateFile;
-use super::{Entry, FileFormat, ImportTool, is_stream};
+use super::{Entry, FileFormat, ImportTool};
 use crate::PROGRAM;
 use crate::cockpit::Context;
 use crate::files::newest_version;
 use crate::files::progress::Progress;
-use crate::files::text::{count, key, keys};
+use crate::files::text::{count, key, keys, printable};
 
 /// Keys, and bytes, that are sent in one piece.
 const BATCH_KEYS: usize = 256;
@@ -68,12 +68,17 @@ pub(in crate::cockpit) async fn run(tool: &ImportTool, context: &Context<'_>) ->
     if tool.check {
         return check(tool, format);
     }
-    let notes = (!is_stream(&tool.file)).then(|| StateFile::beside(&tool.file));
+    let notes = (!tool.may_wait()).then(|| StateFile::beside(&tool.file));
     let (source, done, sent) = begin(tool, format, notes.as_ref(), context)?;
     let client = context.client().await?;
     let newest = newest_version(&client).await;
     let progress = Progress::new("importing", source.length);
     let mut import = Import { context, client, source, newest, notes, done, format, replace: tool.replace };
+    let (line, offset) = (import.source.line, import.source.offset);
+    if let Err(problem) = import.note(line, offset, true) {
+        eprintln!("ringtail: {}: this import can't go on if it is stopped", problem.message);
+        import.notes = None;
+    }
     let ended = import.all(sent, &progress).await;
     progress.end();
     Ok(import.report(ended))
@@ -105,7 +110,7 @@ fn begin(
 ) -> Result<(Source, Done, bool), Problem> {
     let Some(notes) = notes.filter(|_| tool.resume) else {
         if tool.resume {
-            return Err(Problem::new("an import from stdin can't go on", "name a file"));
+            return Err(Problem::new("an import from a pipe can't go on", "name a file"));
         }
         return Ok((Source::open(&tool.file, format)?, Done::default(), false));
     };
@@ -237,8 +242,12 @@ impl Import<'_> {
                 }
             }
             Some(text) => {
-                let what =
-                    format!("line {}: {}: {}", step.line, key(&step.key), String::from_utf8_lossy(text));
+                let what = format!(
+                    "line {}: {}: {}",
+                    step.line,
+                    key(&step.key),
+                    printable(&String::from_utf8_lossy(text))
+                );
                 return Err(Problem::new(what, "look at what the server says"));
             }
         }

@@ -186,6 +186,27 @@ fn monitor_shows_commands_of_all_members() {
 }
 
 #[test]
+fn monitor_goes_on_without_a_member_that_is_down() {
+    let mut pool = Pool::start(&Options::default());
+    pool.members.process(2).kill();
+    let mut child = command(&pool.endpoint, &["monitor", "--times", "10"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut conn = pool.endpoint.open();
+    let ended = wait_for(Duration::from_secs(20), || {
+        (0..20).for_each(|number| drop(conn.call(&["SET", &format!("seen:{number}"), "v"])));
+        pause(Duration::from_millis(20));
+        child.try_wait().expect("a child").is_some()
+    });
+    let _ = child.kill();
+    let output = child.wait_with_output().expect("it ends");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(ended && output.status.success() && errors.contains("m2 can't be followed"), "{errors}");
+}
+
+#[test]
 fn tools_speak_tls_to_the_proxy_and_its_members() {
     let Some(front) = Front::ours_tls().into_iter().find(|front| front.name.contains("proxy")) else {
         return;

@@ -279,8 +279,10 @@ fn an_export_does_not_go_on_in_another_process() {
         child.kill().expect("it can be killed");
         child.wait().expect("it ends");
         if of_pool {
+            pool.members.process(2).kill();
             pool.members.restart(2);
         } else {
+            server.process.kill();
             server.restart();
         }
         let ended = run(&endpoint, &["export", "--resume", path(&file)]);
