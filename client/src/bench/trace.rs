@@ -186,14 +186,14 @@ impl<R: BufRead> Trace<R> {
     /// The row that the line is; `None` if it is the header.
     fn row(&mut self, line: Vec<u8>) -> Result<Option<Row>, String> {
         let fields = split(&line)?;
-        let learnt = (self.places.clone(), self.width);
+        let learnt = (self.places.clone(), self.width, self.last);
         if self.learns_from(&fields) && self.begin(&fields)? {
             return Ok(None);
         }
         let row = self.parsed(&line, &fields);
         if row.is_err() && !self.named {
             // Columns are learnt only from a row that is good.
-            (self.places, self.width) = learnt;
+            (self.places, self.width, self.last) = learnt;
         }
         row.map(Some)
     }
@@ -232,7 +232,7 @@ impl<R: BufRead> Trace<R> {
     /// Learns from the first line which column is where; whether it is a header.
     fn begin(&mut self, fields: &[String]) -> Result<bool, String> {
         let names: Vec<String> = fields.iter().map(|name| name.trim().to_ascii_lowercase()).collect();
-        let is_header = names.iter().any(|name| name == "time" || name == "key");
+        let is_header = self.places.is_empty() && names.iter().any(|name| name == "time" || name == "key");
         let place = |column: &&str| names.iter().position(|name| name == column);
         let places: Vec<_> = match is_header {
             true => COLUMNS.iter().map(place).collect(),
@@ -245,6 +245,8 @@ impl<R: BufRead> Trace<R> {
             return Err(format!("{} fields instead of time,key,size,op,ttl", fields.len()));
         }
         (self.places, self.width, self.named) = (places, fields.len(), is_header);
+        // The time of a row that was cut says nothing of those that follow.
+        self.last = self.last.map(|(_, due)| (f64::NAN, due));
         Ok(is_header)
     }
 
@@ -252,7 +254,7 @@ impl<R: BufRead> Trace<R> {
     fn due(&mut self, time: f64) -> Result<Duration, String> {
         let (mut last, due) = self.last.unwrap_or((time, 0.0));
         // Of two rows that lie too far apart the later one was right if time goes on from it.
-        if self.rules.skip_bad && last - time > self.rules.max_gap.as_secs_f64() {
+        if last.is_nan() || (self.rules.skip_bad && last - time > self.rules.max_gap.as_secs_f64()) {
             last = time;
         }
         if time < last {
