@@ -209,7 +209,8 @@ impl Feed {
     fn drained(&self) -> u64 {
         let (mut out, mut sent, mut unsent) = (Vec::new(), Vec::new(), 0);
         loop {
-            (out.clear(), sent.clear());
+            out.clear();
+            sent.clear();
             self.fill(Instant::now(), 256, &mut out, &mut sent);
             if sent.is_empty() {
                 return unsent;

@@ -5,7 +5,7 @@ use crate::front::Front;
 use ringtail_tests::harness::{Options, Pool, Redis, Server, scratch, wait_for};
 use ringtail_tests::resp::Value;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Keys of every type, with bytes that are no text, and times.
@@ -289,4 +289,24 @@ fn an_export_does_not_go_on_in_another_process() {
         assert!(ended.code == Some(1) && ended.errors.contains("was restarted"), "{ended:?}");
         run(&endpoint, &["export", "--overwrite", path(&file)]).good();
     }
+}
+
+#[test]
+fn an_import_that_waits_for_stdin_can_be_interrupted() {
+    let front = Front::server(&Options::default());
+    let mut child = command(front.endpoint(), &["import", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    std::io::Write::write_all(&mut input, lines(1000, "v").concat().as_bytes()).expect("it reads");
+    let mut conn = front.endpoint().open();
+    assert!(wait_for(Duration::from_secs(20), || conn.call(&["DBSIZE"]).int() > 0), "nothing comes");
+    let done = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(done.is_ok_and(|status| status.success()));
+    let ended = wait_for(Duration::from_secs(5), || child.try_wait().expect("a child").is_some());
+    let _ = child.kill();
+    let output = child.wait_with_output().expect("it ends");
+    assert!(ended && !String::from_utf8_lossy(&output.stderr).contains("--resume"), "{output:?}");
 }
