@@ -85,6 +85,8 @@ impl Watcher {
     pub(super) async fn look(&mut self) -> Result<Sample, Error> {
         let sections = ["server", "stats", "clients", "memory", "keyspace", "commandstats", "latencystats"];
         let info = Info::ask(&self.client, &sections).await?;
+        // Before members that are slow: what was counted is of this moment.
+        let at = Instant::now();
         let latencies = if self.with_latencies { Latencies::ask(&self.client).await } else { None };
         let pool = Pool::ask(&self.client).await?;
         let members = match &pool {
@@ -95,7 +97,7 @@ impl Watcher {
         let mut own = Counts::of(&info);
         own.errors = commands.values().map(|calls| calls.failed).sum();
         let uptime = info.number("uptime_in_seconds").unwrap_or(0);
-        Ok(Sample { at: Instant::now(), own, commands, latencies, uptime, pool, members })
+        Ok(Sample { at, own, commands, latencies, uptime, pool, members })
     }
 
     async fn ask_members(&mut self, members: &[Member]) -> HashMap<String, Counts> {
