@@ -120,7 +120,7 @@ pub(crate) struct Args {
     interval: Duration,
     /// Longest wait for a connection or a reply [default: 5 seconds to connect, no limit for replies]
     #[arg(short = 't', long, value_name = "SECONDS", value_parser = seconds)]
-    timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// Speak RESP2, where a map is a flat list
     #[arg(short = '2', long)]
     resp2: bool,

@@ -26,6 +26,8 @@ pub struct Client {
     jobs: mpsc::Sender<Job>,
     connected: Arc<AtomicBool>,
     timeout: Option<Duration>,
+    /// Whether its requests may make a new connection.
+    connects: bool,
 }
 
 impl Client {
@@ -48,7 +50,8 @@ impl Client {
         let tls = options.tls_client()?;
         let (sender, jobs) = mpsc::channel(options.queue);
         let connected = Arc::new(AtomicBool::new(false));
-        let client = Self { jobs: sender, connected: connected.clone(), timeout: options.timeout };
+        let client =
+            Self { jobs: sender, connected: connected.clone(), timeout: options.timeout, connects: true };
         let session = Session::new(&options);
         let options = Arc::new(options);
         let driver = Driver { options, tls, jobs, connected, session, backoff: Backoff::new() };
@@ -91,6 +94,12 @@ impl Client {
         Self { timeout, ..self.clone() }
     }
 
+    /// The same connection and no other: a request that finds it lost is not sent, and fails with [`Error::Lost`]. For what would
+    /// mean something else on a new connection, as between MULTI and EXEC.
+    pub fn staying(&self) -> Self {
+        Self { connects: false, ..self.clone() }
+    }
+
     /// Whether there is a connection now. It may be lost at any time.
     pub fn is_connected(&self) -> bool {
         self.connected.load(Ordering::Acquire)
@@ -118,7 +127,8 @@ impl Client {
         }
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
         let only_reads = requests.only_read();
-        let (work, answers, taken) = Work::new(requests, deadline);
+        let (mut work, answers, taken) = Work::new(requests, deadline);
+        work.connects = self.connects;
         let exchange = self.exchange(work, answers);
         let Some(deadline) = deadline else { return exchange.await };
         match timeout_at(deadline, exchange).await {

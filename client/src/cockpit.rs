@@ -2,6 +2,7 @@
 
 mod bigkeys;
 mod info;
+mod latency;
 mod look;
 mod members;
 mod monitor;
@@ -26,6 +27,7 @@ use ringtail_net::Problem;
 use ringtail_net::exit::{INTERRUPTED, RUNTIME, fail};
 
 use crate::args::Settings;
+use crate::files::text::printable;
 use crate::format::Format;
 use crate::{PROGRAM, explain};
 
@@ -103,17 +105,18 @@ pub(crate) struct Context<'s> {
     /// The REPL's connection, with what was selected there.
     shared: Option<Client>,
     database: u32,
+    repl: bool,
 }
 
 impl<'s> Context<'s> {
     /// For a tool of the command line.
     pub(crate) fn new(settings: &'s Settings) -> Self {
-        Self { settings, shared: None, database: settings.database }
+        Self { settings, shared: None, database: settings.database, repl: false }
     }
 
     /// For a line of the REPL, by its connection if that is free.
     pub(crate) fn in_repl(settings: &'s Settings, shared: Option<Client>, database: u32) -> Self {
-        Self { settings, shared, database }
+        Self { settings, shared, database, repl: true }
     }
 
     /// A connection, which is made for it if there is none.
@@ -121,7 +124,8 @@ impl<'s> Context<'s> {
         match &self.shared {
             Some(client) => Ok(client.clone()),
             None => {
-                Client::connect(self.settings.options.clone()).await.map_err(|error| self.problem(&error))
+                let options = self.settings.options.clone().database(self.database);
+                Client::connect(options).await.map_err(|error| self.problem(&error))
             }
         }
     }
@@ -149,7 +153,7 @@ fn refused(addr: &str, text: &str) -> Problem {
         Some("NOAUTH") => "give --user and --password-file",
         _ => "look whether the server knows the command",
     };
-    Problem::new(format!("{addr} refuses: {text}"), hint)
+    Problem::new(format!("{addr} refuses: {}", printable(text)), hint)
 }
 
 impl Tool {
@@ -172,12 +176,23 @@ impl Tool {
 
     /// Does it, until it is done or Ctrl-C is pressed.
     pub(crate) async fn attempt(&self, context: &Context<'_>) -> Result<ExitCode, Problem> {
+        if matches!(self, Self::Import(tool) if tool.may_wait()) {
+            // Its reads may wait for ever, and hold this thread: Ctrl-C is left to end the program, as it does where nobody takes it.
+            return match context.repl {
+                true => Err(Problem::new("in the REPL an import needs a file", "save it to one first")),
+                false => self.work(context).await,
+            };
+        }
         tokio::select! {
             // Those that have something to say when they are stopped see to it themselves, first.
             biased;
             done = self.work(context) => done,
             _ = tokio::signal::ctrl_c() => {
-                let resumable = matches!(self, Self::Export(_) | Self::Import(_));
+                let resumable = match self {
+                    Self::Export(tool) => tool.resumable(),
+                    Self::Import(_) => true,
+                    _ => false,
+                };
                 eprintln!("{}", if resumable { "stopped: --resume goes on" } else { "stopped" });
                 Ok(ExitCode::from(u8::try_from(INTERRUPTED).unwrap_or(RUNTIME)))
             }

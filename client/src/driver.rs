@@ -35,6 +35,8 @@ pub(crate) enum Job {
 pub(crate) struct Work {
     pub(crate) requests: Requests,
     pub(crate) deadline: Option<Instant>,
+    /// Whether a connection is made for it.
+    pub(crate) connects: bool,
     done: oneshot::Sender<Result<Vec<Value>, Error>>,
     /// Set when the requests were given to a connection, so they may have been sent.
     taken: Arc<AtomicBool>,
@@ -47,7 +49,7 @@ impl Work {
     pub(crate) fn new(requests: Requests, deadline: Option<Instant>) -> (Self, Answers, Arc<AtomicBool>) {
         let (done, answers) = oneshot::channel();
         let taken = Arc::new(AtomicBool::new(false));
-        (Self { requests, deadline, done, taken: taken.clone() }, answers, taken)
+        (Self { requests, deadline, connects: true, done, taken: taken.clone() }, answers, taken)
     }
 
     /// Marks it as taken; false when nobody waits for it any more.
@@ -150,6 +152,10 @@ impl Driver {
                     if link.is_some() {
                         return link;
                     }
+                }
+                Job::Run(work) if !work.connects => {
+                    let why = "it was lost before this was sent".into();
+                    work.finish(Err(Error::Lost { safe_to_retry: true, why }));
                 }
                 Job::Run(work) => {
                     if let Some(link) = self.connect_for(work).await {

@@ -107,6 +107,19 @@ impl ConnectOptions {
         self
     }
 
+    /// The name of the user that the password is of, which must be given before.
+    ///
+    /// # Errors
+    /// [`Error::Options`]: there is none.
+    pub fn user(mut self, user: impl AsRef<[u8]>) -> Result<Self, Error> {
+        let Some(credentials) = &mut self.credentials else {
+            let hint = "give its password first".into();
+            return Err(Error::Options { text: "a user needs a password".into(), hint });
+        };
+        credentials.user = Some(user.as_ref().to_vec());
+        Ok(self)
+    }
+
     /// The connection's name, as `CLIENT LIST` shows it.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());

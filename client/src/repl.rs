@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anstyle::{AnsiColor, Style};
 use ringtail::{Client, Error, Value};
 use ringtail_net::Problem;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::Settings;
 use crate::cockpit::{self, Context, Tool};
@@ -34,9 +35,13 @@ use keys::Keys;
 pub(crate) async fn run(settings: Settings) -> Result<ExitCode, Problem> {
     let client = Client::disconnected(settings.options.clone())
         .map_err(|error| explain::problem(&error, &settings))?;
-    let in_transaction = Arc::new(AtomicBool::new(false));
-    let keys = Keys::start(client.clone(), in_transaction.clone());
-    let mut repl = Repl { database: settings.database, in_transaction, client, settings };
+    // From here on Ctrl-C ends what runs, such as a pager, and not this program under it.
+    let _taken = signal(SignalKind::interrupt());
+    let bound = Arc::new(AtomicBool::new(false));
+    let keys = Keys::start(client.clone(), bound.clone());
+    let (in_transaction, watches) = (false, false);
+    let mut repl =
+        Repl { database: settings.database, in_transaction, watches, bound, lost: false, client, settings };
     let mut editor = Editor::start(repl.settings.style.colour, keys)?;
     repl.greet().await;
     while let Some(line) = editor.read(repl.prompt()).await {
@@ -63,8 +68,14 @@ struct Repl {
     settings: Settings,
     client: Client,
     database: u32,
-    /// Whoever completes keys looks at it too: nothing of his may come between MULTI and EXEC.
-    in_transaction: Arc<AtomicBool>,
+    in_transaction: bool,
+    /// WATCH stands.
+    watches: bool,
+    /// Either of both, which another connection would not have. Whoever completes keys looks at it too: nothing of his may come
+    /// between MULTI and EXEC, nor make a new connection meanwhile.
+    bound: Arc<AtomicBool>,
+    /// Either of both was lost with its connection.
+    lost: bool,
 }
 
 impl Repl {
@@ -88,23 +99,33 @@ impl Repl {
             return "not connected> ".into();
         }
         let database = if self.database == 0 { String::new() } else { format!("[{}]", self.database) };
-        let transaction = if self.in_transaction() { "(TX)" } else { "" };
+        let transaction = if self.in_transaction { "(TX)" } else { "" };
         format!("{}{database}{transaction}> ", self.settings.options.addr())
     }
 
-    fn in_transaction(&self) -> bool {
-        self.in_transaction.load(Ordering::Acquire)
+    fn is_bound(&self) -> bool {
+        self.bound.load(Ordering::Acquire)
     }
 
-    fn set_in_transaction(&self, yes: bool) {
-        self.in_transaction.store(yes, Ordering::Release);
+    fn set_bound(&mut self, in_transaction: bool, watches: bool) {
+        (self.in_transaction, self.watches) = (in_transaction, watches);
+        self.bound.store(in_transaction || watches, Ordering::Release);
     }
 
+    /// Of lines that were pasted together, those of a transaction that was lost are not run: alone they would mean something else.
     async fn lines(&mut self, text: &str) -> Next {
+        self.lost = false;
+        let mut dropped = 0;
         for command in words::commands(text) {
-            if self.line(command.as_bytes()).await == Next::Leave {
+            if self.lost {
+                dropped += 1;
+                self.lost = !ends_transaction(command.as_bytes());
+            } else if self.line(command.as_bytes()).await == Next::Leave {
                 return Next::Leave;
             }
+        }
+        if dropped > 0 {
+            say(&format!("(not sent: {dropped} more of the transaction)"));
         }
         Next::Go
     }
@@ -134,7 +155,7 @@ impl Repl {
             Ok(tool) => tool,
             Err(page) => return say(page.trim_end()),
         };
-        let shared = (!self.in_transaction()).then(|| self.client.clone());
+        let shared = (!self.is_bound()).then(|| self.client.clone());
         let context = Context::in_repl(&self.settings, shared, self.database);
         if let Err(problem) = tool.attempt(&context).await {
             self.say_red(&problem.to_string());
@@ -144,12 +165,14 @@ impl Repl {
     /// Runs a command; Ctrl-C gives up waiting for its reply.
     async fn run(&mut self, command: &[Vec<u8>]) {
         let connected = self.client.is_connected();
+        let client = if self.is_bound() { self.client.staying() } else { self.client.clone() };
         let answer = tokio::select! {
-            answer = oneshot::ask(&self.client, command) => answer,
+            answer = oneshot::ask(&client, command) => answer,
             _ = tokio::signal::ctrl_c() => {
                 // The reply may come late or never: what is typed next shall not wait for it.
                 self.client.disconnect().await;
-                self.set_in_transaction(false);
+                self.lost = self.is_bound();
+                self.set_bound(false, false);
                 say("(given up: the command may still be running)");
                 return self.client.reconnect().await.unwrap_or_else(|error| self.complain(&error));
             }
@@ -174,19 +197,26 @@ impl Repl {
         if matches!(error, Error::Lost { .. }) && self.client.reconnect().await.is_ok() {
             self.say_connected_again();
         }
+        if !self.client.is_connected() {
+            self.set_bound(false, false);
+        }
     }
 
     fn say_connected_again(&mut self) {
-        let transaction = if self.in_transaction() { "; the transaction is gone" } else { "" };
-        self.set_in_transaction(false);
-        say(&format!("(connected again{transaction})"));
+        let gone = match (self.in_transaction, self.watches) {
+            (true, _) => "; the transaction is gone",
+            (_, true) => "; WATCH is gone",
+            _ => "",
+        };
+        self.set_bound(false, false);
+        say(&format!("(connected again{gone})"));
     }
 
     /// Keeps the prompt true.
     async fn follow(&mut self, command: &[Vec<u8>], value: &Value) {
         let is = |name: &str| command[0].eq_ignore_ascii_case(name.as_bytes());
         if is("exec") || is("discard") || is("reset") {
-            self.set_in_transaction(false);
+            self.set_bound(false, false);
         }
         if is("reset") && value.error().is_none() {
             self.database = 0;
@@ -195,12 +225,18 @@ impl Repl {
         if *value != Value::Simple(b"OK".to_vec()) {
             return;
         }
-        if is("multi") {
-            self.set_in_transaction(true);
+        match () {
+            () if is("multi") => self.set_bound(true, self.watches),
+            () if is("watch") => self.set_bound(self.in_transaction, true),
+            () if is("unwatch") => self.set_bound(self.in_transaction, false),
+            () => {}
         }
         if is("select") {
             self.database =
                 command.get(1).and_then(|n| std::str::from_utf8(n).ok()?.parse().ok()).unwrap_or(0);
+        }
+        if is("auth") {
+            self.log_in(&command[1..]);
         }
         if is("auth") && !self.settings.resp2 {
             // Before the password the server may have refused HELLO; without it replies are RESP2's.
@@ -208,10 +244,18 @@ impl Repl {
         }
     }
 
+    /// Whoever makes another connection logs in as this one did.
+    fn log_in(&mut self, words: &[Vec<u8>]) {
+        let options = self.settings.options.clone();
+        self.settings.options = match words {
+            [password] => options.password(password),
+            [user, password] => options.auth(user, password),
+            _ => options,
+        };
+    }
+
     fn complain(&mut self, error: &Error) {
-        if !self.client.is_connected() {
-            self.set_in_transaction(false);
-        }
+        self.lost |= self.is_bound() && !self.client.is_connected();
         self.say_red(&explain::problem(error, &self.settings).to_string());
     }
 
@@ -219,6 +263,11 @@ impl Repl {
         let style = if self.settings.style.colour { AnsiColor::Red.on_default() } else { Style::new() };
         say(&format!("{style}{text}{style:#}"));
     }
+}
+
+fn ends_transaction(line: &[u8]) -> bool {
+    let word = line.trim_ascii().split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    [&b"exec"[..], b"discard"].iter().any(|end| word.eq_ignore_ascii_case(end))
 }
 
 /// A command's page, or one of ours.

@@ -29,7 +29,10 @@ def preload(port):
                                         for name in ("key:%012d", "bench:s%09d")))
             missing = 2 * PRELOAD_BATCH * len(b"+OK\r\n")
             while missing:
-                missing -= len(connection.recv(missing))
+                received = connection.recv(missing)
+                if not received:
+                    raise LoadError("redis-server closed the connection while it took the keys")
+                missing -= len(received)
 
 
 def measure(lab, key, port, pipeline, seconds):

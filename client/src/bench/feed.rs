@@ -66,7 +66,8 @@ pub(super) struct Feed {
     taken: Cell<u64>,
     /// Requests that may still be counted.
     left: Cell<u64>,
-    stopped: Cell<bool>,
+    /// When the round ended: what is due later is not asked for.
+    ended: Cell<Option<Instant>>,
     /// Connections that have nothing to do, the one that waits longest first.
     idle: RefCell<VecDeque<Rc<Notify>>>,
     arrived: Notify,
@@ -88,7 +89,7 @@ impl Feed {
             counted_from: start + warmup,
             taken: Cell::new(0),
             left: Cell::new(requests),
-            stopped: Cell::new(false),
+            ended: Cell::new(None),
             idle: RefCell::default(),
             arrived: Notify::new(),
         }
@@ -138,7 +139,7 @@ impl Feed {
     }
 
     fn due(&self) -> Due {
-        if self.stopped.get() || self.left.get() == 0 {
+        if self.left.get() == 0 {
             return Due::Never;
         }
         let source = self.source.borrow();
@@ -149,13 +150,19 @@ impl Feed {
                 row => row,
             },
         };
-        match (self.schedule, row) {
+        let at = match (self.schedule, row) {
             (Schedule::Every { first, step }, _) => {
                 let at = first + step * self.taken.get() as f64;
-                Due::At(self.start + Duration::from_secs_f64(at))
+                Some(self.start + Duration::from_secs_f64(at))
             }
-            (Schedule::Trace, Some(row)) => Due::At(self.start + row.at),
-            _ => Due::Now,
+            (Schedule::Trace, Some(row)) => Some(self.start + row.at),
+            _ => None,
+        };
+        match (self.ended.get(), at) {
+            (Some(ended), Some(at)) if at > ended => Due::Never,
+            (Some(_), None) => Due::Never,
+            (_, Some(at)) => Due::At(at),
+            (None, None) => Due::Now,
         }
     }
 
@@ -179,10 +186,42 @@ impl Feed {
         Ok(())
     }
 
-    /// No more requests are handed out.
-    pub(super) fn stop(&self) {
-        self.stopped.set(true);
+    /// No more requests become due. Those that are go on being handed out: a stall at the end is one as well.
+    pub(super) fn close(&self, now: Instant) {
+        self.ended.set(Some(now));
         self.dismiss();
+    }
+
+    /// How many requests were due and not handed out, of those that count. Call it once, at the end of all.
+    pub(super) fn unsent(&self) -> u64 {
+        let (Schedule::Every { first, step }, Some(ended)) = (self.schedule, self.ended.get()) else {
+            return self.drained();
+        };
+        // The number of the first request that is due later than this.
+        let due_by = |time: Instant| {
+            let seconds = time.saturating_duration_since(self.start).as_secs_f64();
+            if seconds < first { 0 } else { ((seconds - first) / step) as u64 + 1 }
+        };
+        let from = self.taken.get().max(due_by(self.counted_from));
+        due_by(ended).saturating_sub(from).min(self.left.get())
+    }
+
+    fn drained(&self) -> u64 {
+        let (mut out, mut sent, mut unsent) = (Vec::new(), Vec::new(), 0);
+        loop {
+            out.clear();
+            sent.clear();
+            self.fill(Instant::now(), 256, &mut out, &mut sent);
+            if sent.is_empty() {
+                return unsent;
+            }
+            unsent += sent.iter().filter(|sent| sent.counted).count() as u64;
+        }
+    }
+
+    /// Requests that may still be counted.
+    pub(super) fn left(&self) -> u64 {
+        self.left.get()
     }
 
     fn dismiss(&self) {
@@ -240,6 +279,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_due_at_the_end_is_handed_out_or_counted() {
+        let start = Instant::now();
+        let feed = feed(Schedule::of_rate(10, 0, 1), start, 100);
+        assert_eq!(due_by(&feed, start, 850, 99).len(), 9);
+        feed.close(start + Duration::from_millis(2050));
+        assert_eq!(due_by(&feed, start, 9000, 4), [(900, false), (1000, true), (1100, true), (1200, true)]);
+        // 1300 to 2000.
+        assert_eq!((feed.is_over(), feed.unsent()), (false, 8));
+        assert_eq!(due_by(&feed, start, 9000, 99).len(), 8);
+        assert_eq!((feed.is_over(), feed.unsent()), (true, 0));
+    }
+
+    #[test]
     fn threads_share_a_rate_evenly() {
         let start = Instant::now();
         let mut all: Vec<u128> = (0..3)
@@ -270,7 +322,7 @@ mod tests {
                 sent.clear();
                 takes += 1;
                 if takes == 5 {
-                    feed.stop();
+                    feed.close(Instant::now());
                 }
             }
         };

@@ -25,7 +25,8 @@ follow: mget:10:3); or any command with {key} and {value} in it, of which each i
 
 Without --rate each client sends a batch, waits for its replies, and sends the next: latency is from the batch's sending. With --rate \
 requests are due at fixed times, and latency is from when a request was due, however late it could be sent: a server that stalls \
-is charged for all requests that should have come meanwhile (no coordinated omission).
+is charged for all requests that should have come meanwhile (no coordinated omission), also at the end: what was due then is still sent, for 5 \
+seconds, and what was not sent by then is an error. Without a duration a round is given up when no reply has come for 10 seconds, or --timeout.
 
 A trace is CSV with the columns time,key,size,op,ttl, of which the last ones may be left out, or as its header names them. time and ttl are in \
 seconds; op is get, set, del, incr, exists or expire.
@@ -82,7 +83,7 @@ pub(crate) struct Flags {
     /// Bytes of a value: a number, evenly drawn between two, or several with weights (64:9,4kb:1)
     #[arg(long, value_name = "N|MIN-MAX|N:WEIGHT,…", default_value = "256")]
     pub(super) value_size: Sizes,
-    /// What `set` and --preload write expires after this time
+    /// Strings that `set` and --preload write expire after this time
     #[arg(long, value_name = "TIME")]
     pub(super) ttl: Option<Time>,
     /// Requests a second of all clients together, due at fixed times, whether or not the target keeps up

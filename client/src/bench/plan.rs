@@ -9,7 +9,7 @@ use ringtail_net::Problem;
 use serde_json::{Value, json};
 
 use super::flags::{Flags, When};
-use super::keys::Keys;
+use super::keys::{Keys, Spread};
 use super::mix::Mix;
 use super::sizes::Sizes;
 use super::target::Target;
@@ -18,6 +18,10 @@ use super::trace::{self, Checked, Rules, Speed};
 use crate::args::Args;
 use crate::format::Format;
 
+/// Widest --keys-from gauss, as a multiple of the keys.
+const MOST_SIGMAS: f64 = 100.0;
+/// The longest time without any reply, without --timeout.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a round is if nothing says when it ends.
 const DURATION: Duration = Duration::from_secs(10);
 
@@ -52,6 +56,8 @@ pub(super) struct Plan {
     pub(super) pipeline: usize,
     pub(super) warmup: Duration,
     pub(super) duration: Option<Duration>,
+    /// The longest time without any reply, where no duration ends a round.
+    pub(super) patience: Duration,
     pub(super) requests: Option<u64>,
     pub(super) rate: Option<u64>,
     pub(super) rounds: u32,
@@ -94,6 +100,7 @@ impl Plan {
             warmup: if flags.replay.is_some() { Duration::ZERO } else { flags.warmup.0 },
             duration: flags.duration.map(|time| time.0).or_else(|| endless.then_some(DURATION)),
             requests: flags.requests,
+            patience: args.timeout.unwrap_or(PATIENCE),
             rate: flags.rate,
             rounds: flags.rounds,
             seed: flags.seed,
@@ -117,6 +124,13 @@ fn work(flags: &Flags) -> Result<(Work, Option<Preload>), Problem> {
     }
     let look = KeyLook { prefix: flags.key_prefix.clone(), size: flags.key_size };
     look.check(flags.keys).map_err(|why| Problem::new(why, "make keys longer or fewer"))?;
+    if let Spread::Gauss(Some(sigma)) = flags.keys_from
+        && sigma > flags.keys as f64 * MOST_SIGMAS
+    {
+        // Nearly every draw would be of no key, and be drawn again.
+        let message = format!("--keys-from gauss:{sigma} is far wider than {} keys", flags.keys);
+        return Err(Problem::new(message, "give a smaller sigma, or uniform"));
+    }
     // At least a millisecond: 0 is no time to live.
     let ttl_ms = flags.ttl.map(|ttl| (ttl.0.as_millis() as u64).max(1));
     let wrong = |why| Problem::new(format!("--mix: {why}"), "see `ringtail bench --help`");

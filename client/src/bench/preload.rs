@@ -6,6 +6,7 @@ use fastrand::Rng;
 use ringtail::Error;
 use ringtail_net::Problem;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::keys::{Keys, Spread};
 use super::lane::Lane;
@@ -42,7 +43,13 @@ pub(super) async fn run(
                 template.write_with(&mut lane.output, &fill, &mut random, |_| key);
             }
             let count = |_, reply: &[u8], _| tally.reply(reply, false, std::time::Duration::ZERO);
-            lane.exchange(batch as usize, count).await.map_err(|error| lost(&error))?;
+            let mut stopped = stop.clone();
+            let written = tokio::select! {
+                written = timeout(plan.patience, lane.exchange(batch as usize, count)) => written,
+                _ = stopped.wait_for(|stop| *stop) => return Ok(()),
+            };
+            let silent = |_| Error::Timeout { safe_to_retry: true };
+            written.map_err(silent)?.map_err(|error| lost(&error))?;
             progress.say(|| format!("{}: {} of {} keys written", target.name(), first + batch, preload.keys));
             if let Some(errors) = tally.errors.values().next() {
                 return Err(refused(target, &errors.text));

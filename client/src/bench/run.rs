@@ -161,6 +161,7 @@ fn job(plan: &Plan, thread: u32, target: &Target, live: &Arc<Live>, stop: &watch
         warmup: plan.warmup,
         duration: plan.duration,
         requests: plan.requests.map_or(u64::MAX, |requests| share(requests, thread, plan.threads)),
+        patience: plan.patience,
         live: Arc::clone(live),
         stop: stop.clone(),
     }

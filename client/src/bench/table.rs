@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::chart;
 use super::plan::{Plan, Work};
 use super::summary::{Results, Round, medians, total};
+use crate::files::text::printable;
 
 /// Who is later than this at the end does not keep up.
 const LATE: Duration = Duration::from_millis(100);
@@ -110,8 +111,9 @@ fn notes(plan: &Plan, name: &str, all: &Round, text: &mut String) {
     for (kind, errors) in &tally.errors {
         let _ = writeln!(
             text,
-            "{name}: {} × {kind}, one of them: {}",
+            "{name}: {} × {}, one of them: {}",
             number(errors.count as f64),
+            printable(kind),
             printable(&errors.text)
         );
     }
@@ -124,11 +126,6 @@ fn notes(plan: &Plan, name: &str, all: &Round, text: &mut String) {
             all.behind.as_secs_f64(),
         );
     }
-}
-
-/// What a server says is not to reach the terminal as it is.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// A number with its thousands apart.
@@ -150,6 +147,7 @@ pub(super) fn micros(n: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
 
     #[test]
     fn times_have_three_digits() {
@@ -159,6 +157,13 @@ mod tests {
 
     #[test]
     fn a_server_can_t_write_to_the_terminal() {
-        assert_eq!(printable("ERR \x1b[31mred"), "ERR \u{fffd}[31mred");
+        let words = ["ringtail", "bench", "redis://h"].map(std::ffi::OsString::from);
+        let args = crate::args::Args::parse_from(&words);
+        let flags = crate::bench::of_words(&words[1..]);
+        let plan = Plan::new(&flags, &args).unwrap();
+        let (mut round, mut text) = (Round::default(), String::new());
+        round.tally.reply(b"-\x1b]0;pwned\x07 \x1b[31mno\r\n", false, Duration::ZERO);
+        notes(&plan, "h", &round, &mut text);
+        assert!(text.contains("pwned") && !text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
     }
 }

@@ -13,6 +13,8 @@ const SHOWN: usize = 160;
 
 /// The kind of requests whose connection was lost.
 pub(super) const LOST: &str = "lost";
+/// The kind of requests that were due and never sent.
+pub(super) const UNSENT: &str = "not sent";
 /// The kind of requests that had no reply when the round ended.
 pub(super) const SILENT: &str = "no reply";
 

@@ -21,14 +21,17 @@ impl Target {
 
     /// The target that the text names; what it doesn't say, the flags before `bench` do.
     pub(super) fn new(text: &str, settings: &Settings, args: &Args) -> Result<Self, Problem> {
-        let unusable =
-            |why: String| Problem::new(why, "give HOST:PORT, redis://HOST:PORT or rediss://HOST:PORT");
+        let unusable = |why: String| {
+            let hint = "give HOST:PORT, redis://USER@HOST:PORT or rediss://USER@HOST:PORT, and the password by --password-file or \
+                        RINGTAIL_PASSWORD";
+            Problem::new(why, hint)
+        };
         let place = Place::of(text).map_err(unusable)?;
         let mut settings = settings.clone();
         if let Some(tls) = place.tls {
             settings = args.with_tls(settings, tls);
         }
-        settings.options = place.apply(settings.options);
+        settings.options = place.apply(settings.options)?;
         Ok(Self { settings })
     }
 
@@ -48,7 +51,6 @@ struct Place {
     addr: String,
     tls: Option<bool>,
     user: Option<Vec<u8>>,
-    password: Option<Vec<u8>>,
     database: Option<u32>,
 }
 
@@ -70,8 +72,10 @@ impl Place {
         let addr = if has_port { host.to_owned() } else { format!("{host}:{PORT}") };
         let mut this = Self { tls: Some(tls), ..Self::plain(&addr) };
         if let Some((user, password)) = login.map(|login| login.split_once(':').unwrap_or((login, ""))) {
+            if !password.is_empty() {
+                return Err("a password in a URL is for all to see".into());
+            }
             this.user = Some(decoded(user)?).filter(|user| !user.is_empty());
-            this.password = Some(decoded(password)?).filter(|password| !password.is_empty());
         }
         if !path.is_empty() {
             this.database = Some(path.parse().map_err(|_| format!("'{path}' is no database"))?);
@@ -80,20 +84,24 @@ impl Place {
     }
 
     fn plain(addr: &str) -> Self {
-        Self { addr: addr.to_owned(), tls: None, user: None, password: None, database: None }
+        Self { addr: addr.to_owned(), tls: None, user: None, database: None }
     }
 
-    fn apply(self, mut options: ConnectOptions) -> ConnectOptions {
+    fn apply(self, mut options: ConnectOptions) -> Result<ConnectOptions, Problem> {
         options = options.at(self.addr);
-        options = match (self.user, self.password) {
-            (Some(user), Some(password)) => options.auth(user, password),
-            (None, Some(password)) => options.password(password),
-            (_, None) => options,
-        };
-        match self.database {
+        if let Some(user) = self.user {
+            let missing = |error: ringtail::Error| {
+                Problem::new(
+                    error.to_string(),
+                    "give it by --password-file, --ask-password or RINGTAIL_PASSWORD",
+                )
+            };
+            options = options.user(user).map_err(missing)?;
+        }
+        Ok(match self.database {
             Some(database) => options.database(database),
             None => options,
-        }
+        })
     }
 }
 
@@ -137,14 +145,18 @@ mod tests {
     }
 
     #[test]
-    fn urls_may_have_a_login() {
-        let login = |text: &str| {
-            let place = Place::of(text).unwrap();
-            (place.user, place.password)
-        };
-        assert_eq!(login("redis://app:s%40e%3Acret@a:1"), (Some(b"app".into()), Some(b"s@e:cret".into())));
-        assert_eq!(login("redis://:p@a"), (None, Some(b"p".into())));
-        assert_eq!(login("redis://a"), (None, None));
+    fn urls_may_have_a_user_and_no_password() {
+        let user = |text: &str| Place::of(text).unwrap().user;
+        assert_eq!(user("redis://ap%40p@a:1"), Some(b"ap@p".into()));
+        assert_eq!((user("redis://app:@a"), user("redis://a")), (Some(b"app".into()), None));
+        for text in ["redis://app:secret@a:1", "redis://:secret@a"] {
+            assert!(!Place::of(text).unwrap_err().contains("secret"));
+        }
+        let options = || ConnectOptions::new("h:1");
+        let place = || Place::of("redis://app@a").unwrap();
+        assert!(place().apply(options()).is_err());
+        let shown = format!("{:?}", place().apply(options().password("secret")).unwrap());
+        assert!(shown.contains(&format!("{:?}", b"app")), "{shown}");
         assert!(!decoded("sec%ret").unwrap_err().contains("sec"));
     }
 }

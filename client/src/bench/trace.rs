@@ -2,7 +2,7 @@
 //! matter.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -118,6 +118,8 @@ pub(super) struct Trace<R = BufReader<File>> {
     places: Vec<Option<usize>>,
     /// How many fields each row has.
     width: usize,
+    /// The columns were named by a header, and not learnt from the first row.
+    named: bool,
     /// The time that the last row says, and when that one was due, in seconds.
     last: Option<(f64, f64)>,
     skipped: u64,
@@ -137,14 +139,14 @@ impl Trace {
 
 impl<R: BufRead> Trace<R> {
     fn new(input: R, rules: Rules) -> Self {
-        Self { input, rules, line: 0, places: Vec::new(), width: 0, last: None, skipped: 0 }
+        Self { input, rules, line: 0, places: Vec::new(), width: 0, named: false, last: None, skipped: 0 }
     }
 
     /// The next row; `None` at the end. The error begins with the line's number.
     pub(super) fn next(&mut self) -> Result<Option<Row>, String> {
         loop {
             let Some(line) = self.line()? else { return Ok(None) };
-            match self.row(line) {
+            match line.and_then(|line| self.row(line)) {
                 Ok(Some(row)) => return Ok(Some(row)),
                 Ok(None) => {}
                 Err(_) if self.rules.skip_bad => self.skipped += 1,
@@ -153,14 +155,15 @@ impl<R: BufRead> Trace<R> {
         }
     }
 
-    /// The next line without its end. What is wrong with it is told when it is split.
-    fn line(&mut self) -> Result<Option<Vec<u8>>, String> {
+    /// The next line without its end, or why it is none. What is wrong in it is told when it is split.
+    fn line(&mut self) -> Result<Option<Result<Vec<u8>, String>>, String> {
         let mut line = Vec::new();
         self.line += 1;
         let read = self.input.by_ref().take(MAX_ROW).read_until(b'\n', &mut line);
         let read = read.map_err(|error| format!("line {}: {error}", self.line))?;
         if read as u64 == MAX_ROW && !line.ends_with(b"\n") {
-            return Err(format!("line {} is longer than a megabyte", self.line));
+            self.skip_line().map_err(|error| format!("line {}: {error}", self.line))?;
+            return Ok(Some(Err("it is longer than a megabyte".into())));
         }
         if line.ends_with(b"\n") {
             line.pop();
@@ -168,17 +171,42 @@ impl<R: BufRead> Trace<R> {
         if line.ends_with(b"\r") {
             line.pop();
         }
-        Ok((read > 0).then_some(line))
+        Ok((read > 0).then_some(Ok(line)))
+    }
+
+    /// Leaves out the rest of a line.
+    fn skip_line(&mut self) -> io::Result<()> {
+        let mut rest = Vec::new();
+        while self.input.by_ref().take(MAX_ROW).read_until(b'\n', &mut rest)? > 0 && !rest.ends_with(b"\n") {
+            rest.clear();
+        }
+        Ok(())
     }
 
     /// The row that the line is; `None` if it is the header.
     fn row(&mut self, line: Vec<u8>) -> Result<Option<Row>, String> {
         let fields = split(&line)?;
-        if self.places.is_empty() && self.begin(&fields)? {
+        let learnt = (self.places.clone(), self.width, self.last);
+        if self.learns_from(&fields) && self.begin(&fields)? {
             return Ok(None);
         }
+        let row = self.parsed(&line, &fields);
+        if row.is_err() && !self.named {
+            // Columns are learnt only from a row that is good.
+            (self.places, self.width, self.last) = learnt;
+        }
+        row.map(Some)
+    }
+
+    /// Whether the columns are still to be learnt: from the first row, and where that may have been a cut one, from a wider one.
+    fn learns_from(&self, fields: &[String]) -> bool {
+        let wider = self.rules.skip_bad && !self.named && fields.len() > self.width;
+        self.places.is_empty() || (wider && fields.len() <= COLUMNS.len())
+    }
+
+    fn parsed(&mut self, line: &[u8], fields: &[String]) -> Result<Row, String> {
         if fields.len() != self.width {
-            return Err(match &*line {
+            return Err(match line {
                 [] => "it is empty".into(),
                 _ => format!("{} fields instead of {}", fields.len(), self.width),
             });
@@ -198,13 +226,13 @@ impl<R: BufRead> Trace<R> {
             return Err("expire needs a ttl".into());
         }
         let at = self.due(time)?;
-        Ok(Some(Row { at, key, size, op, ttl_ms }))
+        Ok(Row { at, key, size, op, ttl_ms })
     }
 
     /// Learns from the first line which column is where; whether it is a header.
     fn begin(&mut self, fields: &[String]) -> Result<bool, String> {
         let names: Vec<String> = fields.iter().map(|name| name.trim().to_ascii_lowercase()).collect();
-        let is_header = names.iter().any(|name| name == "time" || name == "key");
+        let is_header = self.places.is_empty() && names.iter().any(|name| name == "time" || name == "key");
         let place = |column: &&str| names.iter().position(|name| name == column);
         let places: Vec<_> = match is_header {
             true => COLUMNS.iter().map(place).collect(),
@@ -216,13 +244,19 @@ impl<R: BufRead> Trace<R> {
         if !is_header && !(2..=COLUMNS.len()).contains(&fields.len()) {
             return Err(format!("{} fields instead of time,key,size,op,ttl", fields.len()));
         }
-        (self.places, self.width) = (places, fields.len());
+        (self.places, self.width, self.named) = (places, fields.len(), is_header);
+        // The time of a row that was cut says nothing of those that follow.
+        self.last = self.last.map(|(_, due)| (f64::NAN, due));
         Ok(is_header)
     }
 
     /// When a row of this time is due.
     fn due(&mut self, time: f64) -> Result<Duration, String> {
-        let (last, due) = self.last.unwrap_or((time, 0.0));
+        let (mut last, due) = self.last.unwrap_or((time, 0.0));
+        // Of two rows that lie too far apart the later one was right if time goes on from it.
+        if last.is_nan() || (self.rules.skip_bad && last - time > self.rules.max_gap.as_secs_f64()) {
+            last = time;
+        }
         if time < last {
             return Err(format!("its time {time} is before that of the row before it, {last}"));
         }

@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::feed::{Feed, Schedule, Sent};
 use super::lane::Lane;
 use super::source::Source;
-use super::tally::{LOST, SILENT, Tally};
+use super::tally::{LOST, SILENT, Tally, UNSENT};
 
 /// How long the last replies may take after the end.
 const LAST_REPLIES: Duration = Duration::from_secs(5);
@@ -41,6 +41,8 @@ pub(super) struct Job {
     pub(super) duration: Option<Duration>,
     /// How many requests are counted, at most.
     pub(super) requests: u64,
+    /// The longest time without any reply, where no duration ends the round.
+    pub(super) patience: Duration,
     pub(super) live: Arc<Live>,
     /// Whether the load is to end.
     pub(super) stop: watch::Receiver<bool>,
@@ -109,7 +111,7 @@ async fn load(
 ) -> Done {
     sleep(start.saturating_duration_since(Instant::now())).await;
     let feed = Rc::new(Feed::new(source, job.schedule, start, job.warmup, job.requests));
-    let counts = Rc::new(Counts { tally: RefCell::default(), waiting: Cell::new(0), live: job.live });
+    let counts = Rc::new(Counts::new(job.live));
     let mut running = JoinSet::new();
     for lane in lanes {
         let client = Client {
@@ -126,29 +128,56 @@ async fn load(
         async move { feed.pace().await }
     });
     let end = job.duration.map(|duration| start + job.warmup + duration);
-    let early = tokio::select! {
-        () = all(&mut running) => true,
-        () = until(end) => false,
-        _ = stop.wait_for(|stop| *stop) => false,
+    let ending = tokio::select! {
+        () = all(&mut running) => Ending::Through,
+        () = until(end) => Ending::Time,
+        () = counts.hopeless(job.patience), if end.is_none() => Ending::GivenUp,
+        _ = stop.wait_for(|stop| *stop) => Ending::Time,
     };
-    let ended = Instant::now();
+    // A timer may be late: what is due after the end is not asked for.
+    let ended = end.map_or_else(Instant::now, |end| end.min(Instant::now()));
     let behind = feed.behind(ended);
-    feed.stop();
+    feed.close(ended);
     pacing.abort();
-    let silent = timeout(LAST_REPLIES, all(&mut running)).await.is_err();
+    let last_replies = if ending == Ending::GivenUp { Duration::ZERO } else { LAST_REPLIES };
+    let silent = timeout(last_replies, all(&mut running)).await.is_err();
+    // Nobody takes anything any more.
+    running.abort_all();
     if silent {
-        let text = format!("no reply within {} s after the end", LAST_REPLIES.as_secs());
-        counts.tally.borrow_mut().unanswered(SILENT, counts.waiting.get(), &text);
+        let text = match ending {
+            Ending::GivenUp => format!("no reply for {} s", job.patience.as_secs_f64()),
+            _ => format!("no reply within {} s after the end", LAST_REPLIES.as_secs()),
+        };
+        let mut tally = counts.tally.borrow_mut();
+        tally.unanswered(SILENT, counts.waiting.get(), &text);
+        let unsent = match ending {
+            Ending::GivenUp if job.requests < u64::MAX => feed.left(),
+            _ => feed.unsent(),
+        };
+        tally.unanswered(UNSENT, unsent, "it was due, and no connection was free to send it");
     }
     let tally = counts.tally.take();
-    let last = match (early, job.schedule, tally.last) {
-        (true, _, Some(last)) => last,
+    let last = match (ending, job.schedule, tally.last) {
+        (Ending::Through, _, Some(last)) => last,
+        (Ending::GivenUp, ..) => ended,
         // Each connection has sent its last batch, however long the reply took.
-        (false, Schedule::Free, Some(last)) => last.max(ended),
-        // What was due until then was asked for in that time.
+        (Ending::Time, Schedule::Free, Some(last)) => last.max(ended),
+        // What was due until then took so long.
+        (_, _, Some(last)) if !behind.is_zero() => last.max(ended),
+        // It was asked for in that time.
         _ => ended,
     };
     Done { seconds: last.saturating_duration_since(feed.counted_from()).as_secs_f64(), tally, behind }
+}
+
+/// Why a round ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// There are no more requests.
+    Through,
+    Time,
+    /// Nothing answers any more.
+    GivenUp,
 }
 
 async fn all(running: &mut JoinSet<()>) {
@@ -167,7 +196,28 @@ struct Counts {
     tally: RefCell<Tally>,
     /// Requests that were sent and not answered.
     waiting: Cell<u64>,
+    /// Connections that wait for replies, or for the server to come back.
+    busy: Cell<u32>,
+    /// When the last reply came, or nobody waited.
+    heard: Cell<Instant>,
     live: Arc<Live>,
+}
+
+impl Counts {
+    fn new(live: Arc<Live>) -> Self {
+        let (waiting, busy) = (Cell::new(0), Cell::new(0));
+        Self { tally: RefCell::default(), waiting, busy, heard: Cell::new(Instant::now()), live }
+    }
+
+    /// Until nobody has had a reply for so long, though somebody waits.
+    async fn hopeless(&self, patience: Duration) {
+        while self.heard.get().elapsed() <= patience {
+            sleep(patience / 20).await;
+            if self.busy.get() == 0 {
+                self.heard.set(Instant::now());
+            }
+        }
+    }
 }
 
 /// A connection's loop.
@@ -183,7 +233,10 @@ impl Client {
     async fn run(mut self) {
         let (me, mut sent) = (Rc::new(Notify::new()), Vec::with_capacity(self.pipeline));
         while self.feed.take(&me, self.pipeline, &mut self.lane.output, &mut sent).await {
-            if self.exchange(&sent).await.is_err() && !self.connect_again().await {
+            self.counts.busy.set(self.counts.busy.get() + 1);
+            let goes_on = self.exchange(&sent).await.is_ok() || self.connect_again().await;
+            self.counts.busy.set(self.counts.busy.get() - 1);
+            if !goes_on {
                 return;
             }
             sent.clear();
@@ -199,6 +252,7 @@ impl Client {
         let mut answered = 0;
         let result = self.lane.exchange(sent.len(), |at, reply, now| {
             let Sent { since, wide, counted, .. } = sent[at];
+            counts.heard.set(now);
             if counted {
                 answered += 1;
                 let mut tally = counts.tally.borrow_mut();

@@ -202,3 +202,20 @@ async fn garbage_from_the_server_ends_the_connection_only() {
     assert!(error.to_string().contains("no reply"), "{error}");
     assert_eq!(client.cmd(["ECHO", "x"]).await.unwrap().as_str(), Some("x"));
 }
+
+#[tokio::test]
+async fn who_stays_with_a_connection_gets_no_other() {
+    let server = FakeServer::start(|_, words| match words[0].as_str() {
+        "BYE" => Answer::Close,
+        _ => echo(0, words),
+    })
+    .await;
+    let client = server.client().await;
+    let staying = client.staying();
+    assert_eq!(staying.cmd(["ECHO", "a"]).await.unwrap().as_str(), Some("a"));
+    assert!(matches!(client.cmd(["BYE"]).await, Err(Error::Lost { .. })));
+    assert!(matches!(staying.cmd(["ECHO", "b"]).await, Err(Error::Lost { safe_to_retry: true, .. })));
+    assert!(!server.seen().contains(&"ECHO b".to_string()));
+    client.reconnect().await.unwrap();
+    assert_eq!(staying.cmd(["ECHO", "c"]).await.unwrap().as_str(), Some("c"));
+}

@@ -82,7 +82,7 @@ pub(super) async fn run(tool: &BigkeysTool, context: &Context<'_>) -> Result<Exi
 }
 
 fn at(walk: &Walk) -> &str {
-    if walk.cursor.is_empty() { "0" } else { &walk.cursor }
+    if walk.begun.is_empty() { "0" } else { &walk.begun }
 }
 
 async fn look(

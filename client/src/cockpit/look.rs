@@ -1,5 +1,7 @@
 //! What a proxy says of its pool and keys: `topology`, `route`, `hotkeys`, `explain`.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -14,7 +16,7 @@ use super::value::{decimal, field, items, number, text};
 use super::walk::Walk;
 use super::{Context, print};
 use crate::files::progress::Progress;
-use crate::files::text::{count, key};
+use crate::files::text::{count, key, printable};
 use crate::format::{Format, Style};
 
 pub(super) const TOPOLOGY_EXAMPLES: &str = "\
@@ -60,7 +62,7 @@ pub(crate) struct TopologyTool {}
 pub(crate) struct RouteTool {
     /// Keys
     #[arg(required = true, value_name = "KEY")]
-    keys: Vec<String>,
+    keys: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -74,11 +76,16 @@ pub(crate) struct HotkeysTool {
 pub(crate) struct ExplainTool {
     /// The command with its arguments
     #[arg(required = true, value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<String>,
+    command: Vec<OsString>,
+}
+
+/// What is said to a proxy: keys and values need be no text.
+fn words<'w>(command: &'w str, rest: &'w [OsString]) -> Vec<&'w [u8]> {
+    [b"RINGTAIL", command.as_bytes()].into_iter().chain(rest.iter().map(|word| word.as_bytes())).collect()
 }
 
 /// Asks a proxy; `None` if the server is none.
-async fn ask(words: &[&str], context: &Context<'_>) -> Result<Option<Value>, Problem> {
+async fn ask<W: AsRef<[u8]>>(words: &[W], context: &Context<'_>) -> Result<Option<Value>, Problem> {
     let client = context.client().await?;
     match client.cmd(words).await {
         Ok(value) => Ok(Some(value)),
@@ -130,7 +137,7 @@ fn pool_text(pool: &Pool) -> String {
             member.slots.to_string(),
             format!("{:.1} %", member.slots as f64 * 100.0 / SLOTS as f64),
             if member.replicas.is_empty() { "-".into() } else { member.replicas.join(" ") },
-            member.last_error.clone(),
+            printable(&member.last_error),
         ]);
     }
     let up = pool.members.iter().filter(|member| member.state == "up").count();
@@ -138,8 +145,7 @@ fn pool_text(pool: &Pool) -> String {
 }
 
 pub(super) async fn route(tool: &RouteTool, context: &Context<'_>) -> Result<ExitCode, Problem> {
-    let words: Vec<&str> =
-        ["RINGTAIL", "ROUTE"].into_iter().chain(tool.keys.iter().map(String::as_str)).collect();
+    let words = words("ROUTE", &tool.keys);
     let value = ask(&words, context).await?.ok_or_else(|| no_proxy(context))?;
     if !as_json(&value, context)? {
         let mut table = Table::new(&["<key", "slot", "<member", "<addr"]);
@@ -210,8 +216,7 @@ async fn frequent(top: usize, context: &Context<'_>) -> Result<ExitCode, Problem
 }
 
 pub(super) async fn explain(tool: &ExplainTool, context: &Context<'_>) -> Result<ExitCode, Problem> {
-    let words: Vec<&str> =
-        ["RINGTAIL", "EXPLAIN"].into_iter().chain(tool.command.iter().map(String::as_str)).collect();
+    let words = words("EXPLAIN", &tool.command);
     let value = ask(&words, context).await?.ok_or_else(|| no_proxy(context))?;
     if !as_json(&value, context)? {
         print(explained(&value))?;
@@ -240,7 +245,7 @@ fn explained(value: &Value) -> String {
 /// An answer in one short line.
 fn shown(answer: &Value) -> String {
     let line = Style { format: Format::Json, colour: false }.render(&[], answer);
-    let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+    let line = printable(String::from_utf8_lossy(&line).trim_end());
     match line.char_indices().nth(ANSWER) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,

@@ -140,7 +140,20 @@ impl Member {
         })
     }
 
+    /// Who leads now is the one to ask; servers.json may name who led before, which takes its place among the replicas.
+    fn follow(&mut self, leads: String) {
+        if leads.is_empty() || leads == self.addr {
+            return;
+        }
+        let led = std::mem::replace(&mut self.addr, leads);
+        match self.replicas.iter_mut().find(|replica| **replica == self.addr) {
+            Some(replica) => *replica = led,
+            None => self.replicas.push(led),
+        }
+    }
+
     fn learn(&mut self, known: &Value) {
+        self.follow(text(known, "addr"));
         self.state = text(known, "state");
         self.requests = number(known, "requests");
         self.faults = number(known, "faults") + number(known, "timeouts") + number(known, "refused");
@@ -157,6 +170,16 @@ mod tests {
 
     fn decoded(text: &str) -> Value {
         Value::decode(text.as_bytes()).unwrap().unwrap().0
+    }
+
+    #[test]
+    fn who_leads_is_asked() {
+        let replicas = vec!["h:2".to_owned(), "h:3".to_owned()];
+        let mut member = Member { addr: "h:1".into(), replicas, ..Member::default() };
+        member.learn(&decoded("%1\r\n$4\r\naddr\r\n$3\r\nh:3\r\n"));
+        assert_eq!((member.addr.as_str(), member.replicas.join(" ")), ("h:3", "h:2 h:1".into()));
+        member.learn(&decoded("%1\r\n$4\r\naddr\r\n$3\r\nh:3\r\n"));
+        assert_eq!((member.addr.as_str(), member.replicas.join(" ")), ("h:3", "h:2 h:1".into()));
     }
 
     #[test]

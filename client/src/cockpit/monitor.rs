@@ -59,15 +59,23 @@ pub(super) async fn run(tool: &MonitorTool, context: &Context<'_>) -> Result<Exi
         Colour::Never => false,
     };
     let mut lines = start(tool, context).await?;
-    for _ in 0..tool.times.unwrap_or(u64::MAX) {
+    let (mut last, mut left) = (None, tool.times.unwrap_or(u64::MAX));
+    while left > 0 {
         let line = tokio::select! {
             line = lines.recv() => line,
             _ = tokio::signal::ctrl_c() => break,
         };
         match line {
-            Some(Ok(line)) => print(format!("{}\n", if colour { coloured(&line) } else { line }))?,
-            Some(Err((addr, error))) => return Err(ended(&addr, &error)),
-            None => break,
+            Some(Ok(line)) => {
+                print(format!("{}\n", if colour { coloured(&line) } else { line }))?;
+                left -= 1;
+            }
+            Some(Err((addr, error))) => {
+                eprintln!("ringtail: {}", ended(&addr, &error).message);
+                last = Some(ended(&addr, &error));
+            }
+            // Nobody is left.
+            None => return last.map_or(Ok(ExitCode::SUCCESS), Err),
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -86,8 +94,20 @@ async fn start(tool: &MonitorTool, context: &Context<'_>) -> Result<mpsc::Receiv
         None => follow(context.settings.options.clone(), String::new(), sender).await?,
         Some(pool) => {
             let options = tool.members.options(context)?;
+            let (mut followed, mut last) = (0, None);
             for member in pool.members {
-                follow(options.clone().at(&member.addr), format!("{} ", member.name), sender.clone()).await?;
+                let prefix = format!("{} ", member.name);
+                match follow(options.clone().at(&member.addr), prefix, sender.clone()).await {
+                    Ok(()) => followed += 1,
+                    // Of the others it is told: a pool that lacks a member is when somebody looks.
+                    Err(problem) => {
+                        eprintln!("ringtail: member {} can't be followed: {}", member.name, problem.message);
+                        last = Some(problem);
+                    }
+                }
+            }
+            if let Some(problem) = last.filter(|_| followed == 0) {
+                return Err(problem);
             }
         }
     }

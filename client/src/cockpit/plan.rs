@@ -102,6 +102,10 @@ async fn running(
     let old = topology(&pool)?;
     let options = tool.members.options(context)?;
     let mut loads = load::ask(&options, addresses(&old, new)).await;
+    // Whoever gets another server is asked at both: what the old one has stays there.
+    let replaced = forecast::replaced(&old, new).into_iter();
+    let there = replaced.map(|(was, is)| (was.name.clone(), is.addr.to_string())).collect();
+    loads.heirs(load::ask(&options, there).await);
     if let Some(maxmemory) = tool.maxmemory {
         loads.assume_maxmemory(maxmemory.0);
     }

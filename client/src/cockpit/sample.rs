@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use ringtail::{Client, ConnectOptions, Error};
 
 use super::info::Info;
+use super::latency::Latencies;
 use super::members::{Member, Pool};
 
 /// The longest wait for what one member says of itself.
@@ -15,6 +16,7 @@ const WAIT: Duration = Duration::from_millis(800);
 pub(super) struct Watcher {
     client: Client,
     options: ConnectOptions,
+    with_latencies: bool,
     /// By address.
     members: HashMap<String, Client>,
 }
@@ -26,6 +28,8 @@ pub(super) struct Sample {
     pub(super) own: Counts,
     /// Calls and microseconds by command.
     pub(super) commands: HashMap<String, Calls>,
+    /// How long they took, if that is asked for and known.
+    pub(super) latencies: Option<Latencies>,
     pub(super) uptime: u64,
     /// The pool, if it is a proxy.
     pub(super) pool: Option<Pool>,
@@ -65,7 +69,13 @@ impl Watcher {
     /// `options` is how members are spoken to.
     pub(super) fn new(client: Client, options: ConnectOptions) -> Self {
         let options = options.timeout(Some(WAIT)).reconnect_attempts(1);
-        Self { client, options, members: HashMap::new() }
+        Self { client, options, with_latencies: false, members: HashMap::new() }
+    }
+
+    /// Asks for LATENCY HISTOGRAM too.
+    pub(super) fn with_latencies(mut self) -> Self {
+        self.with_latencies = true;
+        self
     }
 
     /// Looks once.
@@ -75,6 +85,9 @@ impl Watcher {
     pub(super) async fn look(&mut self) -> Result<Sample, Error> {
         let sections = ["server", "stats", "clients", "memory", "keyspace", "commandstats", "latencystats"];
         let info = Info::ask(&self.client, &sections).await?;
+        // Before members that are slow: what was counted is of this moment.
+        let at = Instant::now();
+        let latencies = if self.with_latencies { Latencies::ask(&self.client).await } else { None };
         let pool = Pool::ask(&self.client).await?;
         let members = match &pool {
             Some(pool) => self.ask_members(&pool.members).await,
@@ -84,7 +97,7 @@ impl Watcher {
         let mut own = Counts::of(&info);
         own.errors = commands.values().map(|calls| calls.failed).sum();
         let uptime = info.number("uptime_in_seconds").unwrap_or(0);
-        Ok(Sample { at: Instant::now(), own, commands, uptime, pool, members })
+        Ok(Sample { at, own, commands, latencies, uptime, pool, members })
     }
 
     async fn ask_members(&mut self, members: &[Member]) -> HashMap<String, Counts> {
@@ -116,6 +129,21 @@ async fn ask_member(client: Client) -> Option<Counts> {
 }
 
 impl Counts {
+    /// What was counted since; what is so at the moment stays.
+    pub(super) fn grown(&self, now: &Self) -> Self {
+        Self {
+            commands: more(self.commands, now.commands),
+            errors: more(self.errors, now.errors),
+            hits: more(self.hits, now.hits),
+            misses: more(self.misses, now.misses),
+            received: more(self.received, now.received),
+            sent: more(self.sent, now.sent),
+            evicted: more(self.evicted, now.evicted),
+            expired: more(self.expired, now.expired),
+            ..*now
+        }
+    }
+
     fn of(info: &Info) -> Self {
         let number = |name| info.number(name).unwrap_or(0);
         Self {
@@ -177,17 +205,33 @@ impl Sample {
     }
 }
 
-/// How much a count grew in a second. One that fell began anew, by a restart or CONFIG RESETSTAT.
-pub(super) fn rate(before: u64, now: u64, seconds: f64) -> f64 {
-    let grown = if now >= before { now - before } else { now };
-    grown as f64 / seconds.max(0.001)
+/// What the whole pool counted by two looks: of what its members alone know, of those that both looks have. Whose counts fell, by a
+/// restart or CONFIG RESETSTAT, began anew; whoever is missing in one of both has no rate, rather than all that it ever counted.
+pub(super) fn grown(before: &Sample, now: &Sample) -> Counts {
+    let mut sum = before.own.grown(&now.own);
+    if now.pool.is_some() {
+        let both = now.members.iter().filter_map(|(name, is)| Some(before.members.get(name)?.grown(is)));
+        let members: Vec<Counts> = both.collect();
+        let of = |pick: fn(&Counts) -> u64| members.iter().map(pick).sum();
+        (sum.hits, sum.misses) = (of(|counts| counts.hits), of(|counts| counts.misses));
+        (sum.evicted, sum.expired) = (of(|counts| counts.evicted), of(|counts| counts.expired));
+    }
+    sum
 }
 
 /// The share of hits in percent, if anything was looked up.
-pub(super) fn hit_percent(before: &Counts, now: &Counts) -> Option<f64> {
-    let grown = |before: u64, now: u64| if now >= before { now - before } else { now };
-    let (hits, misses) = (grown(before.hits, now.hits), grown(before.misses, now.misses));
-    (hits + misses > 0).then(|| hits as f64 * 100.0 / (hits + misses) as f64)
+pub(super) fn hit_percent(grown: &Counts) -> Option<f64> {
+    let (hits, all) = (grown.hits, grown.hits + grown.misses);
+    (all > 0).then(|| hits as f64 * 100.0 / all as f64)
+}
+
+/// How much a count grew in a second. One that fell began anew, by a restart or CONFIG RESETSTAT.
+pub(super) fn rate(before: u64, now: u64, seconds: f64) -> f64 {
+    more(before, now) as f64 / seconds.max(0.001)
+}
+
+fn more(before: u64, now: u64) -> u64 {
+    if now >= before { now - before } else { now }
 }
 
 #[cfg(test)]
@@ -200,8 +244,28 @@ mod tests {
         assert_eq!(rate(300, 100, 1.0), 100.0);
         let (before, now) =
             (Counts { hits: 10, ..Counts::default() }, Counts { hits: 40, misses: 10, ..Counts::default() });
-        assert_eq!(hit_percent(&before, &now), Some(75.0));
-        assert_eq!(hit_percent(&now, &now), None);
+        assert_eq!(hit_percent(&before.grown(&now)), Some(75.0));
+        assert_eq!(hit_percent(&now.grown(&now)), None);
+    }
+
+    #[test]
+    fn who_comes_or_goes_has_no_rate() {
+        let counts = |hits| Counts { hits, ..Counts::default() };
+        let sample = |members: &[(&str, u64)]| Sample {
+            at: Instant::now(),
+            own: Counts::default(),
+            commands: HashMap::new(),
+            latencies: None,
+            uptime: 0,
+            pool: Some(Pool::default()),
+            members: members.iter().map(|&(name, hits)| (name.to_owned(), counts(hits))).collect(),
+        };
+        let both = sample(&[("a", 1000), ("b", 1000)]);
+        let (gone, back) = (sample(&[("a", 1007)]), sample(&[("a", 1010), ("b", 1000)]));
+        assert_eq!(grown(&both, &gone).hits, 7);
+        assert_eq!(grown(&gone, &back).hits, 3);
+        // A restart counts from 0 again, and only for itself.
+        assert_eq!(grown(&back, &sample(&[("a", 2), ("b", 1005)])).hits, 7);
     }
 
     #[test]

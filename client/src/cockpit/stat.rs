@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::members::MemberFlags;
-use super::sample::{Sample, Watcher, hit_percent, rate};
+use super::sample::{Sample, Watcher, grown, hit_percent, rate};
 use super::{Context, print};
 use crate::files::text::size;
 
@@ -86,29 +86,24 @@ struct Line {
 impl Line {
     fn between(before: &Sample, now: &Sample) -> Self {
         let seconds = (now.at - before.at).as_secs_f64();
-        let (was, is) = (before.whole(), now.whole());
-        let counts = |counts: &super::sample::Counts| {
-            [
-                counts.commands,
-                counts.errors,
-                counts.hits,
-                counts.misses,
-                counts.received,
-                counts.sent,
-                counts.evicted,
-                counts.expired,
-            ]
-        };
-        let both = counts(&was).into_iter().zip(counts(&is));
-        let mut rates = [0.0; 8];
-        both.zip(&mut rates).for_each(|((was, is), rate_of)| *rate_of = rate(was, is, seconds));
+        let (is, more) = (now.whole(), grown(before, now));
+        let counts = [
+            more.commands,
+            more.errors,
+            more.hits,
+            more.misses,
+            more.received,
+            more.sent,
+            more.evicted,
+            more.expired,
+        ];
         Self {
             keys: is.keys,
             memory: is.memory,
             clients: is.clients,
             blocked: is.blocked,
-            hit: hit_percent(&was, &is),
-            rates,
+            hit: hit_percent(&more),
+            rates: counts.map(|count| rate(0, count, seconds)),
         }
     }
 

@@ -8,11 +8,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use ringtail::{Client, Value};
+use ringtail::{Client, Error, Value};
 use ringtail_net::Problem;
 use ringtail_net::units::Time;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::members::MemberFlags;
 use super::sample::{Sample, Watcher};
@@ -29,12 +31,17 @@ Examples:
 
 Keys: c members by commands, l by latency, m by memory, e by evictions, n by name; space holds the picture; q quits. Memory, hits and \
 evictions of a pool are what its members say, so they must be reachable from here; with --member-tls and its like if they are spoken \
-to in another way than the proxy. p50 and p99 are since the start, or CONFIG RESETSTAT.
+to in another way than the proxy. p50 and p99 of commands are of the time \
+since the last picture (Redis before 7: since the start, or CONFIG RESETSTAT), to the next power of two; those of members since the start.
 
 Exit codes: 0 all is well, 1 an error, 2 wrong usage.";
 
 /// Hot keys that are asked for.
 const HOT: &str = "40";
+/// The longest wait for what the server says of itself, in the live picture. A proxy waits for its members first.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A look that takes so much longer than the interval is told in the picture.
+const LATE: Duration = Duration::from_secs(2);
 /// The size of the picture where there is no terminal.
 const PLAIN: Size = Size { width: 120, height: 60 };
 
@@ -49,23 +56,35 @@ pub(crate) struct TopTool {
 
 pub(super) async fn run(tool: &TopTool, context: &Context<'_>) -> Result<ExitCode, Problem> {
     let client = context.client().await?;
-    let watcher = Watcher::new(client.clone(), tool.members.options(context)?);
-    let mut top = Top { context, client, watcher, order: Order::Name, held: false, shown: None };
+    let live = stdout().is_terminal();
+    let client = if live { client.with_timeout(Some(PATIENCE)) } else { client };
+    let watcher = Watcher::new(client.clone(), tool.members.options(context)?).with_latencies();
+    let mut looker = Looker { client, watcher };
+    let mut top = Top { context, order: Order::Name, held: false, silent: None, shown: None };
     let wait = tool.interval.0.max(Duration::from_millis(100));
-    if stdout().is_terminal() {
-        top.live(wait).await?
+    let before = looker.look().await.map_err(|error| context.problem(&error))?;
+    if live {
+        top.live(looker, before, wait).await?
     } else {
-        top.once(wait).await?
+        top.once(looker, before, wait).await?
     }
     Ok(ExitCode::SUCCESS)
 }
 
-struct Top<'c> {
-    context: &'c Context<'c>,
+/// What was seen: of the server and its pool, and the hot keys.
+type Look = (Sample, Vec<HotKey>);
+
+struct Looker {
     client: Client,
     watcher: Watcher,
+}
+
+struct Top<'c> {
+    context: &'c Context<'c>,
     order: Order,
     held: bool,
+    /// Why there is no new picture.
+    silent: Option<String>,
     /// The last two looks, and the hot keys.
     shown: Option<(Sample, Sample, Vec<HotKey>)>,
 }
@@ -77,54 +96,10 @@ enum Next {
     Leave,
 }
 
-impl Top<'_> {
-    async fn once(&mut self, wait: Duration) -> Result<(), Problem> {
-        let before = self.look().await?;
-        sleep(wait).await;
-        let now = self.look().await?;
-        let hot = self.hot_keys().await;
-        self.shown = Some((before, now, hot));
-        print(self.lines(PLAIN, false).join("\n") + "\n")
-    }
-
-    async fn live(&mut self, wait: Duration) -> Result<(), Problem> {
-        let before = self.look().await?;
-        let mut terminal = Terminal::enter()?;
-        let unavailable = |error: std::io::Error| Problem::new(error.to_string(), "free some descriptors");
-        let mut ended = signal(SignalKind::terminate()).map_err(unavailable)?;
-        let mut resized = signal(SignalKind::window_change()).map_err(unavailable)?;
-        // The first picture comes soon, with what little has happened until then.
-        sleep(Duration::from_millis(100).min(wait)).await;
-        self.next(before).await?;
-        let mut ticks = interval(wait);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks.tick().await;
-        loop {
-            terminal.draw(&self.lines(terminal.size(), self.context.settings.style.colour))?;
-            tokio::select! {
-                _ = ticks.tick() => if let Some((_, now, _)) = self.shown.clone().filter(|_| !self.held) {
-                    self.next(now).await?;
-                },
-                key = terminal.key() => match key.map(|key| self.key(key)) {
-                    Some(Next::Draw | Next::Wait) => {}
-                    Some(Next::Leave) | None => return Ok(()),
-                },
-                _ = resized.recv() => {}
-                _ = ended.recv() => return Ok(()),
-                _ = tokio::signal::ctrl_c() => return Ok(()),
-            }
-        }
-    }
-
-    async fn next(&mut self, before: Sample) -> Result<(), Problem> {
-        let now = self.look().await?;
-        let hot = self.hot_keys().await;
-        self.shown = Some((before, now, hot));
-        Ok(())
-    }
-
-    async fn look(&mut self) -> Result<Sample, Problem> {
-        self.watcher.look().await.map_err(|error| self.context.problem(&error))
+impl Looker {
+    async fn look(&mut self) -> Result<Look, Error> {
+        let seen = self.watcher.look().await?;
+        Ok((seen, self.hot_keys().await))
     }
 
     /// What the proxy knows; nothing of other servers.
@@ -138,6 +113,90 @@ impl Top<'_> {
             writes: number(found, "writes-percent"),
         };
         value.as_array().unwrap_or_default().iter().map(key).collect()
+    }
+
+    /// Looks again and again, beside whoever draws: a server that does not answer must not keep keys and signals waiting.
+    fn start(mut self, wait: Duration) -> Looks {
+        let (sender, looks) = mpsc::channel(1);
+        let task = tokio::spawn(async move {
+            // The first picture comes soon, with what little has happened until then.
+            sleep(Duration::from_millis(100).min(wait)).await;
+            let mut ticks = interval(wait);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                if sender.send(self.look().await).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Looks { looks, task: task.abort_handle() }
+    }
+}
+
+/// The looks of a task that ends with this.
+struct Looks {
+    looks: mpsc::Receiver<Result<Look, Error>>,
+    task: AbortHandle,
+}
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Top<'_> {
+    async fn once(&mut self, mut looker: Looker, (before, _): Look, wait: Duration) -> Result<(), Problem> {
+        sleep(wait).await;
+        let (now, hot) = looker.look().await.map_err(|error| self.context.problem(&error))?;
+        self.shown = Some((before, now, hot));
+        print(self.lines(PLAIN, false).join("\n") + "\n")
+    }
+
+    async fn live(&mut self, looker: Looker, (before, hot): Look, wait: Duration) -> Result<(), Problem> {
+        let mut terminal = Terminal::enter()?;
+        let unavailable = |error: std::io::Error| Problem::new(error.to_string(), "free some descriptors");
+        let mut ended = signal(SignalKind::terminate()).map_err(unavailable)?;
+        let mut resized = signal(SignalKind::window_change()).map_err(unavailable)?;
+        self.shown = Some((before.clone(), before, hot));
+        let mut looks = looker.start(wait);
+        let mut heard = Instant::now();
+        loop {
+            terminal.draw(&self.lines(terminal.size(), self.context.settings.style.colour))?;
+            tokio::select! {
+                Some(look) = looks.looks.recv() => {
+                    heard = Instant::now();
+                    self.take(look)?;
+                }
+                () = sleep(Duration::from_secs(1)) => if heard.elapsed() > wait + LATE {
+                    self.silent = Some(format!("no answer for {} s", heard.elapsed().as_secs()));
+                },
+                key = terminal.key() => match key.map(|key| self.key(key)) {
+                    Some(Next::Draw | Next::Wait) => {}
+                    Some(Next::Leave) | None => return Ok(()),
+                },
+                _ = resized.recv() => {}
+                _ = ended.recv() => return Ok(()),
+                _ = tokio::signal::ctrl_c() => return Ok(()),
+            }
+        }
+    }
+
+    /// The next picture. What the server refuses ends it; what it does not answer may come again.
+    fn take(&mut self, look: Result<Look, Error>) -> Result<(), Problem> {
+        match look {
+            Ok(_) if self.held => {}
+            Ok((now, hot)) => {
+                let before = self.shown.take().map_or_else(|| now.clone(), |(_, before, _)| before);
+                (self.silent, self.shown) = (None, Some((before, now, hot)));
+            }
+            Err(error @ (Error::Timeout { .. } | Error::Lost { .. } | Error::Connect { .. })) => {
+                self.silent = Some(error.to_string());
+            }
+            Err(error) => return Err(self.context.problem(&error)),
+        }
+        Ok(())
     }
 
     fn key(&mut self, key: u8) -> Next {
@@ -161,6 +220,7 @@ impl Top<'_> {
     fn lines(&self, size: Size, colour: bool) -> Vec<String> {
         let Some((before, now, hot)) = &self.shown else { return Vec::new() };
         let addr = self.context.addr();
-        View { addr, before, now, hot, order: self.order, held: self.held, colour }.lines(size)
+        let (order, held, silent) = (self.order, self.held, self.silent.as_deref());
+        View { addr, before, now, hot, order, held, silent, colour }.lines(size)
     }
 }

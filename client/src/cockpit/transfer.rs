@@ -4,8 +4,10 @@ mod csv;
 mod export;
 mod import;
 mod jsonl;
+mod runs;
 mod source;
 mod state;
+mod strict;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -83,6 +85,20 @@ pub(crate) struct ImportTool {
     /// Read the whole file, and send nothing
     #[arg(long, conflicts_with = "resume")]
     check: bool,
+}
+
+impl ExportTool {
+    /// Whether one that is stopped can go on.
+    pub(super) fn resumable(&self) -> bool {
+        !is_stream(&self.file)
+    }
+}
+
+impl ImportTool {
+    /// Whether a read of it may wait for somebody who writes: stdin, or a pipe with a name.
+    pub(super) fn may_wait(&self) -> bool {
+        is_stream(&self.file) || self.file.metadata().is_ok_and(|about| !about.is_file() && !about.is_dir())
+    }
 }
 
 /// How keys are written.

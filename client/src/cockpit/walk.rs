@@ -13,6 +13,8 @@ pub(super) struct Walk {
     count: u32,
     /// Where the next page begins; empty before the first.
     pub(super) cursor: String,
+    /// Where the page began that was given last, until the next is asked for: who ends within a page goes on there.
+    pub(super) begun: String,
     /// Keys that the server has looked at, about.
     pub(super) visited: u64,
 }
@@ -31,6 +33,7 @@ impl Walk {
             kind: owned(kind),
             count: COUNT,
             cursor: String::new(),
+            begun: String::new(),
             visited: 0,
         }
     }
@@ -44,6 +47,7 @@ impl Walk {
     /// Begins at a cursor that an earlier walk came to.
     pub(super) fn from(mut self, cursor: Option<&str>) -> Self {
         self.cursor = cursor.unwrap_or_default().to_owned();
+        self.begun.clone_from(&self.cursor);
         self
     }
 
@@ -52,6 +56,7 @@ impl Walk {
         if self.cursor == "0" {
             return Ok(None);
         }
+        self.begun.clone_from(&self.cursor);
         let cursor = if self.cursor.is_empty() { "0" } else { &self.cursor };
         let count = self.count.to_string();
         let mut words = vec!["SCAN", cursor, "COUNT", &count];

@@ -113,7 +113,7 @@ impl Counted {
                     out,
                     "a backup of Ringtail's, version {}, by {}",
                     ringtail_backup::VERSION,
-                    meta.program
+                    text::printable(&meta.program)
                 )?;
                 writeln!(out, "begun      {}", text::time(meta.time))?;
                 if let Some(footer) = footer {

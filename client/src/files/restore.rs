@@ -248,7 +248,7 @@ impl Summary {
                 Some(key) => format!("{} of database {db}", text::key(key)),
                 None => "a library".into(),
             };
-            self.shown.push(format!("{what}: {}", String::from_utf8_lossy(text)));
+            self.shown.push(format!("{what}: {}", text::printable(&String::from_utf8_lossy(text))));
         }
     }
 

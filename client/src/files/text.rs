@@ -53,6 +53,11 @@ pub(crate) fn keys(n: u64) -> String {
     format!("{} key{}", count(n), if n == 1 { "" } else { "s" })
 }
 
+/// What others say is not to reach a terminal as it is: an escape could change its title, or what stands on it.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 /// A key, quoted; bytes that are no text are written as `\x00`.
 pub(crate) fn key(key: &[u8]) -> String {
     format!("\"{}\"", key.escape_ascii())
@@ -70,6 +75,11 @@ mod tests {
         assert_eq!(time(253_402_300_799_999), "9999-12-31T23:59:59.999Z");
         // No time is too late to be written.
         time(u64::MAX);
+    }
+
+    #[test]
+    fn nobody_writes_to_the_terminal() {
+        assert_eq!(printable("ERR \x1b[31mred\u{9b}1m"), "ERR \u{fffd}[31mred\u{fffd}1m");
     }
 
     #[test]

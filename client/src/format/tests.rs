@@ -113,3 +113,15 @@ fn errors_are_red_where_colours_are() {
     let out = Style { format: Format::Typed, colour: true }.render(&[], &Value::Error("ERR no".into()));
     assert_eq!(out, b"\x1b[31m(error) ERR no\x1b[0m\n");
 }
+
+#[test]
+fn escapes_of_a_server_do_not_reach_the_terminal() {
+    let style = Style { format: Format::Typed, colour: false };
+    for value in [Value::Error("X \x1b]0;t\x07".into()), Value::Simple("\x1b[31m".into())] {
+        let shown = String::from_utf8(style.render(&[], &value)).unwrap();
+        assert!(
+            !shown.chars().any(|c| c.is_control() && c != '\n') && shown.contains('\u{fffd}'),
+            "{shown:?}"
+        );
+    }
+}

@@ -20,7 +20,7 @@ impl Typed<'_> {
     fn value(&mut self, value: &Value, indent: usize) {
         match value {
             Value::Null => self.line(b"(nil)"),
-            Value::Simple(text) | Value::Verbatim { text, .. } => self.line(text),
+            Value::Simple(text) | Value::Verbatim { text, .. } => self.line(&harmless(text)),
             Value::Error(text) => self.error(text),
             Value::Int(n) => self.line(format!("(integer) {n}").as_bytes()),
             Value::Bulk(bytes) => {
@@ -81,7 +81,7 @@ impl Typed<'_> {
     fn error(&mut self, text: &[u8]) {
         let style = if self.colour { AnsiColor::Red.on_default() } else { Style::new() };
         self.out.extend_from_slice(format!("{style}(error) ").as_bytes());
-        self.out.extend_from_slice(text);
+        self.out.extend_from_slice(&harmless(text));
         self.line(format!("{style:#}").as_bytes());
     }
 
@@ -93,4 +93,11 @@ impl Typed<'_> {
 
 fn digits(n: usize) -> usize {
     n.to_string().len()
+}
+
+/// Text that stands on the terminal as it came, of more lines than one, without what else a terminal would obey.
+fn harmless(text: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(text);
+    let keep = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+    text.chars().map(|c| if keep(c) { c } else { '\u{fffd}' }).collect::<String>().into_bytes()
 }

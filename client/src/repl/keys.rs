@@ -33,12 +33,12 @@ pub(super) struct Wanted {
 pub(super) struct Keys(mpsc::Sender<Wanted>);
 
 impl Keys {
-    /// Starts the other side, which asks by `client` unless a transaction is open there.
-    pub(super) fn start(client: Client, in_transaction: Arc<AtomicBool>) -> Self {
+    /// Starts the other side, which asks by `client` unless it is bound to its connection by MULTI or WATCH.
+    pub(super) fn start(client: Client, bound: Arc<AtomicBool>) -> Self {
         let (sender, mut wanted) = mpsc::channel::<Wanted>(1);
         tokio::spawn(async move {
             while let Some(Wanted { begun, names }) = wanted.recv().await {
-                let found = match in_transaction.load(Ordering::Acquire) || !client.is_connected() {
+                let found = match bound.load(Ordering::Acquire) || !client.is_connected() {
                     true => Vec::new(),
                     false => find(&client, &begun).await,
                 };

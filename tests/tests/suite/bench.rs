@@ -146,13 +146,69 @@ fn a_stall_counts_for_all_requests_that_were_due_in_it() {
 }
 
 #[test]
+fn a_stall_over_the_end_counts_as_well() {
+    for (stall, code) in [(1200, 0), (12_000, 1)] {
+        let server = Server::start(&Options::default());
+        let child = started(&server.endpoint, "--rate 1000 --duration 1s --warmup 0 --clients 2");
+        let mut conn = server.endpoint.open();
+        let loaded = || calls(&mut conn, &["get", "set"]) > 200;
+        assert!(wait_for(Duration::from_secs(10), loaded), "no load comes");
+        server.process.signal(Signal::Stop);
+        if code == 0 {
+            pause(Duration::from_millis(stall));
+            server.process.signal(Signal::Continue);
+        }
+        let (ended_with, report) = ended(child);
+        server.process.signal(Signal::Continue);
+        assert_eq!(ended_with, Some(code), "{report}");
+        let round = &report["targets"][0]["rounds"][0];
+        let unsent = round.pointer("/errors/not sent/count").and_then(Value::as_u64).unwrap_or(0);
+        let silent = round.pointer("/errors/no reply/count").and_then(Value::as_u64).unwrap_or(0);
+        assert!((990..=1001).contains(&(count(round, "/ops") + unsent + silent)), "{report}");
+        assert_eq!(unsent > 0, code == 1, "{report}");
+        assert!(code == 1 || figure(round, "/latency_us/p90") >= 300_000.0, "{report}");
+    }
+}
+
+#[test]
+fn a_target_that_is_gone_is_given_up() {
+    for flags in ["--requests 100000000 --warmup 0 --clients 2", "--preload --keys 100000000"] {
+        let mut server = Server::start(&Options::default());
+        let mut command = Command::new(ours("ringtail"));
+        command.args(["--timeout", "1", "bench", &url(&server.endpoint), "--json"]).args(flags.split(' '));
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut conn = server.endpoint.open();
+        assert!(
+            wait_for(Duration::from_secs(10), || calls(&mut conn, &["get", "set"]) > 100),
+            "no load comes"
+        );
+        if flags.starts_with("--preload") {
+            server.process.signal(Signal::Stop);
+        } else {
+            server.process.kill();
+        }
+        let begun = Instant::now();
+        let output = child.wait_with_output().expect("it ends");
+        assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        if !flags.starts_with("--preload") {
+            let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+            assert!(count(&report, "/targets/0/total/ops") > 100, "{report}");
+            assert!(count(&report, "/targets/0/total/errors/not sent/count") > 1000, "{report}");
+        }
+    }
+}
+
+#[test]
 fn a_target_that_does_not_keep_up_is_told() {
     let server = Server::start(&Options::default());
     let flags = "TARGET --rate 100000000 --duration 500ms --warmup 0 --clients 1 --chart always";
     let (code, out, err) = outcome(bench(&server.endpoint, flags));
-    assert_eq!(code, Some(0), "{out}{err}");
+    assert_eq!(code, Some(1), "{out}{err}");
     assert!(
-        out.contains("did not keep up: ") && out.contains("replies by their time from when they were due"),
+        out.contains("× not sent")
+            && out.contains("did not keep up: ")
+            && out.contains("replies by their time from when they were due"),
         "{out}"
     );
     assert!(out.contains('█') && !out.contains('\x1b') && err.is_empty(), "{out}{err}");
@@ -274,6 +330,8 @@ fn what_can_t_be_done_is_said_at_once() {
         "host",
         "TARGET --clients 1 --threads 2",
         "TARGET --keys 99 --key-size 3",
+        "TARGET --keys 10 --keys-from gauss:1e15",
+        "redis://app:secret@127.0.0.1:1",
         "--speed 2",
     ] {
         let (code, _, err) = outcome(bench(&nowhere, flags));

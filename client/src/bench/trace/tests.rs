@@ -68,7 +68,7 @@ fn what_is_wrong_is_told_with_its_line() {
     }
     assert_eq!(rows(b"1,\xff,1,set,1\n", RULES).unwrap_err(), "line 1: it is not UTF-8");
     let long = format!("1,{},1,set,1\n", "k".repeat(MAX_ROW as usize));
-    assert_eq!(bad(&long), "line 1 is longer than a megabyte");
+    assert_eq!(bad(&long), "line 1: it is longer than a megabyte");
 }
 
 #[test]
@@ -110,4 +110,25 @@ fn a_trace_without_rows_is_none() {
     assert_eq!(check(&path, RULES), Ok(Checked { rows: 2, skipped: 0, length: ms(2000) }));
     std::fs::remove_file(&path).unwrap();
     assert!(check(&std::env::temp_dir(), RULES).is_err());
+}
+
+#[test]
+fn one_wrong_row_does_not_take_the_rest_along() {
+    let skipping = Rules { skip_bad: true, ..RULES };
+    let of = |text: &str| {
+        let (rows, skipped) = rows(text.as_bytes(), skipping).unwrap();
+        (rows.len(), skipped, rows.last().unwrap().at)
+    };
+    // A time that is far too large: its gap is cut short, and what follows goes on.
+    let late = "1,a,1,set,1\n99999,b,1,set,1\n2,c,1,set,1\n3,d,1,set,1\n";
+    assert_eq!(of(late), (4, 0, ms(61_000)));
+    assert_eq!(of("5,a,1,set,1\n4,b,1,set,1\n6,c,1,set,1\n"), (2, 1, ms(1000)));
+    // The first row was cut.
+    let cut = "10,get,\n0.1,a,1,set,1\n0.2,b,1,set,1\n";
+    assert_eq!(of(cut), (3, 0, ms(100)));
+    assert_eq!(of("get,\n10.1,a,1,set,1\n10.2,b,1,set,1\n"), (2, 1, ms(100)));
+    // One that is wider without being good teaches nothing.
+    assert_eq!(of("1,a\n2,b,x,y,z\n3,c\n"), (2, 1, ms(2000)));
+    let long = format!("1,a\n2,{}\n3,c\n", "x".repeat(3 << 20));
+    assert_eq!(of(&long), (2, 1, ms(2000)));
 }

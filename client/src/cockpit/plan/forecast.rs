@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ringtail_cluster::{Plan, Topology};
+use ringtail_cluster::{Member, Plan, Topology};
 
 use super::load::{Load, Loads};
 
@@ -17,6 +17,8 @@ pub(super) struct Forecast {
     pub(super) members: Vec<Share>,
     /// By the names of owner and heir.
     pub(super) flows: Vec<Flow>,
+    /// Slots that stay with a member that gets another server: their keys stay at the old one.
+    pub(super) lost: Vec<Flow>,
     pub(super) verdict: Verdict,
 }
 
@@ -78,8 +80,30 @@ impl Forecast {
         names.dedup();
         let members: Vec<_> = names.into_iter().map(|name| share(name, old, new, &flows, loads)).collect();
         let verdict = verdict(&members);
-        Self { plan, members, flows, verdict }
+        let lost = lost(old, new, &flows, loads);
+        Self { plan, members, flows, lost, verdict }
     }
+}
+
+/// Members that get another server which is none of their own: a replica has their keys.
+pub(super) fn replaced<'t>(old: &'t Topology, new: &'t Topology) -> Vec<(&'t Member, &'t Member)> {
+    let both =
+        old.members().iter().filter_map(|was| Some((was, &new.members()[new.member_named(&was.name)?])));
+    both.filter(|(was, is)| was.addr != is.addr && !was.replicas.contains(&is.addr)).collect()
+}
+
+fn lost(old: &Topology, new: &Topology, flows: &[Flow], loads: &Loads) -> Vec<Flow> {
+    let owned = old.slot_counts();
+    let replaced = replaced(old, new).into_iter().filter_map(|(was, _)| {
+        let name = was.name.clone();
+        let owned = owned[old.member_named(&name)?];
+        let gone: usize = flows.iter().filter(|flow| flow.from == name).map(|flow| flow.slots).sum();
+        let (slots, load) = (owned - gone, loads.of(&name));
+        let part = slots as f64 / owned.max(1) as f64;
+        let of = |amount: Option<f64>| amount.map(|amount| amount * part);
+        Some(Flow { from: name.clone(), to: name, slots, keys: of(load.keys), bytes: of(load.bytes) })
+    });
+    replaced.filter(|flow| flow.slots > 0).collect()
 }
 
 fn verdict(members: &[Share]) -> Verdict {
@@ -124,7 +148,12 @@ fn share(name: &str, old: &Topology, new: &Topology, flows: &[Flow], loads: &Loa
     let has = |amount: Option<f64>| if in_old.is_none() { amount.or(Some(0.0)) } else { amount };
     let keys = (has(load.keys), after(name, has(load.keys), flows, |flow| flow.keys));
     let bytes = (has(load.bytes), after(name, has(load.bytes), flows, |flow| flow.bytes));
-    let needs = bytes.1.map(|bytes| bytes + load.rest);
+    // The new server has none of the keys that are to come to it, and its own memory and limit.
+    let heir = replaced(old, new).iter().any(|(was, _)| was.name == name).then(|| loads.of_heir(name));
+    let there = heir.as_ref().map(|heir| heir.bytes.unwrap_or(0.0));
+    let bytes_there = (there.or(bytes.0), bytes.1.map(|bytes| bytes + there.unwrap_or(0.0)));
+    let load = heir.unwrap_or(load);
+    let needs = bytes_there.1.map(|bytes| bytes + load.rest);
     let member = in_new.map(|index| &new.members()[index]).or(in_old.map(|index| &old.members()[index]));
     Share {
         name: name.to_owned(),
@@ -134,7 +163,7 @@ fn share(name: &str, old: &Topology, new: &Topology, flows: &[Flow], loads: &Loa
             in_new.map(|index| new.members()[index].weight),
         ),
         slots: (slots(old, in_old), slots(new, in_new)),
-        fit: if in_new.is_some() { fit(&load, bytes, needs, loads.about_memory) } else { Fit::Yes },
+        fit: if in_new.is_some() { fit(&load, bytes_there, needs, loads.about_memory) } else { Fit::Yes },
         keys,
         bytes,
         needs,
@@ -218,6 +247,27 @@ mod tests {
         assert_eq!(forecast.verdict, Verdict::TooLarge);
         let fits: Vec<_> = forecast.members.iter().map(|member| member.fit.clone()).collect();
         assert!(matches!(fits[..], [Fit::Yes, Fit::No(missing), Fit::Yes] if missing > 1000.0), "{fits:?}");
+    }
+
+    #[test]
+    fn who_gets_another_server_loses_its_keys_and_has_that_one_s_memory() {
+        let moved = topology(r#"[{"name":"a","addr":"h:9"},{"name":"b","addr":"h:2"}]"#);
+        let all = || loads(&[("a", 90_000.0, 200_000), ("b", 60_000.0, 200_000)]);
+        for (maxmemory, verdict) in [(200_000, Verdict::Good), (50_000, Verdict::TooLarge)] {
+            let mut loads = all();
+            loads.heirs(self::loads(&[("a", 0.0, maxmemory)]));
+            let forecast = Forecast::of(&topology(TWO), &moved, &loads);
+            assert_eq!((&forecast.verdict, forecast.flows.len()), (&verdict, 0));
+            let [lost] = &forecast.lost[..] else { panic!("{:?}", forecast.lost) };
+            assert_eq!((lost.from.as_str(), lost.keys, lost.bytes), ("a", Some(900.0), Some(90_000.0)));
+            assert_eq!(forecast.members[0].maxmemory, Some(maxmemory));
+        }
+        // Nobody knows what a server that can't be asked may take.
+        assert_eq!(Forecast::of(&topology(TWO), &moved, &all()).verdict, Verdict::Unknown);
+        let with_replica =
+            topology(r#"[{"name":"a","addr":"h:1","replicas":["h:9"]},{"name":"b","addr":"h:2"}]"#);
+        let promoted = Forecast::of(&with_replica, &moved, &all());
+        assert!(promoted.verdict == Verdict::Good && promoted.lost.is_empty(), "{promoted:?}");
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(super) struct Load {
 #[derive(Debug, Default)]
 pub(super) struct Loads {
     by_name: HashMap<String, Load>,
+    /// Of the servers that take another one's place.
+    heirs: HashMap<String, Load>,
     maxmemory: Option<u64>,
     /// Whether anybody was asked, or told, how much memory there is.
     pub(super) about_memory: bool,
@@ -32,7 +34,7 @@ pub(super) struct Loads {
 
 impl Loads {
     pub(super) fn new(by_name: HashMap<String, Load>) -> Self {
-        Self { by_name, maxmemory: None, about_memory: true }
+        Self { by_name, heirs: HashMap::new(), maxmemory: None, about_memory: true }
     }
 
     /// What the whole pool holds, given to the members by their slots.
@@ -45,12 +47,24 @@ impl Loads {
         };
         let by_name =
             topology.members().iter().zip(shares).map(|(member, share)| (member.name.clone(), load(share)));
-        Self { by_name: by_name.collect(), maxmemory: None, about_memory: false }
+        Self { by_name: by_name.collect(), heirs: HashMap::new(), maxmemory: None, about_memory: false }
     }
 
     /// What those have who can't be asked.
     pub(super) fn assume_maxmemory(&mut self, bytes: u64) {
         (self.maxmemory, self.about_memory) = (Some(bytes), true);
+    }
+
+    /// What those have who take another one's place.
+    pub(super) fn heirs(&mut self, heirs: Self) {
+        self.heirs = heirs.by_name;
+    }
+
+    /// What is known of the server that takes a member's place.
+    pub(super) fn of_heir(&self, name: &str) -> Load {
+        let mut load = self.heirs.get(name).cloned().unwrap_or_default();
+        load.maxmemory = load.maxmemory.or(self.maxmemory);
+        load
     }
 
     /// What is known of a member.
@@ -85,7 +99,9 @@ async fn ask_one(options: ConnectOptions) -> Result<Load, Error> {
 fn of_info(info: &Info) -> Load {
     let used = info.number("used_memory").map(|used| used as f64);
     // Redis before 4.0 does not say how much of it is keys and values.
-    let bytes = info.number("used_memory_dataset").map(|bytes| bytes as f64).or(used);
+    // The tables of ours grow with the keys, and are no part of the dataset.
+    let tables = info.number("used_memory_tables").unwrap_or(0);
+    let bytes = info.number("used_memory_dataset").map(|bytes| (bytes + tables) as f64).or(used);
     let rest = used.zip(bytes).map_or(0.0, |(used, bytes)| (used - bytes).max(0.0));
     Load { keys: Some(info.keys() as f64), bytes, rest, maxmemory: info.number("maxmemory"), fault: None }
 }
@@ -101,5 +117,7 @@ mod tests {
         );
         let want = Load { keys: Some(7.0), bytes: Some(60.0), rest: 40.0, maxmemory: Some(500), fault: None };
         assert_eq!(of_info(&info), want);
+        let info = Info::parse("used_memory:100\r\nused_memory_dataset:60\r\nused_memory_tables:15\r\n");
+        assert_eq!((of_info(&info).bytes, of_info(&info).rest), (Some(75.0), 25.0));
     }
 }

@@ -127,7 +127,13 @@ fn verdict(forecast: &Forecast) -> String {
         Verdict::Good if forecast.plan.is_empty() => "Nothing changes.".into(),
         Verdict::Good => "It fits.".into(),
     };
-    if forecast.flows.is_empty() { sentence } else { format!("{estimate}\n{sentence}") }
+    let lost = forecast.lost.iter().map(|lost| {
+        let (name, keys, bytes) = (&lost.from, about_count(lost.keys), about_size(lost.bytes));
+        format!("{name} gets another server, without its {keys} keys ({bytes}): they stay at the old one.\n")
+    });
+    let lost: String = lost.collect();
+    let moves = !forecast.flows.is_empty() || !forecast.lost.is_empty();
+    if moves { format!("{lost}{estimate}\n{sentence}") } else { sentence }
 }
 
 pub(super) fn json(forecast: &Forecast) -> Value {
@@ -143,6 +149,9 @@ pub(super) fn json(forecast: &Forecast) -> Value {
         "moves": forecast.flows.iter().map(|flow| json!({
             "from": flow.from, "to": flow.to, "slots": flow.slots,
             "keys": whole(flow.keys), "bytes": whole(flow.bytes),
+        })).collect::<Vec<_>>(),
+        "lost": forecast.lost.iter().map(|lost| json!({
+            "member": lost.from, "slots": lost.slots, "keys": whole(lost.keys), "bytes": whole(lost.bytes),
         })).collect::<Vec<_>>(),
         "moved": { "slots": forecast.plan.moves.len(), "keys": whole(keys), "bytes": whole(bytes) },
     })

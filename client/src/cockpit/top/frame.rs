@@ -3,9 +3,9 @@
 use anstyle::{AnsiColor, Style};
 
 use crate::cockpit::members::Member;
-use crate::cockpit::sample::{Calls, Counts, Sample, hit_percent, rate};
+use crate::cockpit::sample::{Calls, Counts, Sample, grown, hit_percent, rate};
 use crate::cockpit::table::Table;
-use crate::files::text::{count, key, size};
+use crate::files::text::{count, key, printable, size};
 
 const HEAD: Style = Style::new().bold();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -45,6 +45,8 @@ pub(super) struct View<'v> {
     pub(super) hot: &'v [HotKey],
     pub(super) order: Order,
     pub(super) held: bool,
+    /// Why the picture is old.
+    pub(super) silent: Option<&'v str>,
     pub(super) colour: bool,
 }
 
@@ -75,7 +77,7 @@ impl View<'_> {
     }
 
     fn rate(&self, pick: impl Fn(&Counts) -> u64) -> f64 {
-        rate(pick(&self.before.whole()), pick(&self.now.whole()), self.seconds())
+        rate(0, pick(&grown(self.before, self.now)), self.seconds())
     }
 
     fn summary(&self) -> Vec<Line> {
@@ -88,7 +90,8 @@ impl View<'_> {
             None => "server".into(),
         };
         let memory = if now.maxmemory > 0 { format!(" of {}", size(now.maxmemory)) } else { String::new() };
-        let hits = hit_percent(&self.before.whole(), &now).map_or("-".into(), |hits| format!("{hits:.1} %"));
+        let hits =
+            hit_percent(&grown(self.before, self.now)).map_or("-".into(), |hits| format!("{hits:.1} %"));
         vec![
             Line(format!("{}  {kind}  up {}", self.addr, uptime(self.now.uptime)), HEAD),
             Line(
@@ -116,13 +119,14 @@ impl View<'_> {
     }
 
     fn footer(&self) -> String {
+        let old = self.silent.map_or(String::new(), |why| format!("OLD: {}  ", printable(why)));
         let silent = match self.now.silent() {
             0 => String::new(),
             n => format!("  {n} members can't be asked (--help)"),
         };
         let held = if self.held { "HELD  " } else { "" };
         let orders = "n name c commands l latency m memory e evictions";
-        format!("{held}q quits, space holds{silent}  sort: {orders}")
+        format!("{old}{held}q quits, space holds{silent}  sort: {orders}")
     }
 
     fn members(&self) -> Vec<Line> {
@@ -165,7 +169,7 @@ impl View<'_> {
                 member.requests,
                 self.seconds(),
             ),
-            hits: was.zip(counts.as_ref()).and_then(|(was, now)| hit_percent(was, now)),
+            hits: was.zip(counts.as_ref()).and_then(|(was, now)| hit_percent(&was.grown(now))),
             evicted: was
                 .zip(counts.as_ref())
                 .map(|(was, now)| rate(was.evicted, now.evicted, self.seconds())),
@@ -185,6 +189,7 @@ impl View<'_> {
         rows.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
         let all: f64 = rows.iter().map(|row| row.1).sum();
         let mut table = Table::new(&["<command", "calls/s", "share", "average", "p50", "p99", "errors/s"]);
+        let known = self.before.latencies.is_some() && self.now.latencies.is_some();
         for (name, calls, was, now) in &rows {
             let spent = rate(was.usec, now.usec, 1.0) / rate(was.calls, now.calls, 1.0).max(1.0);
             table.row(vec![
@@ -192,12 +197,17 @@ impl View<'_> {
                 whole(*calls),
                 format!("{:.1} %", calls * 100.0 / all),
                 usec(Some(spent)),
-                usec(now.p50),
-                usec(now.p99),
+                usec(self.quantile(name, 0.5).or(now.p50.filter(|_| !known))),
+                usec(self.quantile(name, 0.99).or(now.p99.filter(|_| !known))),
                 whole(rate(was.failed, now.failed, self.seconds())),
             ]);
         }
         styled(&table, std::iter::repeat(false))
+    }
+
+    /// In microseconds, of the calls since the last look.
+    fn quantile(&self, command: &str, share: f64) -> Option<f64> {
+        self.now.latencies.as_ref()?.quantile(self.before.latencies.as_ref()?, command, share)
     }
 
     fn hot_keys(&self) -> Vec<Line> {

@@ -13,6 +13,8 @@ use ringtail_net::Problem;
 use ringtail_net::exit::RUNTIME;
 use serde::{Deserialize, Serialize};
 
+use super::runs::Runs;
+use super::source::MAX_LINE;
 use super::state::{StateFile, with_ending};
 use super::{Entry, ExportTool, FileFormat, csv, is_stream, jsonl, now};
 use crate::cockpit::Context;
@@ -20,8 +22,9 @@ use crate::cockpit::walk::{Page, Walk};
 use crate::files::progress::Progress;
 use crate::files::text::{key, keys};
 
-/// Keys whose values are on their way at once.
+/// Keys, and bytes of their values, that are on their way at once, about.
 const BATCH: usize = 128;
+const BATCH_BYTES: usize = 8 << 20;
 /// Keys that could not be written which are named; the others are counted.
 const SHOWN: usize = 5;
 
@@ -30,6 +33,8 @@ const SHOWN: usize = 5;
 #[serde(deny_unknown_fields)]
 struct State {
     server: String,
+    /// The processes that the cursor is of.
+    runs: Runs,
     database: u32,
     pattern: Option<String>,
     kind: Option<String>,
@@ -45,6 +50,7 @@ pub(in crate::cockpit) async fn run(tool: &ExportTool, context: &Context<'_>) ->
     let format = FileFormat::of(tool.format, &tool.file);
     let begun = State {
         server: context.addr().into(),
+        runs: Runs::default(),
         database: context.database,
         pattern: tool.pattern.clone(),
         kind: tool.kind.clone().or_else(|| (format == FileFormat::Csv).then(|| "string".into())),
@@ -55,9 +61,14 @@ pub(in crate::cockpit) async fn run(tool: &ExportTool, context: &Context<'_>) ->
         return Err(Problem::new("CSV has strings alone", "leave --type away, or export JSON lines"));
     }
     let client = context.client().await?;
+    let begun = State { runs: Runs::ask(&client, context).await, ..begun };
     let (target, state) = Target::open(tool, begun)?;
-    let mut export = Export { context, client, target, state, format };
+    let mut export = Export { context, client, target, state, format, batch: 1 };
     export.all().await?;
+    let now = Runs::ask(&export.client, context).await;
+    if let Some(restarted) = export.state.runs.other(&now) {
+        return Err(restarted_problem(restarted));
+    }
     export.end(tool)
 }
 
@@ -67,6 +78,8 @@ struct Export<'c> {
     target: Target,
     state: State,
     format: FileFormat,
+    /// Keys that are asked for next: one at first, more while they are small.
+    batch: usize,
 }
 
 impl Export<'_> {
@@ -94,7 +107,10 @@ impl Export<'_> {
         // SCAN may name a key twice; within a page that is plain to see.
         let mut seen = HashSet::new();
         let names: Vec<Vec<u8>> = page.keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
-        for names in names.chunks(BATCH) {
+        let mut rest = &names[..];
+        while !rest.is_empty() {
+            let (names, more) = rest.split_at(self.batch.min(rest.len()));
+            rest = more;
             self.batch(names).await?;
             progress.set(self.state.keys);
         }
@@ -109,6 +125,8 @@ impl Export<'_> {
             }
         }
         let replies = pipeline.run().await.map_err(|error| self.context.problem(&error))?;
+        let bytes = replies.iter().filter_map(Value::as_bytes).map(<[u8]>::len).sum();
+        self.batch = next_batch(self.batch, names.len(), bytes);
         for (name, replies) in names.iter().zip(replies.chunks_exact(2)) {
             self.key(name, &replies[0], &replies[1])?;
         }
@@ -123,6 +141,9 @@ impl Export<'_> {
         // It has gone since SCAN named it.
         let (Some(dump), Some(ttl @ (-1 | 1..))) = (dump.as_bytes(), ttl.as_int()) else { return Ok(()) };
         match line(name, dump, u64::try_from(ttl).ok(), self.format) {
+            Ok(line) if line.len() > MAX_LINE => {
+                self.leave_out(name, "its line would be longer than an import takes (1 GiB)");
+            }
             Ok(line) => {
                 self.write(&line)?;
                 self.state.keys += 1;
@@ -154,6 +175,12 @@ impl Export<'_> {
         }
         Ok(ExitCode::from(if self.state.left_out > 0 { RUNTIME } else { 0 }))
     }
+}
+
+/// How many keys to ask for next, after so many of `asked` had so many bytes.
+fn next_batch(last: usize, asked: usize, bytes: usize) -> usize {
+    let average = (bytes / asked.max(1)).max(1);
+    (BATCH_BYTES / average).min(2 * last).clamp(1, BATCH)
 }
 
 fn line(name: &[u8], dump: &[u8], ttl: Option<u64>, format: FileFormat) -> Result<Vec<u8>, String> {
@@ -236,10 +263,25 @@ fn same(left: State, begun: &State) -> Result<State, Problem> {
         format!("{server} {database} {pattern:?} {kind:?} {csv}")
     };
     if about(&left) == about(begun) {
+        if let Some(restarted) = left.runs.other(&begun.runs) {
+            return Err(restarted_problem(restarted));
+        }
+        for name in left.runs.unknown(&begun.runs) {
+            eprintln!(
+                "ringtail: {name} can't be asked whether it was restarted since: if it was, begin again with --overwrite"
+            );
+        }
         return Ok(left);
     }
     let message = "the export that was stopped was of another server, database, --match, --type or --format";
     Err(Problem::new(message, "give the same, or begin again with --overwrite"))
+}
+
+fn restarted_problem(restarted: &str) -> Problem {
+    let message = format!(
+        "{restarted} was restarted, or another leads now: SCAN can't go on there, and would leave keys out"
+    );
+    Problem::new(message, "begin again with --overwrite")
 }
 
 /// Opens the file behind so many bytes that are good.
@@ -258,4 +300,22 @@ fn unwritable(path: &Path, error: &io::Error) -> Problem {
         format!("{} can't be written: {error}", path.display()),
         "name a file that may be written, with room for it",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_values_come_one_by_one_and_small_ones_together() {
+        let (mut batch, mut small) = (1, Vec::new());
+        for _ in 0..9 {
+            small.push(batch);
+            batch = next_batch(batch, batch, batch * 100);
+        }
+        assert_eq!(small, [1, 2, 4, 8, 16, 32, 64, 128, 128]);
+        assert_eq!(next_batch(128, 128, 128 << 22), 2);
+        assert_eq!(next_batch(2, 2, 200 << 20), 1);
+        assert_eq!(next_batch(8, 0, 0), 16);
+    }
 }

@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::source::{Fault, Source};
 use super::state::StateFile;
-use super::{Entry, FileFormat, ImportTool, is_stream};
+use super::{Entry, FileFormat, ImportTool};
 use crate::PROGRAM;
 use crate::cockpit::Context;
 use crate::files::newest_version;
 use crate::files::progress::Progress;
-use crate::files::text::{count, key, keys};
+use crate::files::text::{count, key, keys, printable};
 
 /// Keys, and bytes, that are sent in one piece.
 const BATCH_KEYS: usize = 256;
@@ -27,10 +27,14 @@ const SHOWN: u64 = 5;
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State {
+    server: String,
     database: u32,
     csv: bool,
+    replace: bool,
     line: u64,
     offset: u64,
+    /// The batch behind it may have been sent. It was not where a line was wrong.
+    sent: bool,
     done: Done,
 }
 
@@ -64,13 +68,18 @@ pub(in crate::cockpit) async fn run(tool: &ImportTool, context: &Context<'_>) ->
     if tool.check {
         return check(tool, format);
     }
-    let notes = (!is_stream(&tool.file)).then(|| StateFile::beside(&tool.file));
-    let (source, done) = begin(tool, format, notes.as_ref(), context)?;
+    let notes = (!tool.may_wait()).then(|| StateFile::beside(&tool.file));
+    let (source, done, sent) = begin(tool, format, notes.as_ref(), context)?;
     let client = context.client().await?;
     let newest = newest_version(&client).await;
     let progress = Progress::new("importing", source.length);
     let mut import = Import { context, client, source, newest, notes, done, format, replace: tool.replace };
-    let ended = import.all(tool.resume, &progress).await;
+    let (line, offset) = (import.source.line, import.source.offset);
+    if let Err(problem) = import.note(line, offset, true) {
+        eprintln!("ringtail: {}: this import can't go on if it is stopped", problem.message);
+        import.notes = None;
+    }
+    let ended = import.all(sent, &progress).await;
     progress.end();
     Ok(import.report(ended))
 }
@@ -92,29 +101,36 @@ fn check(tool: &ImportTool, format: FileFormat) -> Result<ExitCode, Problem> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The file at its beginning, or where an import of it was stopped.
+/// The file at its beginning, or where an import of it was stopped; and whether what follows there may have been sent.
 fn begin(
     tool: &ImportTool,
     format: FileFormat,
     notes: Option<&StateFile>,
     context: &Context<'_>,
-) -> Result<(Source, Done), Problem> {
+) -> Result<(Source, Done, bool), Problem> {
     let Some(notes) = notes.filter(|_| tool.resume) else {
         if tool.resume {
-            return Err(Problem::new("an import from stdin can't go on", "name a file"));
+            return Err(Problem::new("an import from a pipe can't go on", "name a file"));
         }
-        return Ok((Source::open(&tool.file, format)?, Done::default()));
+        return Ok((Source::open(&tool.file, format)?, Done::default(), false));
     };
     let state: Option<State> = notes.read()?;
     let state = state.ok_or_else(|| {
         let message = format!("there is no {} to go on from", notes.path().display());
         Problem::new(message, "begin without --resume")
     })?;
-    if state.csv != (format == FileFormat::Csv) || state.database != context.database {
-        let message = "the import that was stopped was into another database, or of another --format";
+    // What was imported is in that server alone, and a rerun must do to the last batch what was done to it.
+    let same = (state.server.as_str(), state.database, state.csv, state.replace)
+        == (context.addr(), context.database, format == FileFormat::Csv, tool.replace);
+    if !same {
+        let message = format!(
+            "the import that was stopped was into another server or database ({}, {}), or with another --format or --replace",
+            state.server, state.database
+        );
         return Err(Problem::new(message, "give the same, or begin again without --resume"));
     }
-    Ok((Source::open_at(&tool.file, format, state.offset, state.line)?, state.done))
+    let source = Source::open_at(&tool.file, format, state.offset, state.line)?;
+    Ok((source, state.done, state.sent))
 }
 
 struct Import<'c> {
@@ -134,11 +150,11 @@ impl Import<'_> {
         let mut again = again;
         loop {
             let (line, offset) = (self.source.line, self.source.offset);
-            self.note(line, offset)?;
+            self.note(line, offset, true)?;
             let batch = self.batch();
             if let Err(problem) = self.send(&batch.steps, again).await {
                 // What was counted of this batch is counted again when it is sent again.
-                self.note(line, offset)?;
+                self.note(line, offset, true)?;
                 return Err(problem);
             }
             again = false;
@@ -153,15 +169,16 @@ impl Import<'_> {
         }
     }
 
-    fn note(&self, line: u64, offset: u64) -> Result<(), Problem> {
+    fn note(&self, line: u64, offset: u64, sent: bool) -> Result<(), Problem> {
         let Some(notes) = &self.notes else { return Ok(()) };
-        let csv = self.format == FileFormat::Csv;
-        notes.write(&State { database: self.context.database, csv, line, offset, done: self.done })
+        let (server, database) = (self.context.addr().to_owned(), self.context.database);
+        let (csv, replace) = (self.format == FileFormat::Csv, self.replace);
+        notes.write(&State { server, database, csv, replace, line, offset, sent, done: self.done })
     }
 
     /// The file goes on with the line that was wrong.
     fn note_fault(&self, fault: &Fault) -> Result<(), Problem> {
-        self.note(fault.line, self.source.started)
+        self.note(fault.line, self.source.started, false)
     }
 
     fn batch(&mut self) -> Batch {
@@ -225,8 +242,12 @@ impl Import<'_> {
                 }
             }
             Some(text) => {
-                let what =
-                    format!("line {}: {}: {}", step.line, key(&step.key), String::from_utf8_lossy(text));
+                let what = format!(
+                    "line {}: {}: {}",
+                    step.line,
+                    key(&step.key),
+                    printable(&String::from_utf8_lossy(text))
+                );
                 return Err(Problem::new(what, "look at what the server says"));
             }
         }

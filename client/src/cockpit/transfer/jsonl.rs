@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use super::strict;
 use super::text::Text;
 use super::{Entry, milliseconds, seconds};
 
@@ -16,6 +17,7 @@ struct Line {
     kind: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ttl: Option<f64>,
+    #[serde(deserialize_with = "strict::json")]
     value: Json,
 }
 

@@ -9,7 +9,7 @@ use ringtail_net::Problem;
 use super::{Entry, FileFormat, csv, is_stream, jsonl, now};
 
 /// Longest line of JSON, or record of CSV, in bytes: as long as a reply may be.
-const MAX_LINE: usize = 1 << 30;
+pub(super) const MAX_LINE: usize = 1 << 30;
 
 /// Where a file is read.
 pub(super) struct Source {
@@ -39,12 +39,8 @@ impl Source {
             return Self::begun("stdin".into(), Box::new(stdin().lock()), format, None);
         }
         let (opened, length) = open(file).map_err(|error| unreadable(file, &error))?;
-        Self::begun(
-            file.display().to_string(),
-            Box::new(BufReader::with_capacity(1 << 18, opened)),
-            format,
-            Some(length),
-        )
+        let input = Box::new(BufReader::with_capacity(1 << 18, opened));
+        Self::begun(file.display().to_string(), input, format, Some(length).filter(|length| *length > 0))
     }
 
     /// Goes on behind what was read before.

@@ -2,10 +2,12 @@
 
 use super::{command, fronts, run};
 use crate::front::Front;
-use ringtail_tests::harness::{Options, Pool, Redis, ours, pause, scratch, wait_for};
+use ringtail_tests::harness::{Options, Pool, Redis, Server, ours, pause, scratch, wait_for};
 use ringtail_tests::resp::Endpoint;
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -186,6 +188,27 @@ fn monitor_shows_commands_of_all_members() {
 }
 
 #[test]
+fn monitor_goes_on_without_a_member_that_is_down() {
+    let mut pool = Pool::start(&Options::default());
+    pool.members.process(2).kill();
+    let mut child = command(&pool.endpoint, &["monitor", "--times", "10"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut conn = pool.endpoint.open();
+    let ended = wait_for(Duration::from_secs(20), || {
+        (0..20).for_each(|number| drop(conn.call(&["SET", &format!("seen:{number}"), "v"])));
+        pause(Duration::from_millis(20));
+        child.try_wait().expect("a child").is_some()
+    });
+    let _ = child.kill();
+    let output = child.wait_with_output().expect("it ends");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(ended && output.status.success() && errors.contains("m2 can't be followed"), "{errors}");
+}
+
+#[test]
 fn tools_speak_tls_to_the_proxy_and_its_members() {
     let Some(front) = Front::ours_tls().into_iter().find(|front| front.name.contains("proxy")) else {
         return;
@@ -207,4 +230,26 @@ fn pages_and_completions_are_made() {
     let shell = Command::new(ours("ringtail")).args(["--completions", "bash"]).output().expect("it runs");
     let text = String::from_utf8_lossy(&shell.stdout);
     assert!(shell.status.success() && text.contains("bigkeys") && text.contains("--resume"));
+}
+
+#[test]
+fn bigkeys_that_failed_goes_on_with_the_page_that_was_not_measured() {
+    let server = Server::start(&Options::default());
+    let mut conn = server.endpoint.open();
+    (0..2000).for_each(|number| drop(conn.call(&["SET", &format!("k{number}"), "v"])));
+    assert!(conn.call(&["ACL", "SETUSER", "default", "-memory"]).is_ok());
+    let ended = run(&server.endpoint, &["bigkeys"]);
+    assert!(
+        ended.code == Some(1) && ended.errors.contains("(after 0 keys; --cursor 0 goes on)"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn keys_that_are_no_text_have_a_route() {
+    let pool = Pool::start(&Options::default());
+    let mut route = command(&pool.endpoint, &["route"]);
+    let output = route.arg(OsStr::from_bytes(b"\xff\x01")).output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("\"\\xff\\x01\""), "{output:?}");
 }

@@ -43,7 +43,10 @@ fn what_is_planned_is_what_an_edit_does() {
 
     // The proxy takes the edit: every member then has the slots that were said.
     std::fs::copy(&edited, &pool.servers_json).expect("a copy");
-    let topology = || run(&pool.endpoint, &["--json", "topology"]).json();
+    // It ends with 1 while the newcomer is being connected to.
+    let topology = || -> serde_json::Value {
+        serde_json::from_str(&run(&pool.endpoint, &["--json", "topology"]).out).expect("JSON")
+    };
     assert!(wait_for(Duration::from_secs(10), || topology()["members"]
         .as_array()
         .is_some_and(|all| all.len() == 4)));
@@ -126,4 +129,23 @@ fn two_files_are_compared_without_a_pool() {
             .code
     };
     assert_eq!((sized("2gb"), sized("1kb")), (Some(0), Some(1)));
+}
+
+#[test]
+fn who_gets_another_server_is_planned_with_that_one() {
+    let pool = filled(&["--maxmemory", "200mb"]);
+    for (maxmemory, verdict) in [("200mb", "good"), ("1mb", "does-not-fit")] {
+        let other = Server::start(&Options::args(&["--maxmemory", maxmemory]));
+        let edited = scratch("plan").join("new.json");
+        let mut members = names(&pool);
+        members[0].1 = other.endpoint.port;
+        write_members(&edited, &members);
+        let ended = run(&pool.endpoint, &["plan", path(&edited), "--json"]);
+        let plan: serde_json::Value = serde_json::from_str(&ended.out).expect("JSON");
+        assert_eq!(plan["verdict"], verdict, "{plan}");
+        let lost = &plan["lost"][0];
+        assert!(lost["member"] == "m0" && lost["keys"].as_u64() > Some(100), "{plan}");
+        let text = run(&pool.endpoint, &["plan", path(&edited)]).out;
+        assert!(text.contains("m0 gets another server, without its "), "{text}");
+    }
 }

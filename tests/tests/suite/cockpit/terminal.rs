@@ -1,7 +1,8 @@
 //! What looks another way on a terminal: the REPL and `top`, on a pseudo terminal that `script` (util-linux) makes.
 
-use super::command;
-use ringtail_tests::harness::{Options, Pool, real_part, scratch, wait_for};
+use super::{command, path};
+use ringtail_tests::harness::{Options, Pool, Server, Signal, real_part, scratch, wait_for};
+use ringtail_tests::resp::{Conn, Endpoint};
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -14,14 +15,17 @@ struct Screen {
 }
 
 impl Screen {
-    fn start(pool: &Pool, args: &[&str]) -> Option<Screen> {
+    fn start(endpoint: &Endpoint, args: &[&str]) -> Option<Screen> {
         let script = real_part("script", "bsdutils")?;
-        let ours = command(&pool.endpoint, args);
+        let ours = command(endpoint, args);
         let quoted: Vec<String> = std::iter::once(ours.get_program())
             .chain(ours.get_args())
             .map(|word| format!("'{}'", word.to_str().expect("UTF-8")))
             .collect();
-        let line = format!("stty rows 24 cols 80; {}; echo ended with $?", quoted.join(" "));
+        let line = format!(
+            "stty rows 24 cols 80; b=$(stty -a); {}; e=$?; test \"$b\" = \"$(stty -a)\" && echo as before; echo ended with $e",
+            quoted.join(" ")
+        );
         let mut child = Command::new(script)
             .args(["-qfec", &line, "/dev/null"])
             .env("TERM", "xterm-256color")
@@ -76,15 +80,65 @@ impl Drop for Screen {
 fn top_leaves_the_terminal_as_it_was() {
     let pool = Pool::start(&Options::default());
     for key in ["q", "\x03"] {
-        let Some(mut screen) = Screen::start(&pool, &["top", "--interval", "200ms"]) else { return };
+        let Some(mut screen) = Screen::start(&pool.endpoint, &["top", "--interval", "200ms"]) else { return };
         screen.wait("\x1b[?1049h");
         screen.wait("pool of 3, 3 up");
         screen.keys("c ");
         screen.wait("HELD");
         screen.keys(key);
         screen.wait("\x1b[?1049l");
+        screen.wait("as before");
         screen.wait("ended with 0");
     }
+}
+
+#[test]
+fn top_can_be_left_while_the_server_is_silent() {
+    let server = Server::start(&Options::default());
+    for key in ["q", "\x03"] {
+        let Some(mut screen) = Screen::start(&server.endpoint, &["top", "--interval", "200ms"]) else {
+            return;
+        };
+        screen.wait("q quits");
+        server.process.signal(Signal::Stop);
+        screen.wait("OLD: no answer");
+        screen.keys(key);
+        screen.wait("as before");
+        screen.wait("ended with 0");
+        server.process.signal(Signal::Continue);
+    }
+}
+
+#[test]
+fn a_transaction_does_not_go_on_by_another_connection() {
+    let server = Server::start(&Options::default());
+    let Some(mut screen) = Screen::start(&server.endpoint, &[]) else { return };
+    let mut conn = server.endpoint.open();
+    let cut = |conn: &mut Conn| {
+        assert!(conn.call(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).int() > 0)
+    };
+    screen.wait("Connected");
+    screen.keys("multi\r");
+    screen.wait("(TX)");
+    cut(&mut conn);
+    screen.keys("set x 1\r");
+    screen.wait("the transaction is gone");
+    screen.forget();
+    screen.keys("watch y\r");
+    screen.wait("OK");
+    cut(&mut conn);
+    screen.keys("multi\r");
+    screen.wait("WATCH is gone");
+    // A tool in a transaction works on the database that was selected.
+    let file = scratch("repl").join("one.jsonl");
+    std::fs::write(&file, "{\"key\":\"k\",\"type\":\"string\",\"value\":\"v\"}\n").expect("a file");
+    screen.keys(&format!("select 3\rmulti\rimport {}\r", path(&file)));
+    screen.wait("1 key imported");
+    screen.keys("discard\rexit\r");
+    screen.wait("ended with 0");
+    assert_eq!(conn.call(&["DBSIZE"]).int(), 0);
+    assert!(conn.call(&["SELECT", "3"]).is_ok());
+    assert_eq!(conn.call(&["DBSIZE"]).int(), 1);
 }
 
 #[test]
@@ -92,7 +146,7 @@ fn the_repl_completes_pages_and_connects_again() {
     let pool = Pool::start(&Options::default());
     let mut conn = pool.endpoint.open();
     conn.call(&["SET", "a-key-of-its-own", "v"]);
-    let Some(mut screen) = Screen::start(&pool, &[]) else { return };
+    let Some(mut screen) = Screen::start(&pool.endpoint, &[]) else { return };
     screen.wait("Connected");
     screen.keys("get a-key-o\t");
     screen.wait("a-key-of-its-own");

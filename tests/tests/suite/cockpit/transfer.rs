@@ -2,10 +2,10 @@
 
 use super::{command, fronts, path, run, run_with};
 use crate::front::Front;
-use ringtail_tests::harness::{Options, Redis, scratch, wait_for};
+use ringtail_tests::harness::{Options, Pool, Redis, Server, scratch, wait_for};
 use ringtail_tests::resp::Value;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Keys of every type, with bytes that are no text, and times.
@@ -205,4 +205,108 @@ fn an_export_that_was_killed_goes_on() {
     names.dedup();
     assert_eq!((lines.len(), names.len()), (60_000, 60_000));
     assert!(!state.exists());
+}
+
+/// Lines for `import`: keys k0, k1 and so on.
+fn lines(count: usize, value: &str) -> Vec<String> {
+    let line = |number| format!("{{\"key\":\"k{number}\",\"type\":\"string\",\"value\":\"{value}\"}}\n");
+    (0..count).map(line).collect()
+}
+
+#[test]
+fn an_import_goes_on_in_its_own_server_alone_and_in_the_same_way() {
+    let (a, b) = (Front::server(&Options::default()), Front::server(&Options::default()));
+    let file = scratch("transfer").join("all.jsonl");
+    let good = lines(1000, "new");
+    std::fs::write(&file, good[..600].concat() + "nonsense\n" + &good[600..].concat()).expect("a file");
+    assert!(a.endpoint().open().call(&["SET", "k700", "old"]).is_ok());
+    assert_eq!(run(a.endpoint(), &["import", path(&file)]).code, Some(1));
+    std::fs::write(&file, good.concat()).expect("a file");
+    for (front, more) in [(&b, None), (&a, Some("--replace"))] {
+        let args: Vec<&str> = ["import", "--resume", path(&file)].into_iter().chain(more).collect();
+        let ended = run(front.endpoint(), &args);
+        assert!(ended.code == Some(1) && ended.errors.contains("another server"), "{ended:?}");
+    }
+    assert_eq!(b.endpoint().open().call(&["DBSIZE"]).int(), 0);
+    // Nothing behind the wrong line was sent before: what stands there is somebody else's.
+    let ended = run(a.endpoint(), &["import", "--resume", path(&file)]);
+    assert!(ended.code == Some(1) && ended.errors.contains("\"k700\" is there already"), "{ended:?}");
+    assert_eq!(a.endpoint().open().call(&["GET", "k700"]), Value::Bulk(b"old".to_vec()));
+}
+
+#[test]
+fn an_import_that_was_killed_goes_on() {
+    let front = Front::server(&Options::default());
+    let dir = scratch("transfer");
+    let (file, state) = (dir.join("all.jsonl"), dir.join("all.jsonl.state"));
+    std::fs::write(&file, lines(60_000, &"v".repeat(100)).concat()).expect("a file");
+    let mut child = command(front.endpoint(), &["import", path(&file)])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    assert!(wait_for(Duration::from_secs(20), || state.exists()));
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+    let mut conn = front.endpoint().open();
+    assert!(conn.call(&["DBSIZE"]).int() < 60_000, "it was killed before its end");
+    let ended = run(front.endpoint(), &["import", "--resume", path(&file)]);
+    assert!(ended.code == Some(0) && ended.errors.contains("60,000 keys imported"), "{ended:?}");
+    assert_eq!(conn.call(&["DBSIZE"]).int(), 60_000);
+    assert!(!state.exists());
+}
+
+#[test]
+fn an_export_does_not_go_on_in_another_process() {
+    for of_pool in [false, true] {
+        let mut pool = Pool::start(&Options::default());
+        let mut server = Server::start(&Options::default());
+        let endpoint = if of_pool { pool.endpoint.clone() } else { server.endpoint.clone() };
+        let mut conn = endpoint.open();
+        for part in 0..30 {
+            let pairs = (0..1000).flat_map(|number| [format!("k:{part}:{number}"), "v".repeat(50)]);
+            let words: Vec<String> = std::iter::once("MSET".to_string()).chain(pairs).collect();
+            assert!(conn.call(&words).is_ok());
+        }
+        let dir = scratch("transfer");
+        let (file, state) = (dir.join("all.jsonl"), dir.join("all.jsonl.state"));
+        let mut child = command(&endpoint, &["export", path(&file)])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        assert!(wait_for(Duration::from_secs(20), || state.exists()));
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+        if of_pool {
+            pool.members.process(2).kill();
+            pool.members.restart(2);
+        } else {
+            server.process.kill();
+            server.restart();
+        }
+        let ended = run(&endpoint, &["export", "--resume", path(&file)]);
+        assert!(ended.code == Some(1) && ended.errors.contains("was restarted"), "{ended:?}");
+        run(&endpoint, &["export", "--overwrite", path(&file)]).good();
+    }
+}
+
+#[test]
+fn an_import_that_waits_for_stdin_can_be_interrupted() {
+    let front = Front::server(&Options::default());
+    let mut child = command(front.endpoint(), &["import", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    std::io::Write::write_all(&mut input, lines(1000, "v").concat().as_bytes()).expect("it reads");
+    let mut conn = front.endpoint().open();
+    assert!(wait_for(Duration::from_secs(20), || conn.call(&["DBSIZE"]).int() > 0), "nothing comes");
+    let done = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(done.is_ok_and(|status| status.success()));
+    let ended = wait_for(Duration::from_secs(5), || child.try_wait().expect("a child").is_some());
+    let _ = child.kill();
+    let output = child.wait_with_output().expect("it ends");
+    assert!(ended && !String::from_utf8_lossy(&output.stderr).contains("--resume"), "{output:?}");
 }

@@ -24,6 +24,7 @@ fn sample(at: Instant, done: u64, members: usize) -> Sample {
         at,
         own: Counts { commands: done, ..Counts::default() },
         commands: HashMap::from([("get".to_owned(), calls), ("idle".to_owned(), Calls::default())]),
+        latencies: None,
         uptime: 90_061,
         pool: (members > 0).then(|| Pool { epoch: 3, members: (0..members).map(member).collect() }),
         members: (1..members).map(|number| (name(number), counts(number))).collect(),
@@ -34,7 +35,17 @@ fn lines(size: Size, members: usize, order: Order) -> Vec<String> {
     let start = Instant::now();
     let (before, now) = (sample(start, 100, members), sample(start + Duration::from_secs(2), 300, members));
     let hot = vec![HotKey { key: b"hot\n".to_vec(), rate: 1234, writes: 50 }; 30];
-    View { addr: "h:1", before: &before, now: &now, hot: &hot, order, held: false, colour: false }.lines(size)
+    View {
+        addr: "h:1",
+        before: &before,
+        now: &now,
+        hot: &hot,
+        order,
+        held: false,
+        silent: Some("\x1b[31mwhy"),
+        colour: false,
+    }
+    .lines(size)
 }
 
 #[test]
@@ -58,6 +69,7 @@ fn a_small_screen_has_something_of_each() {
         "m00",
         "get",
         "hot\\n",
+        "OLD: \u{fffd}[31mwhy",
         "q quits",
     ] {
         assert!(text.contains(part), "{part}: {text}");
