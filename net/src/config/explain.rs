@@ -45,7 +45,7 @@ pub(super) fn file(path: &Path, text: &str, error: &toml::de::Error, settings: &
 fn wrong(text: &str, line: usize, message: &str, settings: &[String]) -> String {
     let message = message.trim().replace('\n', " ");
     match key_of_line(text, line) {
-        Some(key) if settings.iter().any(|name| *name == key) => format!("{key}: {message}"),
+        Some(key) if settings.contains(&key) => format!("{key}: {message}"),
         Some(key) => format!("{key}: {}", without_value(&message)),
         None => without_value(&message),
     }

@@ -349,7 +349,10 @@ mod tests {
             let files = holds.then(|| log.files());
             let (done, ended) = channel();
             let own = Arc::clone(&log);
-            std::thread::spawn(move || done.send(own.fork(0)));
+            std::thread::spawn(move || {
+                own.fork(0);
+                done.send(())
+            });
             assert!(ended.recv_timeout(Duration::from_secs(10)).is_ok(), "it waits for the disk");
             assert!(log.wants_files());
             drop(files);

@@ -114,7 +114,11 @@ fn a_write_larger_than_the_backlog_is_followed() {
         in_step(&primary, &replica);
         // It has yet to say so.
         let mut kept = || info(&mut conn, "repl_backlog_histlen").parse::<u64>().expect("bytes");
-        assert!(wait_for(WITHIN, || kept() <= 2 << 20), "{} bytes are kept of what every replica has", kept());
+        assert!(
+            wait_for(WITHIN, || kept() <= 2 << 20),
+            "{} bytes are kept of what every replica has",
+            kept()
+        );
     }
     equal(&primary, &replica);
     assert_eq!((says(&replica, FULL), info(&mut conn, "sync_full")), (1, "1".to_owned()));
