@@ -186,6 +186,7 @@ fn restore(
     }
     server.replication.led.store(files.led(), Relaxed);
     server.replication.load_promise(files.promise().cloned());
+    server.replication.has_leftovers.store(has_lost, Relaxed);
     server.log.write_to(files);
     if let Some((history, offset)) = backup.position {
         server.log.restart(&history, offset);

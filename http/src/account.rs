@@ -28,6 +28,16 @@ impl Account {
         may
     }
 
+    /// So many of the bytes that are held are not any more.
+    pub(crate) fn give_back(&self, bytes: usize) {
+        let held = self.held.load(Relaxed);
+        let bytes = bytes.min(held);
+        self.held.store(held - bytes, Relaxed);
+        if bytes > 0 {
+            self.host.release(bytes);
+        }
+    }
+
     /// Nothing is held any more: a request and its answer are over.
     pub(crate) fn clear(&self) {
         let held = self.held.swap(0, Relaxed);

@@ -172,6 +172,12 @@ impl Call {
         done
     }
 
+    /// What the answers so far have taken is not needed any more. For requests without a body.
+    pub(crate) fn let_go(&self) -> Result<(), Problem> {
+        self.parts.extensions.get::<Arc<Account>>().ok_or_else(Problem::cut_off)?.clear();
+        Ok(())
+    }
+
     /// Has nothing go on that was begun: whoever comes next is not to find it.
     pub(crate) async fn leave(&self) -> Result<(), Problem> {
         self.asks()?.lock().await.leave();
@@ -180,10 +186,13 @@ impl Call {
 
     async fn try_transaction(&self, step: Step, requests: &Requests) -> Result<Option<Vec<Value>>, Problem> {
         // By itself: without it the commands would be run one by one.
-        first(self.step(Resp::V2, (step, &Requests::one(&[b"MULTI"]))).await?)?;
+        let begun = self.step(Resp::V2, (step, &Requests::one(&[b"MULTI"]))).await?;
+        if let Some(error) = begun.first().and_then(Value::error) {
+            return Err(Problem::of_step(error));
+        }
         let queued = self.step(Resp::V2, (Step::Next, requests)).await?;
         if let Some(error) = queued.iter().find_map(Value::error) {
-            return Err(Problem::of_error(error));
+            return Err(Problem::of_step(error));
         }
         match first(self.step(Resp::V2, (Step::Next, &Requests::one(&[b"EXEC"]))).await?)? {
             Value::Array(done) => Ok(Some(done)),

@@ -9,9 +9,9 @@ use ringtail_protocol::reply::Resp;
 use ringtail_protocol::value::Value;
 use tokio::sync::mpsc;
 
-use crate::account::Account;
+use crate::account::{self, Account};
 use crate::credentials::Credentials;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, is_gone};
 use crate::host::Host;
 use crate::problem::Problem;
 use crate::request::Requests;
@@ -148,6 +148,7 @@ impl Link {
             Some(error) if error.starts_with(b"NOAUTH") => {
                 Err(Problem::new(StatusCode::UNAUTHORIZED, "NOAUTH", "authentication is required"))
             }
+            Some(error) if is_gone(error) => Err(account::full()),
             Some(error) => Err(Problem::of_error(error)),
         }
     }

@@ -18,7 +18,7 @@ use crate::request::Requests;
 const TOO_LONG: &[u8] = b"TOOLARGE the answer is longer than --http-max-body; the command was run: ask for less at once, or by Redis's protocol";
 
 /// An answer that there is no room for.
-const NO_ROOM: &[u8] =
+pub(crate) const NO_ROOM: &[u8] =
     b"ERR the proxy holds as much as it may (--max-in-flight); the command was run, and its answer is not kept";
 
 /// What has come of answers, and is not decoded before all of them are there: they take more room then.
@@ -35,6 +35,11 @@ pub(crate) struct Exchange<'r> {
     count: usize,
     /// The longest that all of them may be.
     most: usize,
+}
+
+/// Whether an answer stands for one that was not kept.
+pub(crate) fn is_gone(error: &[u8]) -> bool {
+    error == TOO_LONG || error == NO_ROOM
 }
 
 enum Answer {
@@ -102,7 +107,11 @@ impl<'r> Exchange<'r> {
         let broken = |_| {
             Problem::new(StatusCode::BAD_GATEWAY, "ERR", "a member answered what is no reply").and_close()
         };
-        self.take_answers(has_room).map_err(broken)
+        let before = self.got.len();
+        let taken = self.take_answers(has_room);
+        let gone = before - self.got.len();
+        account.give_back(if has_room { gone } else { gone.saturating_sub(read) });
+        taken.map_err(broken)
     }
 
     fn take_answers(&mut self, has_room: bool) -> Result<(), NotAReply> {

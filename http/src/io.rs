@@ -1,7 +1,7 @@
 //! The client's connection as hyper wants to see it, and what of its time is bounded.
 
 use std::cell::{Cell, RefCell, RefMut};
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::account::Account;
 use crate::limits;
 
 thread_local! {
-    /// What all connections of a thread read into, so that idle ones own nothing for it.
+    /// What all connections of a thread read into, and write small answers from, so that idle ones own nothing for it.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(limits::READ));
 }
 
@@ -140,6 +140,29 @@ impl Write for Io {
         let written = ready!(poll(&self.stream, cx, Stream::poll_write_ready, attempt))?;
         self.activity.note_written();
         Poll::Ready(Ok(written))
+    }
+
+    /// Else hyper would copy each answer into a buffer of its own, and keep that for as long as the connection is there.
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// A head and a small body are one write; a large one goes out from where it is.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let first = parts.iter().find(|part| !part.is_empty()).map_or(&[][..], |part| part);
+        let all: usize = parts.iter().map(|part| part.len()).sum();
+        if first.len() == all || all > limits::READ {
+            return self.poll_write(cx, first);
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.clear();
+            parts.iter().for_each(|part| scratch.extend_from_slice(part));
+            self.poll_write(cx, scratch)
+        })
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

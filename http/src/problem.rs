@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 
 use crate::account;
+use crate::exchange::is_gone;
 
 /// Why a request was not done.
 #[derive(Debug, Clone)]
@@ -78,6 +79,28 @@ impl Problem {
         let known = by_text.or_else(|| STATUSES.iter().find(|(known, _)| *known == code));
         let status = known.map_or(StatusCode::BAD_REQUEST, |(_, status)| *status);
         Self { status, code: code.to_owned().into(), detail: detail.to_owned().into(), closes: false }
+    }
+
+    /// The same of a step before what was asked for: nothing was changed by it.
+    pub(crate) fn of_step(line: &[u8]) -> Self {
+        if !is_gone(line) {
+            return Self::of_error(line);
+        }
+        let problem = Self::of_error(line);
+        let detail = match problem.is_no_room() {
+            true => {
+                "the proxy holds as much as it may (--max-in-flight): nothing was changed, try again later"
+            }
+            false => {
+                "what is there is longer than --http-max-body, and can't be compared: nothing was changed"
+            }
+        };
+        Self { detail: detail.into(), ..problem }
+    }
+
+    /// Whether there was no room for an answer.
+    pub(crate) fn is_no_room(&self) -> bool {
+        format!("{} {}", self.code, self.detail).starts_with(account::FULL)
     }
 
     /// The session ended before it answered.

@@ -18,10 +18,11 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tower_service::Service;
 
-use crate::account::Account;
+use crate::account::{self, Account};
 use crate::call::Asks;
 use crate::caller::Caller;
 use crate::door::Door;
+use crate::exchange::NO_ROOM;
 use crate::io::{Activity, Io};
 use crate::limits;
 use crate::origin;
@@ -150,9 +151,8 @@ impl Door {
             };
             // The request is over; its answer is held until the client has taken it. It was made of what had found room.
             account.clear();
-            if let Ok(answer) = &answer {
-                account.hold(answer.body().size_hint().lower() as usize);
-            }
+            let has_room = |answer: &Response<Body>| account.hold(answer.body().size_hint().lower() as usize);
+            let answer = answer.map(|answer| if has_room(&answer) { answer } else { no_room(&answer) });
             activity.end();
             answer
         }
@@ -172,6 +172,14 @@ impl Door {
             return Err(Problem::new(status, "TOOLARGE", "the head is longer than 64 KiB"));
         }
         origin::check(&parts.uri, &parts.headers, || self.inner.host.is_open(), &self.inner.names)
+    }
+}
+
+/// In the place of an answer that is longer than what it was made of, and has no room.
+fn no_room(answer: &Response<Body>) -> Response<Body> {
+    match answer.status().is_success() {
+        true => Problem::of_error(NO_ROOM).and_close().into_response(),
+        false => account::full().into_response(),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::files::History;
 use crate::backup::files::create;
 use crate::backup::save::{Failed, Progress, Saved, save_again, save_again_with};
+use crate::replication::promise;
 use crate::rest::rest;
 use crate::server::Server;
 use crate::unkept::Unkept;
@@ -246,8 +247,8 @@ fn save_and_hold(server: &Server, draft: &Path) -> io::Result<Saved> {
 fn put_in_place(server: &Server, draft: &Path, saved: &Saved) -> io::Result<()> {
     let history = named(&saved.history)?;
     server.log.settled(0, |files| {
-        let led = server.replication.led.load(Relaxed);
-        let replaced = files.replace(draft, saved.offset, history.clone(), led);
+        let noted = (server.replication.led.load(Relaxed), promise::of(server));
+        let replaced = files.replace(draft, saved.offset, history.clone(), noted);
         replaced.map_err(|failure| io::Error::other(failure.to_string()))?;
         server.log.go_on_in(files)
     })?;

@@ -194,6 +194,7 @@ impl Follower {
         let (keys, offset) = (summary.keys, summary.offset);
         // The files say otherwise until they have these keys.
         self.server.replication.led.store(false, Relaxed);
+        self.server.replication.has_leftovers.store(false, Relaxed);
         begin_log(&self.server, history, offset);
         self.server.log.stance.set_loading(false);
         tracing::info!(primary = self.address, keys, offset, "all keys of the primary are here");

@@ -34,8 +34,8 @@ use crate::log::waiting::stamp;
 use crate::server::Server;
 use promise::Promise;
 use status::{Followed, Replicas};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// An epoch that is heard of is later than those that are known by so many at most: candidates who find nobody try two a second.
 const EPOCHS_AT_ONCE: u32 = 1 << 24;
@@ -64,6 +64,14 @@ pub struct Replication {
     pub led: AtomicBool,
     /// Another one leads a later log than was led here: whatever happens, this server leads only if it is told so again.
     pub replaced: AtomicBool,
+    /// It began with what `--recover` has left, and has had all keys of nobody since.
+    pub has_leftovers: AtomicBool,
+    /// When the one that it has voted for was last known to stand, or to lead; by the clock of stamps.
+    promise_heard: AtomicU64,
+    /// What is promised is on its way to the disk.
+    promise_noted: AtomicBool,
+    /// Held while it votes.
+    voting: Mutex<()>,
     /// servers.json has this server in a member: nobody makes it a primary by hand.
     pub is_named: AtomicBool,
     /// It is loading what is on its disk, and may have to follow somebody afterwards.
@@ -84,6 +92,15 @@ impl Replication {
     /// Whom it may follow, after a vote.
     fn promise(&self) -> MutexGuard<'_, Option<Promise>> {
         self.promise.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held while it votes: another one may be on its way.
+    fn try_to_vote(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.voting.try_lock() {
+            Ok(one) => Some(one),
+            Err(TryLockError::Poisoned(one)) => Some(one.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// As its files have it.

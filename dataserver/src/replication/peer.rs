@@ -34,7 +34,7 @@ pub struct Peer {
     pub is_up: bool,
     /// The epoch for which it tries to take over; 0 = it does not.
     pub stands: u32,
-    /// The epoch for which it has voted, while that binds it; 0 = it has not.
+    /// The epoch for which it has voted, if that binds it and the one that it voted for is away; else 0.
     pub promised: u32,
     /// Which servers' acknowledgements are sure to be in what it has.
     pub list: List,
@@ -88,7 +88,7 @@ impl Peer {
     pub fn of(server: &Server) -> Self {
         // First: who ceases to stand leads by then, or never will.
         let stands = server.replication.stands.load(SeqCst);
-        let promised = promise::of(server).map_or(0, |promise| promise.epoch);
+        let promised = promise::open_epoch(server);
         let is_partial = server.replication.is_partial();
         let (history, offset) = if is_partial { (PART.to_owned(), 0) } else { server.log.position() };
         let is_new = !is_partial && offset == 0 && server.store.is_empty();

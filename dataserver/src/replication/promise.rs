@@ -2,7 +2,9 @@
 //! Else the primary that it has left could have its acknowledgements back before the new one leads, or beside it.
 
 use super::peer;
+use super::steward::PATIENCE;
 use crate::log::history::{epoch_of, is_kin};
+use crate::log::waiting::stamp;
 use crate::server::Server;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -50,22 +52,45 @@ pub fn set(server: &Arc<Server>, promise: Option<Promise>) -> bool {
     if *server.replication.promise() == promise {
         return true;
     }
+    if server.replication.promise_noted.load(Relaxed) {
+        // The last one is not there yet: the disk hangs.
+        return false;
+    }
     *server.replication.promise() = promise;
+    server.replication.promise_heard.store(stamp(), Relaxed);
     // Files that begin again are written by the next one: a disk that fails keeps nobody from being elected.
     if !server.log.on_disk.written.load(Relaxed) || server.log.wants_files() {
         return true;
     }
+    server.replication.promise_noted.store(true, Relaxed);
     let own = Arc::clone(server);
     let noted = server.log.soon(move |log| {
         // As it is by then.
         let promise = of(&own);
         let noted = log.files().as_mut().map_or(Ok(()), |files| files.set_promise(promise));
+        own.replication.promise_noted.store(false, Relaxed);
         noted.map_err(|failure| io::Error::other(failure.to_string()))
     });
     if let Err(error) = &noted {
         tracing::error!("for whom this server has voted is not on disk: {error}");
     }
     noted.is_ok()
+}
+
+/// Takes a vote back that has come to nothing, unless something else is promised by now. In memory: another one is noted soon.
+pub fn undo(server: &Server, vote: &Promise, before: Option<Promise>) {
+    let mut promise = server.replication.promise();
+    if promise.as_ref() == Some(vote) {
+        *promise = before;
+    }
+}
+
+/// The epoch of what is promised, if the one that it was promised to has been away for so long that another one may ask for it; 0 = nothing such.
+pub fn open_epoch(server: &Server) -> u32 {
+    let silent = stamp().saturating_sub(server.replication.promise_heard.load(Relaxed));
+    let own = server.log.position().0;
+    let is_open = |promise: &Promise| silent > PATIENCE.as_millis() as u64 && is_kin(&promise.history, &own);
+    of(server).filter(is_open).map_or(0, |promise| promise.epoch)
 }
 
 /// It follows the one at `address`, whose log is called so.
@@ -80,6 +105,9 @@ pub fn note_followed(server: &Arc<Server>, address: &str, history: &str) {
 pub async fn look_after(server: &Arc<Server>, promise: Promise) -> bool {
     let Ok(peer) = peer::ask(server, &promise.to).await else { return false };
     let leads = peer.leads && promise.is_kept_by(&promise.to, &peer.history);
+    if leads || peer.stands == promise.epoch {
+        server.replication.promise_heard.store(stamp(), Relaxed);
+    }
     if !leads && peer.stands != promise.epoch && of(server).as_ref() == Some(&promise) {
         tracing::info!(
             to = promise.to,

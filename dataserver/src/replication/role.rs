@@ -140,6 +140,7 @@ fn begin_to_lead(server: &Arc<Server>, number: &mut u64) {
     }
     server.store.set_keeps(false);
     set_led(server, true);
+    server.replication.has_leftovers.store(false, Relaxed);
     promise::set(server, None);
     // Whoever replaced it led an earlier log than it does from here on.
     server.replication.replaced.store(false, Relaxed);

@@ -73,6 +73,18 @@ impl Order {
     }
 }
 
+/// Where a replica is that says that it listens at `address`: one that listens everywhere does so where it comes from, and one that says nothing is
+/// known by its connection.
+fn reached_at(address: &str, peer: SocketAddr) -> String {
+    match address.parse::<SocketAddr>() {
+        Ok(listens) if listens.ip().is_unspecified() => {
+            SocketAddr::new(peer.ip(), listens.port()).to_string()
+        }
+        _ if address.is_empty() => peer.to_string(),
+        _ => address.to_owned(),
+    }
+}
+
 /// All that follow, by their connections' numbers.
 #[derive(Debug, Default)]
 pub struct Replicas {
@@ -94,8 +106,9 @@ impl Replicas {
 
     /// One more follows. If it is here on an older connection, as one that was lost unnoticed is, it follows on that no more: it has one copy.
     pub fn add(&self, client: u64, address: &str, peer: SocketAddr, era: u64) -> Arc<Replica> {
+        let address = &*reached_at(address, peer);
         let replica = Arc::new(Replica {
-            address: if address.is_empty() { peer.to_string() } else { address.to_owned() },
+            address: address.to_owned(),
             era,
             online: AtomicBool::new(false),
             acked: AtomicU64::new(0),
@@ -109,7 +122,7 @@ impl Replicas {
         let (mut all, counted) = (self.all(), self.counted());
         replica.counts.store(counted.as_ref().is_none_or(|it| it.contains(&replica.address)), Relaxed);
         all.retain(|_, old| {
-            let stays = address.is_empty() || old.address != address;
+            let stays = old.address != address;
             if !stays {
                 old.gone.store(true, Relaxed);
                 old.online.store(false, Relaxed);

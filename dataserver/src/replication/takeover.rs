@@ -116,7 +116,8 @@ async fn prepare(
 ) -> Result<usize, String> {
     let (votes, refusals) = ask_for_votes(server, electorate, epoch).await?;
     let voted = Instant::now();
-    let mut ballot = Ballot { own: Peer::of(server), votes };
+    let has_leftovers = server.replication.has_leftovers.load(Relaxed);
+    let mut ballot = Ballot { own: Peer::of(server), has_leftovers, votes };
     ballot.check(electorate).map_err(|why| format!("{why}: {}", refusals.join("; ")))?;
     refusals.iter().for_each(|refusal| tracing::warn!("no vote of {refusal}"));
     match ballot.furthest() {
@@ -139,6 +140,8 @@ async fn prepare(
 /// The votes of an election.
 struct Ballot {
     own: Peer,
+    /// As in [`Replication`](super::Replication).
+    has_leftovers: bool,
     votes: Vec<(String, Peer)>,
 }
 
@@ -211,7 +214,7 @@ impl Ballot {
     /// Who has the most of what this server lacks.
     fn furthest(&self) -> Option<&(String, Peer)> {
         let line = self.other_line();
-        let has_more = |peer: &Peer| match &line {
+        let has_more = |peer: &Peer| match line {
             Some(line) => peer.has_log() && is_kin(&peer.history, line),
             None => has_more(peer, &self.own),
         };
@@ -219,20 +222,12 @@ impl Ballot {
         have_more.max_by_key(|(_, peer)| position(peer))
     }
 
-    /// The line of a log that at least as many of the others have as have this server's: it has come back with an old backup, or with what was
-    /// left of its files, and they have the member's keys.
-    fn other_line(&self) -> Option<String> {
-        let have = |line: &str| {
-            self.votes.iter().filter(|(_, it)| it.has_log() && is_kin(&it.history, line)).count()
-        };
-        let others = self
-            .votes
-            .iter()
-            .map(|(_, it)| it)
-            .filter(|it| it.has_log() && !is_kin(&it.history, &self.own.history));
-        let most = others.max_by_key(|it| have(&it.history))?;
-        let own = if self.own.has_log() { have(&self.own.history) + 1 } else { 0 };
-        (have(&most.history) >= own).then(|| most.history.clone())
+    /// Where this server began with what `--recover` has left: the line of the log that most of the others have, who have the member's keys.
+    fn other_line(&self) -> Option<&str> {
+        let logs = || self.votes.iter().map(|(_, peer)| peer).filter(|peer| peer.has_log());
+        let have = |line: &str| logs().filter(|peer| is_kin(&peer.history, line)).count();
+        let others = logs().filter(|peer| self.has_leftovers && !is_kin(&peer.history, &self.own.history));
+        others.max_by_key(|peer| have(&peer.history)).map(|peer| &*peer.history)
     }
 
     /// Drops the votes of those that follow this server no more: one that was restarted may have forgotten its vote.
@@ -335,6 +330,9 @@ async fn catch_up(server: &Arc<Server>, address: &str, to: &Peer, number: &mut u
 /// # Errors
 /// It does not.
 pub fn vote(server: &Arc<Server>, epoch: u32, address: &str) -> Result<(), Error> {
+    let Some(_one) = server.replication.try_to_vote() else {
+        return Err(Error::fixed("NOVOTE this server is voting"));
+    };
     let (mut number, leads) = role::now(server);
     if leads {
         return Err(Error::fixed(LEADS));
@@ -349,15 +347,15 @@ pub fn vote(server: &Arc<Server>, epoch: u32, address: &str) -> Result<(), Error
     }
     let vote = Promise { epoch, to: address.to_owned(), history: server.log.position().0 };
     let before = promise::of(server);
-    if !promise::set(server, Some(vote)) {
-        promise::set(server, before);
-        return Err(Error::fixed("NOVOTE this server's disk fails: a vote would be forgotten"));
+    if !promise::set(server, Some(vote.clone())) {
+        promise::undo(server, &vote, before);
+        return Err(Error::fixed("NOVOTE this server's disk fails or hangs: a vote would be forgotten"));
     }
     *server.replication.voted_for() = Some(address.to_owned());
     let follows = role::follow_from(server, address, &mut number);
     if !follows.map_err(|error| Error::new(format!("ERR {error}")))? {
         *server.replication.voted_for() = None;
-        promise::set(server, before);
+        promise::undo(server, &vote, before);
         return Err(Error::new(format!("NOVOTE {MEANWHILE}")));
     }
     tracing::warn!(address, epoch, "this server leaves its primary for one that takes over");
@@ -422,13 +420,30 @@ mod tests {
     /// Whether who has `own` may lead with the votes of these.
     fn may_lead(electorate: &Electorate, own: Peer, votes: &[(&str, Peer)]) -> Result<(), String> {
         let votes = votes.iter().map(|(address, peer)| (address.to_string(), peer.clone())).collect();
-        Ballot { own, votes }.check(electorate)
+        Ballot { own, has_leftovers: false, votes }.check(electorate)
     }
 
     /// Of A with B and C, where B is to lead.
     fn electorate(others: &[&str], before: Option<&[&str]>) -> Electorate {
         let list = List::of(names(&[others, &["b"]].concat()));
         Electorate { others: names(others), before: before.map(names), list, ack: Ack::Quorum, least: 1 }
+    }
+
+    /// Who has all keys keeps them, whatever others are left with.
+    #[test]
+    fn who_began_with_leftovers_takes_what_most_others_have() {
+        let (own, member, stray) = (peer(&fresh(9), 900), fresh(3), peer(&fresh(7), 5000));
+        let (one, other) = (peer(&member, 70), peer(&next(&member, 4), 80));
+        let all = [("a", one), ("b", other), ("c", stray)];
+        let votes: Vec<_> = all.map(|(address, peer)| (address.to_owned(), peer)).into();
+        let furthest = |has_leftovers, votes: &[(String, Peer)]| {
+            let ballot = Ballot { own: own.clone(), has_leftovers, votes: votes.to_vec() };
+            ballot.furthest().map(|(address, _)| address.clone())
+        };
+        assert_eq!(furthest(true, &votes).as_deref(), Some("b"));
+        assert_eq!(furthest(true, &votes[..1]).as_deref(), Some("a"));
+        assert_eq!(furthest(true, &[]), None);
+        assert_eq!(furthest(false, &votes), None);
     }
 
     #[test]

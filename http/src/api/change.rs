@@ -64,7 +64,7 @@ async fn unwatch(call: &Call) -> Result<(), Problem> {
 /// Whether there is a value, if the conditions are met.
 fn judge(value: &Value, conditions: &Conditions) -> Result<bool, Problem> {
     if let Some(error) = value.error() {
-        return Err(Problem::of_error(error));
+        return Err(Problem::of_step(error));
     }
     let tag = value.as_bytes().map(etag::of);
     let wanted = conditions.match_.as_ref().is_none_or(|tags| tags.match_value(tag.as_deref(), false));

@@ -9,6 +9,7 @@ use ringtail_protocol::value::Value;
 use super::etag::Conditions;
 use super::schema::{EncodingQuery, KeyPath, Length, PopQuery, Push, RangeQuery, Refusals, Values};
 use super::{encoding_of, json, result_field, too_many};
+use crate::account;
 use crate::call::{Call, first};
 use crate::json::Word;
 use crate::limits;
@@ -113,8 +114,12 @@ async fn fits(call: &Call, key: &[u8], (start, stop): (i64, i64)) -> Result<(), 
             let detail = "the elements are longer than --http-max-body: none was taken out, ask for fewer";
             Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "TOOLARGE", detail))
         }
+        Err(problem) if problem.is_no_room() => Err(account::full()),
         // What else is wrong is said of the command itself; and who may take out need not be one who may look.
-        _ => Ok(()),
+        _ => {
+            // The command's answer takes the place of this one.
+            call.let_go()
+        }
     }
 }
 

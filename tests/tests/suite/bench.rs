@@ -147,9 +147,9 @@ fn a_stall_counts_for_all_requests_that_were_due_in_it() {
 
 #[test]
 fn a_stall_over_the_end_counts_as_well() {
-    for (stall, code) in [(1200, 0), (12_000, 1)] {
+    for (stall, code) in [(3500, 0), (0, 1)] {
         let server = Server::start(&Options::default());
-        let child = started(&server.endpoint, "--rate 1000 --duration 1s --warmup 0 --clients 2");
+        let child = started(&server.endpoint, "--rate 1000 --duration 3s --warmup 0 --clients 2");
         let mut conn = server.endpoint.open();
         let loaded = || calls(&mut conn, &["get", "set"]) > 200;
         assert!(wait_for(Duration::from_secs(10), loaded), "no load comes");
@@ -164,7 +164,7 @@ fn a_stall_over_the_end_counts_as_well() {
         let round = &report["targets"][0]["rounds"][0];
         let unsent = round.pointer("/errors/not sent/count").and_then(Value::as_u64).unwrap_or(0);
         let silent = round.pointer("/errors/no reply/count").and_then(Value::as_u64).unwrap_or(0);
-        assert!((990..=1001).contains(&(count(round, "/ops") + unsent + silent)), "{report}");
+        assert!((2990..=3001).contains(&(count(round, "/ops") + unsent + silent)), "{report}");
         assert_eq!(unsent > 0, code == 1, "{report}");
         assert!(code == 1 || figure(round, "/latency_us/p90") >= 300_000.0, "{report}");
     }
@@ -175,7 +175,7 @@ fn a_target_that_is_gone_is_given_up() {
     for flags in ["--requests 100000000 --warmup 0 --clients 2", "--preload --keys 100000000"] {
         let mut server = Server::start(&Options::default());
         let mut command = Command::new(ours("ringtail"));
-        command.args(["--timeout", "1", "bench", &url(&server.endpoint), "--json"]).args(flags.split(' '));
+        command.args(["--timeout", "3", "bench", &url(&server.endpoint), "--json"]).args(flags.split(' '));
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let mut conn = server.endpoint.open();
         assert!(
@@ -189,7 +189,7 @@ fn a_target_that_is_gone_is_given_up() {
         }
         let begun = Instant::now();
         let output = child.wait_with_output().expect("it ends");
-        assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         if !flags.starts_with("--preload") {
             let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");

@@ -43,15 +43,20 @@ impl<D: Disk> Files<D> {
     }
 
     /// Puts another history in the place of this one: its state at an offset, in a file of the same file system, where the log then goes on. For
-    /// a replica's first sync. Killed at any step, the directory has all of the one or of the other. `led` is as of [`Self::set_led`].
+    /// a replica's first sync. Killed at any step, the directory has all of the one or of the other. `led` and `promise` are as of [`Self::set_led`] and [`Self::set_promise`].
     ///
     /// # Errors
     /// If [`Self::history`] is the old one, all is as it was. If it is the new one, [`Self::heal`] goes on with it.
-    pub fn replace(&mut self, file: &Path, offset: u64, history: History, led: bool) -> Result<(), Failure> {
+    pub fn replace(
+        &mut self,
+        file: &Path,
+        offset: u64,
+        history: History,
+        (led, promise): (bool, Option<Promise>),
+    ) -> Result<(), Failure> {
         self.ready()?;
         let base = Base { file: names::base_of(&history, offset), offset };
         self.name_base(file, &base.file).map_err(Failure::of("install", file))?;
-        let promise = self.manifest.promise.take();
         self.manifest = Manifest::new(history, Some(base), offset);
         (self.manifest.replaced, self.manifest.led, self.manifest.promise) = (true, led, promise);
         self.manifest_due = true;

@@ -37,7 +37,7 @@ impl Log {
             state.history = history::next(&old, epoch);
             state.previous = Some((old, state.offset));
             // Of nothing, but with a ticket: who reads from here on waits until others have what was inherited.
-            self.store.intake.commit(&[]);
+            self.store.intake.commit_mark();
             self.collect_more(state);
             state.marks.push(self.store.intake.end(), state.offset);
             state.era += 1;

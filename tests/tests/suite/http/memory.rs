@@ -105,3 +105,44 @@ fn idle_connections_take_little() {
     say(&format!("an idle HTTP connection takes {each} bytes"));
     assert!(each < 24 << 10, "{each} bytes for each idle connection");
 }
+
+/// Neither the value nor its way out stays with a connection that is kept.
+#[test]
+fn a_kept_connection_keeps_nothing_of_a_large_answer() {
+    const COUNT: u64 = 60;
+    let door = Door::open(&Options::args(&["--threads", "2"]));
+    let set = door.pool.endpoint.open().call(&["SETRANGE", "big", "3999999", "x"]);
+    assert_eq!(set.int(), 4_000_000);
+    let read = |http: &mut Http| {
+        let answer = http.ask("GET /v1/keys/big", &[], b"");
+        assert!(answer.status == 200 && answer.body.len() == 4_000_000, "{}", answer.status);
+    };
+    (0..4).for_each(|_| read(&mut door.client()));
+    let before = door.pool.process.rss();
+    let mut kept: Vec<Http> = (0..COUNT).map(|_| door.client()).collect();
+    kept.iter_mut().for_each(read);
+    let grown = door.pool.process.rss().saturating_sub(before);
+    say(&format!("{COUNT} kept connections that have read 4 MB each: RSS {} MiB more", grown / MIB));
+    assert!(grown < 80 * MIB, "{} MiB more", grown / MIB);
+}
+
+/// In JSON a control character takes six bytes.
+#[test]
+fn an_answer_that_grows_is_counted_as_it_is() {
+    let door = Door::open(&Options::args(&["--max-in-flight", "32mb", "--threads", "2"]));
+    let value = vec![1; 4 << 20];
+    assert!(door.ask("PUT /v1/keys/k", &[], &value).status < 300);
+    let json = [("content-type", "application/json")];
+    let refused = door.ask("POST /v1/commands", &json, br#"["GET","k"]"#);
+    assert!(refused.status == 503 && refused.problem().contains("the command was run"), "{refused:?}");
+    assert_eq!(door.ask("GET /v1/keys/k", &[], b"").body.len(), value.len());
+}
+
+#[test]
+fn what_is_too_long_to_be_compared_is_not_changed() {
+    let door = Door::open(&Options::args(&["--http-max-body", "64kb", "--threads", "2"]));
+    assert_eq!(door.pool.endpoint.open().call(&["SETRANGE", "k", "200000", "x"]).int(), 200_001);
+    let refused = door.ask("PUT /v1/keys/k", &[("if-match", "\"tag\"")], b"new");
+    assert!(refused.status == 413 && refused.problem().contains("nothing was changed"), "{refused:?}");
+    assert_eq!(door.pool.endpoint.open().call(&["STRLEN", "k"]).int(), 200_001);
+}

@@ -66,14 +66,22 @@ fn what_is_in_force_names_its_source_and_starts_the_same_program() {
             ("threads = 2", "environment, RINGTAIL_THREADS".into()),
             ("drain-timeout = \"3s\"", "flag".into()),
             ("# cert =", "not set".into()),
-            ("# users = (1, not shown)", format!("file {file}")),
+            ("users = \"1, not shown: to be put here again\"", format!("file {file}")),
         ] {
             let said = text.lines().filter_map(|line| line.split_once(setting));
             let sources: Vec<&str> = said.map(|(_, rest)| rest.trim()).collect();
             assert_eq!(sources, [format!("# {source}")], "{setting}\n{text}");
         }
+        // Without its users it would let everybody in.
         let again = dir.join("again.toml");
         std::fs::write(&again, &text).expect("written");
+        let refused =
+            program.command(&["--config", again.to_str().expect("UTF-8"), "--check-config"]).output();
+        assert_eq!(refused.expect("it starts").status.code(), Some(2));
+        let is_users = |line: &&str| line.starts_with("users = ");
+        let users = text.lines().find(is_users).expect("a line");
+        std::fs::write(&again, text.replace(users, "users = ['user app on >wonderland ~* +@all']"))
+            .expect("written");
         let endpoint = Endpoint { port: free_port(), tls: None, password: None };
         let again = again.to_str().expect("a path in UTF-8");
         let mut running = Command::new(ours(program.name));

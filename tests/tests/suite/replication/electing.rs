@@ -226,6 +226,8 @@ fn a_primary_that_goes_on_in_the_middle_of_a_takeover_acknowledges_nothing_that_
     let over = AtomicBool::new(false);
     let acknowledged = std::thread::scope(|scope| {
         let mut conn = member.endpoint(0).open();
+        // One write waits from the stop until the server hears that it was replaced.
+        conn.set_patience(2 * WITHIN);
         let is_set = move |at: &u32| conn.run(&format!("SET w:{at} v")).is_ok();
         let is_on = |_: &u32| !over.load(Relaxed);
         let writes = scope.spawn(move || (0..).take_while(is_on).filter(is_set).collect::<Vec<_>>());

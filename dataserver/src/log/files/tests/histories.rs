@@ -34,7 +34,7 @@ fn replace(files: &mut Files<FaultyDisk>, disk: &FaultyDisk, offset: u64) -> Res
     let draft = files.draft();
     let written = disk.create(&draft).and_then(|file| file.write_at(&base_bytes(&other(), offset), 0));
     written.map_err(Failure::of("write", &draft))?;
-    files.replace(&draft, offset, other(), false)
+    files.replace(&draft, offset, other(), (false, None))
 }
 
 /// Offsets before, in (where a segment and where the base is, too) and behind the old log.
