@@ -62,19 +62,34 @@ pub fn set(server: &Arc<Server>, promise: Option<Promise>) -> bool {
     if !server.log.on_disk.written.load(Relaxed) || server.log.wants_files() {
         return true;
     }
-    server.replication.promise_noted.store(true, Relaxed);
-    let own = Arc::clone(server);
+    let on_its_way = OnItsWay::begin(server);
     let noted = server.log.soon(move |log| {
         // As it is by then.
-        let promise = of(&own);
+        let promise = of(&on_its_way.0);
         let noted = log.files().as_mut().map_or(Ok(()), |files| files.set_promise(promise));
-        own.replication.promise_noted.store(false, Relaxed);
+        drop(on_its_way);
         noted.map_err(|failure| io::Error::other(failure.to_string()))
     });
     if let Err(error) = &noted {
         tracing::error!("for whom this server has voted is not on disk: {error}");
     }
     noted.is_ok()
+}
+
+/// While a promise is on its way to the disk, also if nobody waits for it any more.
+struct OnItsWay(Arc<Server>);
+
+impl OnItsWay {
+    fn begin(server: &Arc<Server>) -> Self {
+        server.replication.promise_noted.store(true, Relaxed);
+        Self(Arc::clone(server))
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        self.0.replication.promise_noted.store(false, Relaxed);
+    }
 }
 
 /// Takes a vote back that has come to nothing, unless something else is promised by now. In memory: another one is noted soon.

@@ -106,7 +106,7 @@ impl Replicas {
 
     /// One more follows. If it is here on an older connection, as one that was lost unnoticed is, it follows on that no more: it has one copy.
     pub fn add(&self, client: u64, address: &str, peer: SocketAddr, era: u64) -> Arc<Replica> {
-        let address = &*reached_at(address, peer);
+        let (is_known, address) = (!address.is_empty(), &*reached_at(address, peer));
         let replica = Arc::new(Replica {
             address: address.to_owned(),
             era,
@@ -122,7 +122,7 @@ impl Replicas {
         let (mut all, counted) = (self.all(), self.counted());
         replica.counts.store(counted.as_ref().is_none_or(|it| it.contains(&replica.address)), Relaxed);
         all.retain(|_, old| {
-            let stays = old.address != address;
+            let stays = !is_known || old.address != address;
             if !stays {
                 old.gone.store(true, Relaxed);
                 old.online.store(false, Relaxed);
@@ -309,6 +309,20 @@ mod tests {
         replicas.remove(1);
         assert_eq!(replicas.acked(1).applied, [300, 200]);
         assert!(new.online.load(Relaxed));
+    }
+
+    /// Two of them are two, and where they are reached is known.
+    #[test]
+    fn who_listens_everywhere_is_where_it_comes_from() {
+        let replicas = Replicas::default();
+        for (client, peer) in [(1, "10.0.0.1:50000"), (2, "10.0.0.2:50001"), (3, "[2001:db8::1]:50002")] {
+            replicas.add(client, "0.0.0.0:3000", peer.parse().unwrap(), 0);
+        }
+        replicas.add(4, "", "10.0.0.4:50003".parse().unwrap(), 0);
+        replicas.add(5, "0.0.0.0:3000", "10.0.0.1:60000".parse().unwrap(), 0);
+        let mut all: Vec<String> = replicas.list().iter().map(|it| it.address.clone()).collect();
+        all.sort_unstable();
+        assert_eq!(all, ["10.0.0.1:3000", "10.0.0.2:3000", "10.0.0.4:50003", "[2001:db8::1]:3000"]);
     }
 
     #[test]
