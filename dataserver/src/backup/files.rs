@@ -219,24 +219,34 @@ fn save_now(server: &Server, path: &Path) -> io::Result<Saved> {
     let writes = writes(server);
     let saved = write(server, path, keep);
     let took = begun.elapsed();
+    told(path, &saved, took);
+    // Workers look at it: what may block is done before.
     let mut last = server.backups.last.lock().unwrap_or_else(PoisonError::into_inner);
     match &saved {
         Ok(saved) => {
             let (bytes, records) = (saved.written.bytes, saved.written.records);
-            let offset = saved.offset;
-            tracing::info!(path = %path.display(), bytes, records, offset, "backup written in {} ms", took.as_millis());
             let (time, count) = (unix_millis() / 1000, last.count + 1);
             let failures = last.failures;
             *last = Last { time, failure: None, took, bytes, records, count, failures, writes };
         }
         Err(error) => {
-            tracing::error!(path = %path.display(), "no backup: {error}");
             last.failure = Some(error.to_string());
             last.failures += 1;
             last.took = took;
         }
     }
     saved
+}
+
+fn told(path: &Path, saved: &io::Result<Saved>, took: Duration) {
+    let path = path.display();
+    match saved {
+        Ok(Saved { offset, written, .. }) => {
+            let (bytes, records) = (written.bytes, written.records);
+            tracing::info!(%path, bytes, records, offset, "backup written in {} ms", took.as_millis());
+        }
+        Err(error) => tracing::error!(%path, "no backup: {error}"),
+    }
 }
 
 /// How often commands that write have run since the counts were begun.

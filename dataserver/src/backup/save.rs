@@ -21,7 +21,7 @@ const AT_ONCE: usize = 256;
 /// Keys after which is looked whether these are enough.
 const FEW: usize = 16;
 /// Bytes after which no more keys are taken under the same lock.
-const BYTES_AT_ONCE: usize = 256 << 10;
+const BYTES_AT_ONCE: usize = 64 << 10;
 /// So few changed keys are written under all locks; twice as many, if more have come until all are locked.
 const LAST: usize = 500;
 /// So many bytes at most are, and one key beside, however large it is: commands on that one take as long.

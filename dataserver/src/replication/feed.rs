@@ -17,6 +17,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::yield_now;
 use tokio::time::{Instant, Interval, interval_at, sleep, timeout};
 
 /// Bytes of the log in one frame.
@@ -24,6 +25,8 @@ const PIECE: usize = 256 << 10;
 /// Bytes of a snapshot in one frame, and how many of these wait for the connection.
 const CHUNK: usize = 512 << 10;
 const CHUNKS: usize = 4;
+/// Bytes that are written before the worker's other clients have their turn: what they wait for beside a first sync.
+const TURN: usize = 64 << 10;
 /// From one heartbeat to the next.
 const HEARTBEAT: Duration = Duration::from_millis(400);
 /// While the server ends, how long a replica may take for what it misses.
@@ -95,10 +98,9 @@ async fn snapshot(stream: &mut Stream, server: &Arc<Server>, client: &Client) ->
     while let Some(chunk) = chunks.recv().await {
         match chunk {
             Chunk::Bytes(bytes) => {
-                let mut out = format!("${}\r\n", bytes.len()).into_bytes();
-                out.extend_from_slice(&bytes);
-                out.extend_from_slice(b"\r\n");
-                written(stream, &out, client).await?;
+                written(stream, format!("${}\r\n", bytes.len()).as_bytes(), client).await?;
+                written(stream, &bytes, client).await?;
+                written(stream, b"\r\n", client).await?;
             }
             Chunk::End(Ok(_)) => return written(stream, b"$0\r\n\r\n", client).await,
             Chunk::End(Err(failed)) => {
@@ -111,10 +113,16 @@ async fn snapshot(stream: &mut Stream, server: &Arc<Server>, client: &Client) ->
 }
 
 async fn written(stream: &mut Stream, bytes: &[u8], client: &Client) -> io::Result<()> {
-    tokio::select! {
-        written = timeout(PATIENCE, stream.write_all(bytes)) => written.unwrap_or_else(|_| Err(silent())),
-        error = given_up(client) => Err(error),
+    for (turn, piece) in bytes.chunks(TURN).enumerate() {
+        if turn > 0 {
+            yield_now().await;
+        }
+        tokio::select! {
+            written = timeout(PATIENCE, stream.write_all(piece)) => written.unwrap_or_else(|_| Err(silent())),
+            error = given_up(client) => Err(error),
+        }?;
     }
+    Ok(())
 }
 
 /// Comes when the connection is killed, or some time after the server has begun to end: nobody waits longer for a replica that takes nothing.
@@ -261,8 +269,9 @@ impl Feed<'_> {
             let mut out = Vec::new();
             match chunk {
                 Some(Chunk::Bytes(bytes)) => {
-                    wire::push(&mut out, Kind::Snapshot, &bytes);
+                    wire::head(&mut out, Kind::Snapshot, bytes.len());
                     self.send(&out).await?;
+                    self.send(&bytes).await?;
                 }
                 Some(Chunk::End(Ok(saved))) => {
                     wire::push(&mut out, Kind::Snapshot, b"");

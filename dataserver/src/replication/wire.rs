@@ -42,9 +42,14 @@ impl Kind {
 
 /// Appends a frame.
 pub fn push(out: &mut Vec<u8>, kind: Kind, bytes: &[u8]) {
-    out.push(kind as u8);
-    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+    head(out, kind, bytes.len());
     out.extend_from_slice(bytes);
+}
+
+/// Appends what comes before a frame's own bytes.
+pub fn head(out: &mut Vec<u8>, kind: Kind, length: usize) {
+    out.push(kind as u8);
+    out.extend_from_slice(&(length as u32).to_le_bytes());
 }
 
 /// Begins a frame, whose bytes are appended by the caller. Returns where it [ends](end) from.
