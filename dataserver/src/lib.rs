@@ -2,6 +2,7 @@
 //! [`start`] → [`worker`] → [`connection`] → [`execute`] → [`command`] → [`store`].
 
 pub mod access;
+mod allocator;
 pub mod backup;
 pub mod blocking;
 mod checks;

@@ -17,6 +17,7 @@ import contenders
 from drive import DriveError, call, encoded
 from measure import finish, preload, start
 from processes import rss_of
+from quiet import watching
 from stalls import prefer, probing
 
 EVERY_CORE = frozenset(range(os.cpu_count() or 1))
@@ -161,7 +162,7 @@ def backed_up(target):
     pid, = target.pids
     Path(f"/proc/{pid}/clear_refs").write_text("5")
     resident = rss_of(pid)
-    with probing(target.port, pinged) as waits:
+    with watching() as late, probing(target.port, pinged) as waits:
         begun = time.perf_counter()
         call(target.port, "BGSAVE")
         until(target.port, b"rdb_bgsave_in_progress:0", "INFO", "persistence")
@@ -171,7 +172,9 @@ def backed_up(target):
     # What a child and its parent have no longer in common; nothing where none is forked.
     copied = int(figure(target.port, "persistence", "rdb_last_cow_size"))
     extra = copied + rss_of(pid, "VmHWM:") - resident
-    return {"longest_ms": max(waits) * 1e3, "extra_mib": extra / MEBI, "seconds": took}
+    # What the machine itself was away for is in the longest wait, too.
+    machine = {"machine_late_ms": max(late) * 1e3} if late else {}
+    return {"longest_ms": max(waits) * 1e3, "extra_mib": extra / MEBI, "seconds": took} | machine
 
 
 def restart_from_log(sizes, maker, plan):

@@ -3,12 +3,16 @@
 import os
 import resource
 import time
+from contextlib import ExitStack, contextmanager
+from multiprocessing import Pipe, Process
 from pathlib import Path
 
 # Others may use this share of the machine in a measurement that counts as undisturbed.
 QUIET = 0.08
 SAMPLE_SECONDS = 0.3
 TICKS = os.sysconf("SC_CLK_TCK")
+# How often a core is asked whether it runs at all.
+WATCH_SECONDS = 0.0005
 
 
 class Patience:
@@ -68,3 +72,48 @@ def process_seconds(pid):
     """User and system time of a process; its name may hold blanks, up to the last parenthesis."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+@contextmanager
+def watching():
+    """How long each core did not run at all while the block runs (its hypervisor had something else to do), in the list that it yields.
+
+    That is how late a thread is that goes before all others; nothing is told where that may not be asked for.
+    """
+    late = []
+    with ExitStack() as stack:
+        ends = [stack.enter_context(watched(core)) for core in sorted(os.sched_getaffinity(0))]
+        yield late
+        for end in ends:
+            end.send("stop")
+            late += end.recv()
+
+
+@contextmanager
+def watched(core):
+    here, there = Pipe()
+    process = Process(target=watch, args=(core, there), daemon=True)
+    process.start()
+    try:
+        here.recv()
+        yield here
+    finally:
+        process.terminate()
+        process.join()
+
+
+def watch(core, pipe):
+    os.sched_setaffinity(0, {core})
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        pipe.send("not allowed")
+        pipe.recv()
+        return pipe.send([])
+    pipe.send("ready")
+    late = 0.0
+    while not pipe.poll():
+        since = time.perf_counter()
+        time.sleep(WATCH_SECONDS)
+        late = max(late, time.perf_counter() - since - WATCH_SECONDS)
+    return pipe.send([late])

@@ -18,6 +18,7 @@
 pub mod aside;
 mod astray;
 pub mod bound;
+mod dial;
 pub mod feed;
 pub mod follow;
 pub mod peer;

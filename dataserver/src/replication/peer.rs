@@ -1,7 +1,7 @@
 //! What the servers of a member say of themselves to each other (RINGTAIL PEER).
 
 use super::status::Link;
-use super::{follow, hear_of, leads, promise};
+use super::{dial, hear_of, leads, promise};
 use crate::log::history::{epoch_of, is_later};
 use crate::server::Server;
 use std::fmt;
@@ -169,8 +169,8 @@ pub async fn ask(server: &Server, address: &str) -> io::Result<Peer> {
     let own = Peer::of(server).history;
     let mut unread = Vec::new();
     let asked = async {
-        let mut stream = follow::connect(server, address, PATIENCE, &mut unread).await?;
-        follow::ask(&mut stream, &[b"RINGTAIL", b"PEER", own.as_bytes()], &mut unread).await
+        let mut stream = dial::connect(server, address, PATIENCE, &mut unread).await?;
+        dial::ask(&mut stream, &[b"RINGTAIL", b"PEER", own.as_bytes()], &mut unread).await
     };
     let answer = tokio::time::timeout(PATIENCE, asked).await;
     let peer = Peer::read_from(&answer.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?)?;

@@ -7,7 +7,7 @@
 use super::peer::{self, List, Peer};
 use super::promise::{self, Promise};
 use super::status::Link;
-use super::{follow, role};
+use super::{dial, role};
 use crate::log::history::{epoch_of, is_kin, is_later};
 use crate::log::waiting::{Ack, LEASE};
 use crate::server::Server;
@@ -294,10 +294,10 @@ fn with_address(address: &str, text: &str) -> String {
 
 async fn ask_for_vote(server: &Server, address: &str, epoch: u32) -> io::Result<Peer> {
     let mut unread = Vec::new();
-    let mut stream = follow::connect(server, address, VOTE, &mut unread).await?;
+    let mut stream = dial::connect(server, address, VOTE, &mut unread).await?;
     let (epoch, own, history) = (epoch.to_string(), server.announced(), server.log.position().0);
     let words: [&[u8]; 5] = [b"RINGTAIL", b"VOTE", epoch.as_bytes(), own.as_bytes(), history.as_bytes()];
-    Peer::read_from(&follow::ask(&mut stream, &words, &mut unread).await?)
+    Peer::read_from(&dial::ask(&mut stream, &words, &mut unread).await?)
 }
 
 /// Gets what another replica has more.

@@ -1,11 +1,13 @@
 use super::process::Process;
 use super::{Certs, free_port, ours, wait_for};
-use crate::resp::{Endpoint, Value};
+use crate::resp::{Conn, Endpoint, Value};
 use std::process::Command;
 use std::time::Duration;
 
 /// How long a program may take from its start to its first answer.
 const START: Duration = Duration::from_secs(10);
+/// How long loading what is on disk may take.
+const LOADED: Duration = Duration::from_secs(60);
 
 /// Starts tried, each on another port, before a test gives up.
 const TRIES: usize = 5;
@@ -66,6 +68,16 @@ impl Server {
     pub fn start(options: &Options) -> Server {
         let (process, endpoint) = start_on_free_port("ringtail-server", |port| command(options, port));
         Server { process, endpoint, options: options.clone() }
+    }
+
+    /// Waits until it has loaded what is on disk, and connects.
+    pub fn loaded(&self) -> Conn {
+        let mut conn = self.endpoint.open();
+        // One that wants copies may have nobody yet to have them.
+        let is_loaded =
+            wait_for(LOADED, || conn.run("EXISTS k").error().is_none_or(|why| !why.starts_with("LOADING")));
+        assert!(is_loaded, "it loads for {LOADED:?}:\n{}", self.process.output());
+        conn
     }
 
     /// Starts it again on its port, after its end.

@@ -1,6 +1,5 @@
 //! MEMORY STATS, DOCTOR, MALLOC-STATS and PURGE. MEMORY USAGE is with OBJECT.
 
-mod allocator;
 mod doctor;
 mod usage;
 
@@ -9,6 +8,7 @@ pub(crate) use usage::Usage;
 pub(super) use usage::client_memory;
 
 use super::{Call, Done};
+use crate::allocator;
 use crate::store::DATABASES;
 
 /// MEMORY MALLOC-STATS

@@ -1,6 +1,6 @@
 //! Where the process's memory is.
 
-use super::allocator;
+use crate::allocator;
 use crate::server::Server;
 use crate::session::Client;
 use crate::store::DATABASES;

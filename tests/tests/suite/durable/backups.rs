@@ -1,6 +1,6 @@
 //! Backups under load are the state of one moment; the old one stays until the new one is whole.
 
-use super::{everything, files, info, loaded, start_in, stop, text};
+use super::{everything, files, info, start_in, stop, text};
 use ringtail_tests::harness::{Options, Server, pause, scratch, wait_for};
 use ringtail_tests::resp::{Conn, Endpoint, Value};
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ fn from_backup(file: &Path) -> Server {
     let copy = scratch("restored").join("backup.rtb");
     std::fs::copy(file, &copy).expect("a copy of the backup");
     let server = Server::start(&Options::args(&["--backup", text(&copy)]));
-    loaded(&server.endpoint);
+    server.loaded();
     server
 }
 
@@ -142,7 +142,7 @@ fn keeping(file: &Path, args: &[&str]) -> Options {
 fn an_end_writes_one_and_a_start_loads_it() {
     let file = scratch("backups").join("all.rtb");
     let mut server = Server::start(&keeping(&file, &[]));
-    let mut conn = loaded(&server.endpoint);
+    let mut conn = server.loaded();
     assert!(conn.run("SET k v PX 10000000").is_ok());
     assert_eq!(conn.run("SADD s a b c").int(), 3);
     let expiry = conn.run("PEXPIRETIME k").int();
@@ -157,7 +157,7 @@ fn an_end_writes_one_and_a_start_loads_it() {
     );
     stop(&mut server);
     server.restart();
-    let mut conn = loaded(&server.endpoint);
+    let mut conn = server.loaded();
     assert_eq!(conn.run("GET k").text(), "v");
     assert_eq!(conn.run("PEXPIRETIME k").int(), expiry);
     assert_eq!(conn.run("SCARD s").int(), 3);
@@ -178,7 +178,7 @@ fn one_is_written_again_and_again_and_older_ones_are_kept() {
     let file = scratch("backups").join("all.rtb");
     let options = keeping(&file, &["--backup-interval", "1s", "--backup-keep", "2"]);
     let server = Server::start(&options);
-    let mut conn = loaded(&server.endpoint);
+    let mut conn = server.loaded();
     assert_eq!(conn.run("CONFIG GET save").items()[1].text(), "1 1");
     let older = |n: u32| PathBuf::from(format!("{}.{n}", text(&file)));
     let is_there = |path: &Path| wait_for(Duration::from_secs(5), || path.exists());
@@ -201,7 +201,7 @@ fn one_is_written_again_and_again_and_older_ones_are_kept() {
 fn an_interrupted_backup_leaves_the_old_one() {
     let file = scratch("backups").join("all.rtb");
     let mut server = Server::start(&keeping(&file, &[]));
-    let mut conn = loaded(&server.endpoint);
+    let mut conn = server.loaded();
     assert!(conn.run("SET k old").is_ok());
     assert!(conn.run("SAVE").is_ok());
     let old = std::fs::read(&file).expect("the backup");
@@ -216,13 +216,13 @@ fn an_interrupted_backup_leaves_the_old_one() {
         let now = std::fs::read(&file).expect("the backup");
         if now == old {
             server.restart();
-            conn = loaded(&server.endpoint);
+            conn = server.loaded();
             assert_eq!(conn.run("GET k").text(), "old");
         } else {
             // It was written before the kill came: a whole one.
             assert!(!part.exists());
             server.restart();
-            conn = loaded(&server.endpoint);
+            conn = server.loaded();
             return assert_eq!(conn.run("GET k").text(), "new");
         }
     }

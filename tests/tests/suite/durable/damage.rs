@@ -1,6 +1,6 @@
 //! Files that are not as they were written: what a crash leaves is cut off and said, what is damaged stops the start.
 
-use super::{everything, files, loaded, refused, restart, start, start_in, stop, text};
+use super::{everything, files, refused, restart, start, start_in, stop, text};
 use ringtail_tests::harness::{Options, Server, scratch, wait_for};
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
@@ -34,7 +34,7 @@ fn end_of(path: &Path) -> u64 {
 
 /// How many keys are there, all with their values.
 fn whole_keys(server: &Server) -> usize {
-    let mut conn = loaded(&server.endpoint);
+    let mut conn = server.loaded();
     let there = (0..KEYS).filter(|n| {
         let value = conn.run(&format!("GET k{n}"));
         value.bytes().is_some_and(|bytes| {
@@ -135,7 +135,7 @@ fn a_damaged_backup_stops_the_start_and_the_rest_can_be_recovered() {
     let file = dir.join("all.rtb");
     let options = Options::args(&["--backup", text(&file)]);
     let mut server = Server::start(&options);
-    let mut conn = loaded(&server.endpoint);
+    let mut conn = server.loaded();
     for n in 0..KEYS {
         assert!(conn.run(&format!("SET k{n} value-of-{n}")).is_ok());
     }
@@ -169,7 +169,7 @@ fn a_damaged_backup_is_kept_when_the_rest_is_recovered() {
     refused(&["--backup", text(&backup)], &[text(&backup), "--recover"]);
     for kept in ["all.rtb.damaged", "all.rtb.damaged.1"] {
         let mut recovering = Server::start(&Options::args(&["--backup", text(&backup), "--recover"]));
-        loaded(&recovering.endpoint);
+        recovering.loaded();
         assert!((KEYS / 2..KEYS).contains(&whole_keys(&recovering)));
         stop(&mut recovering);
         // The next one is what was loaded.

@@ -1,6 +1,6 @@
 //! A disk that is full, that fails, that can't be written, that is another's: nothing is lost silently, and all is well again by itself.
 
-use super::{info, loaded, refused, restart, start, start_in, text};
+use super::{info, refused, restart, start, start_in, text};
 use ringtail_tests::harness::{
     Options, Process, Server, Signal, missing, pause, real_part, say, scratch, wait_for,
 };
@@ -64,8 +64,8 @@ pub(crate) fn fill(endpoint: &Endpoint, round: u32) -> (Vec<String>, String) {
     panic!("the disk never fills up");
 }
 
-fn all_there(endpoint: &Endpoint, keys: &[String]) {
-    let mut conn = loaded(endpoint);
+fn all_there(server: &Server, keys: &[String]) {
+    let mut conn = server.loaded();
     for key in keys {
         let value = conn.call(&["GET", key]);
         let whole = value.bytes().is_some_and(|bytes| bytes.starts_with(format!("{key}:x").as_bytes()));
@@ -107,7 +107,7 @@ fn survives_a_full_disk(policy: &str) {
     // To begin needs some room too: what the crash left in doubt is written again.
     tmpfs.remount("size=256m");
     restart(&mut server);
-    all_there(&server.endpoint, &kept);
+    all_there(&server, &kept);
     assert_eq!(server.endpoint.open().run("GET after").text(), "room");
 }
 
@@ -262,7 +262,7 @@ fn a_directory_that_another_server_has() {
     drop(server);
     // Killed as it was, it has left its lock, which is nobody's any more.
     let again = Server::start(&Options::args(&["--dir", text(Path::new(&dir))]));
-    loaded(&again.endpoint);
+    again.loaded();
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn what_waits_for_a_disk_that_hangs_is_bounded_though_nobody_waits_for_replies()
     let set = request(&["SET", "k", &"v".repeat(VALUE)]);
     let sent = (0..500).take_while(|_| silent.send(&set).is_ok()).count();
     let says = |conn: &mut _| {
-        let refusal = loaded(&server.endpoint).run("SET other v");
+        let refusal = server.loaded().run("SET other v");
         (refusal.error().unwrap_or_default().to_owned(), info(conn, "aof_last_write_status"))
     };
     let (refusal, status) = says(&mut conn);

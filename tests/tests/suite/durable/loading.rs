@@ -1,6 +1,6 @@
 //! While keys are loaded, clients are told so; what is loaded is neither read nor changed.
 
-use super::{info, loaded, restart, start, stop, text};
+use super::{info, restart, start, stop, text};
 use ringtail_tests::harness::{Options, Server, real_part, scratch, wait_for};
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -13,7 +13,7 @@ fn clients_are_told_that_it_loads_and_how_far_it_is() {
     let dir = scratch("loading");
     let file = dir.join("all.rtb");
     let mut first = Server::start(&Options::args(&["--backup", text(&file)]));
-    let mut conn = loaded(&first.endpoint);
+    let mut conn = first.loaded();
     let fill = "for i = 1, 20000 do redis.call('SET', 'k' .. i, 'value of ' .. i) end";
     conn.call(&["EVAL", fill, "0"]);
     stop(&mut first);
@@ -44,7 +44,7 @@ fn clients_are_told_that_it_loads_and_how_far_it_is() {
     assert!(!is_ready(), "{}", server.process.output());
     end.write_all(rest).expect("the server reads");
     drop(end);
-    let mut conn = loaded(&server.endpoint);
+    let mut conn = server.loaded();
     assert_eq!(info(&mut conn, "loading"), "0");
     assert!(wait_for(Duration::from_secs(5), is_ready));
     assert_eq!(conn.run("DBSIZE").int(), 20_000);

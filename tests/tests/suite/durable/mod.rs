@@ -12,13 +12,13 @@ mod modes;
 mod sizes;
 
 use ringtail_tests::harness::{Options, Process, Server, Signal, free_port, ours, scratch, wait_for};
-use ringtail_tests::resp::{Conn, Endpoint};
+use ringtail_tests::resp::Conn;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// How long loading may take.
-const LOADED: Duration = Duration::from_secs(60);
+/// How long an orderly end may take: a backup may be written at it.
+const ENDED: Duration = Duration::from_secs(60);
 
 /// A number that the environment says.
 fn number(name: &str) -> Option<u64> {
@@ -38,28 +38,20 @@ fn start(args: &[&str]) -> (Server, PathBuf) {
 /// Starts a server with this directory, and waits until it has loaded what is there.
 fn start_in(dir: &Path, args: &[&str]) -> Server {
     let server = Server::start(&Options::args(&[&["--dir", text(dir), "--threads", "2"], args].concat()));
-    loaded(&server.endpoint);
+    server.loaded();
     server
 }
 
 /// Starts it again after its end.
 fn restart(server: &mut Server) {
     server.restart();
-    loaded(&server.endpoint);
-}
-
-/// Waits until all is loaded, and connects.
-fn loaded(endpoint: &Endpoint) -> Conn {
-    let mut conn = endpoint.open();
-    let is_loaded = wait_for(LOADED, || conn.run("EXISTS k").error().is_none());
-    assert!(is_loaded, "it loads for {LOADED:?}");
-    conn
+    server.loaded();
 }
 
 /// Ends a server as an operator does, and waits for that.
 fn stop(server: &mut Server) {
     server.process.signal(Signal::Terminate);
-    let code = server.process.wait_exit(LOADED);
+    let code = server.process.wait_exit(ENDED);
     assert_eq!(code, Some(0), "{}", server.process.output());
 }
 

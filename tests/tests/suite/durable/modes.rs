@@ -1,6 +1,6 @@
 //! When what is written reaches the disk: told by INFO and CONFIG, changed live, waited for by WAITAOF.
 
-use super::{info, loaded, restart, start, text};
+use super::{info, restart, start, text};
 use ringtail_tests::harness::{Options, Server, scratch, wait_for};
 use ringtail_tests::resp::Conn;
 use std::time::{Duration, Instant};
@@ -68,11 +68,11 @@ fn the_mode_changes_live_and_nothing_is_lost_by_it() {
 fn redis_names_are_taken_at_the_start() {
     let dir = scratch("modes");
     let server = Server::start(&Options::args(&["--dir", text(&dir), "--appendfsync", "no"]));
-    let mut conn = loaded(&server.endpoint);
+    let mut conn = server.loaded();
     assert_eq!([config(&mut conn, "appendonly"), config(&mut conn, "appendfsync")], ["yes", "no"]);
     drop(server);
     let server = Server::start(&Options::args(&["--dir", text(&dir), "--log", "off"]));
-    let mut conn = loaded(&server.endpoint);
+    let mut conn = server.loaded();
     assert_eq!(config(&mut conn, "appendonly"), "no");
     let says = || server.process.output().contains("--log off: the log in ");
     assert!(wait_for(Duration::from_secs(1), says), "{}", server.process.output());

@@ -1,6 +1,6 @@
 //! Keys of all types, empty and huge, with any bytes for names: from a log, from its base, from a backup.
 
-use super::{everything, info, loaded, restart, start_in, stop, text};
+use super::{everything, info, restart, start_in, stop, text};
 use ringtail_tests::harness::{Options, Server, scratch, wait_for};
 use ringtail_tests::resp::Conn;
 use std::time::Duration;
@@ -85,8 +85,8 @@ fn all_types_and_sizes_come_back() {
     assert!(conn.run("BACKUP all.rtb").is_ok());
     stop(&mut server);
     server.restart();
-    compare(&mut loaded(&server.endpoint), &before, "from the base");
+    compare(&mut server.loaded(), &before, "from the base");
     let backup = dir.join("all.rtb");
     let restored = Server::start(&Options::args(&["--backup", text(&backup)]));
-    compare(&mut loaded(&restored.endpoint), &before, "from a backup");
+    compare(&mut restored.loaded(), &before, "from a backup");
 }

@@ -71,7 +71,8 @@ fn who_is_not_let_in_sends_no_body() {
 
 #[test]
 fn answers_that_nobody_takes_are_counted() {
-    let door = Door::open(&Options::args(&["--max-in-flight", "64mb", "--threads", "2"]));
+    let args = ["--max-in-flight", "64mb", "--threads", "2", "--timeout", "30s"];
+    let door = Door::open(&Options::args(&args));
     let set = door.pool.endpoint.open().call(&["SETRANGE", "big", "6000000", "x"]);
     assert_eq!(set.int(), 6_000_001);
     let mut slow: Vec<Http> = (0..30)

@@ -1,7 +1,7 @@
 //! Servers that begin with a backup: it is a part of a log, and others have more of that.
 
 use super::switching::Member;
-use super::{FULL, WITHIN, equal, in_step, info, loaded, replica_of, says, server};
+use super::{FULL, WITHIN, equal, in_step, info, replica_of, says, server};
 use ringtail_tests::harness::{scratch, wait_for};
 
 const KEYS: i64 = 100;
@@ -67,7 +67,7 @@ fn a_log_that_goes_on_from_a_backup_by_itself_has_another_name() {
     in_step(&primary, &replica);
     primary.process.kill();
     primary.restart();
-    loaded(&primary);
+    primary.loaded();
     let mut conn = primary.endpoint.open();
     assert_eq!(conn.run("GET k").text(), "old");
     let now = info(&mut conn, "master_replid");

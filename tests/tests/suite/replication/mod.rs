@@ -26,18 +26,9 @@ const WITHIN: Duration = Duration::from_secs(30);
 fn server(args: &[&str]) -> Server {
     let server = Server::start(&Options::args(&[&["--threads", "2"], args].concat()));
     if !args.contains(&"--replicaof") {
-        loaded(&server);
+        server.loaded();
     }
     server
-}
-
-/// Waits until it has loaded what is on disk.
-fn loaded(server: &Server) {
-    let mut conn = server.endpoint.open();
-    // One that wants copies may have nobody yet to have them.
-    let is_loaded =
-        wait_for(WITHIN, || conn.run("EXISTS k").error().is_none_or(|why| !why.starts_with("LOADING")));
-    assert!(is_loaded, "{}", server.process.output());
 }
 
 /// One that follows another from its start.

@@ -1,7 +1,7 @@
 //! Either end is killed and started again.
 
 use super::load::Load;
-use super::{FULL, PARTIAL, WITHIN, equal, follow, in_step, info, loaded, replica_of, says, server};
+use super::{FULL, PARTIAL, WITHIN, equal, follow, in_step, info, replica_of, says, server};
 use ringtail_tests::harness::{Server, Signal, scratch, wait_for};
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn with_dir(args: &[&str]) -> Server {
 fn restart(server: &mut Server) {
     server.process.kill();
     server.restart();
-    loaded(server);
+    server.loaded();
 }
 
 /// Kills the primary again and again under load.
