@@ -2,7 +2,6 @@
 //! [`start`] → [`worker`] → [`connection`] → [`execute`] → [`command`] → [`store`].
 
 pub mod access;
-mod allocator;
 pub mod backup;
 pub mod blocking;
 mod checks;
@@ -44,7 +43,3 @@ pub mod transaction;
 pub mod unkept;
 pub mod value;
 pub mod worker;
-
-#[cfg(not(any(miri, tsan)))]
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -1,7 +1,6 @@
 //! From the options to a running server, and to its end.
 
 use crate::access;
-use crate::allocator;
 use crate::checks;
 use crate::command::config::settings;
 use crate::durable;
@@ -119,7 +118,7 @@ fn serve(
     admin: Option<Listening>,
 ) -> std::io::Result<Result<bool, Problem>> {
     checked.colocation.put_in_force();
-    allocator::begin_giving_back();
+    ringtail_allocator::begin_giving_back();
     let shutdown = Shutdown::new();
     let server = Server::new(listener.local_addr(), checked.threads, shutdown.clone());
     if let Some(file) = file {

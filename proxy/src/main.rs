@@ -5,9 +5,6 @@ use std::process::ExitCode;
 use ringtail_proxy::options::Options;
 use ringtail_proxy::start::{PROGRAM, run};
 
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 fn main() -> ExitCode {
     let about = "Ringtail's proxy: a pool of servers that answers as one, in Redis's protocol";
     match ringtail_net::config::load::<Options>(PROGRAM, about) {

@@ -57,6 +57,7 @@ pub fn run(options: &Options, check_only: bool) -> ExitCode {
         Ok(checked) => checked,
         Err(problem) => return fail(problem),
     };
+    ringtail_allocator::begin_giving_back();
     let addr = options.addr.as_deref().unwrap_or(DEFAULT_ADDR);
     let listener = match Listener::at(&options.life().place(addr), checked.exposure) {
         Ok(listener) => listener,

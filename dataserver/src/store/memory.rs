@@ -156,7 +156,7 @@ impl Memory {
     /// Publishes what this thread has allocated and freed since it last did.
     #[inline]
     pub fn publish(&self) {
-        let change = thread_net() - PUBLISHED.get();
+        let change = ringtail_allocator::thread_net() - PUBLISHED.get();
         if change.abs() >= PUBLISH {
             self.publish_all();
         }
@@ -164,7 +164,7 @@ impl Memory {
 
     /// The same, however little it is.
     pub fn publish_all(&self) {
-        let now = thread_net();
+        let now = ringtail_allocator::thread_net();
         let change = now - PUBLISHED.replace(now);
         let used = self.used.fetch_add(change, Relaxed) + change;
         self.peak.fetch_max(used, Relaxed);
@@ -272,25 +272,6 @@ impl Memory {
     }
 }
 
-/// Bytes that this thread allocated less those that it freed.
-#[cfg(not(any(miri, tsan)))]
-fn thread_net() -> i64 {
-    use tikv_jemalloc_ctl::thread::{ThreadLocal, allocatedp, deallocatedp};
-    thread_local! {
-        static COUNTERS: Option<(ThreadLocal<u64>, ThreadLocal<u64>)> =
-            allocatedp::read().ok().zip(deallocatedp::read().ok());
-    }
-    COUNTERS.with(|counters| match counters {
-        Some((allocated, freed)) => allocated.get().wrapping_sub(freed.get()) as i64,
-        None => 0,
-    })
-}
-
-#[cfg(any(miri, tsan))]
-fn thread_net() -> i64 {
-    0
-}
-
 /// The largest of the allocator's small classes; what is larger is given whole pages.
 const SMALL: usize = 14 * 1024;
 const PAGE: usize = 4096;
@@ -345,11 +326,11 @@ mod tests {
             100_000,
             1 << 20,
         ] {
-            let before = thread_net();
+            let before = ringtail_allocator::thread_net();
             let block: Vec<u8> = std::hint::black_box(Vec::with_capacity(size));
-            assert_eq!(thread_net() - before, class_size(size) as i64, "{size}");
+            assert_eq!(ringtail_allocator::thread_net() - before, class_size(size) as i64, "{size}");
             drop(block);
-            assert_eq!(thread_net(), before);
+            assert_eq!(ringtail_allocator::thread_net(), before);
         }
         let used = memory.used() as i64;
         let block: Vec<u8> = std::hint::black_box(Vec::with_capacity(1 << 20));

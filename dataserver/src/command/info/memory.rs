@@ -1,7 +1,6 @@
 //! INFO memory.
 
 use super::{About, Text};
-use crate::allocator;
 use crate::command::memory::Usage;
 use crate::server::Server;
 use std::sync::atomic::Ordering::Relaxed;
@@ -34,7 +33,7 @@ pub(super) fn memory(text: &mut Text, about: &mut About<'_, '_>) {
     text.put("mem_clients_normal", usage.clients);
     text.put("mem_cluster_links", 0);
     text.put("mem_aof_buffer", unsynced);
-    text.put("mem_allocator", allocator::name());
+    text.put("mem_allocator", ringtail_allocator::name());
     text.put("active_defrag_running", 0);
     text.put("lazyfree_pending_objects", server.store.lazy.pending());
     text.put("lazyfreed_objects", server.store.lazy.freed());

@@ -8,18 +8,17 @@ pub(crate) use usage::Usage;
 pub(super) use usage::client_memory;
 
 use super::{Call, Done};
-use crate::allocator;
 use crate::store::DATABASES;
 
 /// MEMORY MALLOC-STATS
 pub(super) fn malloc_stats(c: &mut Call<'_, '_>) -> Done {
-    c.reply.verbatim(&allocator::report());
+    c.reply.verbatim(&ringtail_allocator::report());
     Ok(())
 }
 
 /// MEMORY PURGE: gives pages that nothing is on back to the system.
 pub(super) fn purge(c: &mut Call<'_, '_>) -> Done {
-    allocator::purge();
+    ringtail_allocator::purge();
     c.reply.ok();
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! Where the process's memory is.
 
-use crate::allocator;
 use crate::server::Server;
 use crate::session::Client;
 use crate::store::DATABASES;
@@ -38,7 +37,7 @@ impl Usage {
     pub(crate) fn now(server: &Server, view: &mut View<'_>) -> Self {
         let memory = &server.store.memory;
         memory.publish_all();
-        let [allocated, active, resident] = allocator::pages();
+        let [allocated, active, resident] = ringtail_allocator::pages();
         let mut usage = Self {
             used: memory.used(),
             peak: memory.peak(),

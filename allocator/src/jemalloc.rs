@@ -1,15 +1,26 @@
-//! What only the allocator knows or can do.
+//! jemalloc.
 
-use crate::rest::rest;
-use ringtail_net::RateLimited;
-use std::time::Duration;
+use std::sync::Once;
 
-/// From one look to the next for what has been unused for long enough. The allocator divides the ten seconds that it waits into steps of 50 ms.
-const PERIOD: Duration = Duration::from_millis(50);
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// Bytes that this thread allocated less those that it freed.
+#[inline]
+pub fn thread_net() -> i64 {
+    use tikv_jemalloc_ctl::thread::{ThreadLocal, allocatedp, deallocatedp};
+    thread_local! {
+        static COUNTERS: Option<(ThreadLocal<u64>, ThreadLocal<u64>)> =
+            allocatedp::read().ok().zip(deallocatedp::read().ok());
+    }
+    COUNTERS.with(|counters| match counters {
+        Some((allocated, freed)) => allocated.get().wrapping_sub(freed.get()) as i64,
+        None => 0,
+    })
+}
 
 /// Bytes given out, in pages that hold any of them, and in pages that are mapped.
-#[cfg(not(any(miri, tsan)))]
-pub(crate) fn pages() -> [u64; 3] {
+pub fn pages() -> [u64; 3] {
     use tikv_jemalloc_ctl::{epoch, stats};
     // The numbers are those of the last epoch.
     let _ = epoch::advance();
@@ -17,15 +28,13 @@ pub(crate) fn pages() -> [u64; 3] {
 }
 
 /// Its name and version, as Redis writes them: `jemalloc-5.3.0`.
-#[cfg(not(any(miri, tsan)))]
-pub(crate) fn name() -> String {
+pub fn name() -> String {
     let version = tikv_jemalloc_ctl::version::read().unwrap_or_default();
     format!("jemalloc-{}", version.split('-').next().unwrap_or_default())
 }
 
 /// The allocator's own report.
-#[cfg(not(any(miri, tsan)))]
-pub(crate) fn report() -> String {
+pub fn report() -> String {
     let mut text = Vec::new();
     match tikv_jemalloc_ctl::stats_print::stats_print(
         &mut text,
@@ -37,19 +46,16 @@ pub(crate) fn report() -> String {
 }
 
 /// Gives unused pages of all arenas back to the system.
-#[cfg(not(any(miri, tsan)))]
-pub(crate) fn purge() {
+pub fn purge() {
     tell(c"arena.4096.purge");
 }
 
 /// Gives those back that have been unused for long enough, as allocations do now and then: done often, it leaves little to these.
-#[cfg(not(any(miri, tsan)))]
-fn decay() {
+pub(crate) fn decay() {
     tell(c"arena.4096.decay");
 }
 
 /// Tells the allocator to do something, most likely with all arenas, which are number 4096 (`MALLCTL_ARENAS_ALL`).
-#[cfg(not(any(miri, tsan)))]
 fn tell(what: &std::ffi::CStr) {
     #![expect(unsafe_code, reason = "a control that takes and gives nothing has no safe form")]
     // SAFETY: The name ends in a zero byte; these controls read and write nothing through the other arguments, which are null.
@@ -63,46 +69,12 @@ fn tell(what: &std::ffi::CStr) {
         )
     };
     if refused != 0 {
-        static FAILED: RateLimited = RateLimited::new();
-        FAILED.log(|suppressed| {
-            tracing::warn!(code = refused, suppressed, "the allocator does not do {what:?}")
-        });
+        static TOLD: Once = Once::new();
+        TOLD.call_once(|| tracing::warn!(code = refused, "the allocator does not do {what:?}"));
     }
 }
 
-/// Begins to give unused pages back on a thread of its own, for as long as the process lives. Else that happens in the middle of
-/// any allocation, with thousands of system calls when the last one is some time ago: a worker's clients waited for 10 to 50 ms.
-pub(crate) fn begin_giving_back() {
-    let run = || loop {
-        decay();
-        rest(PERIOD);
-    };
-    // Without the thread it is as it would be else.
-    let _ = std::thread::Builder::new().name("give-back".into()).spawn(run);
-}
-
-#[cfg(any(miri, tsan))]
-pub(crate) fn pages() -> [u64; 3] {
-    [0; 3]
-}
-
-#[cfg(any(miri, tsan))]
-pub(crate) fn name() -> String {
-    "libc".to_owned()
-}
-
-#[cfg(any(miri, tsan))]
-pub(crate) fn report() -> String {
-    String::new()
-}
-
-#[cfg(any(miri, tsan))]
-pub(crate) fn purge() {}
-
-#[cfg(any(miri, tsan))]
-fn decay() {}
-
-#[cfg(all(test, not(any(miri, tsan))))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
