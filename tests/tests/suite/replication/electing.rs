@@ -1,6 +1,6 @@
 //! Who leads when servers come back, leave the file, or are lost after a FAILOVER: nobody who lacks what was acknowledged.
 
-use super::switching::Member;
+use super::member::Member;
 use super::{FULL, PARTIAL, WITHIN, equal, in_step, info, says};
 use ringtail_tests::harness::{Signal, pause, wait_for};
 use ringtail_tests::resp::Value;

@@ -1,37 +1,73 @@
-//! The same for a member whose file is edited: servers find out among themselves who leads, and clients whom to ask.
+//! The same for a member whose file is edited: servers find out among themselves who leads, and clients whom to ask. Servers are away for up to ten
+//! seconds, several of them, and links between any two are cut, slow, still and lossy, while the file changes and commands switch. What was acknowledged is
+//! on the disks of a quorum, so nothing has to be waited for.
 
 use super::super::equal;
-use super::super::switching::Member;
+use super::super::member::Member;
 use super::clients::{Board, Client};
-use super::{CLIENTS, TIME, check_all, number, one_of, watch};
+use super::{CLIENTS, TIME, check_all, number, one_of, some_way, watch};
 use fastrand::Rng;
 use ringtail_tests::harness::{Signal, pause, say};
+use ringtail_tests::resp::Conn;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Histories unless told otherwise.
 const HISTORIES: u64 = 1;
 
+/// How long there is trouble in one history, ...
+const SHORT: Duration = TIME.saturating_mul(2);
+
+/// ... and in those of `make histories`.
+const LONG: Duration = TIME.saturating_mul(4);
+
 /// Servers of a member.
 const SERVERS: [usize; 3] = [0, 1, 2];
 
-/// Three servers and their file. Of three, a quorum bears that one at a time is away; what it has acknowledged is on its disk.
+/// The most that are away at once.
+const AWAY: usize = 2;
+
+/// How long a command may take to be answered.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Why a server does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Away {
+    Killed,
+    Stopped,
+}
+
+/// Three servers and their file.
 struct Edited {
     member: Member,
     /// Whom the file calls the primary.
     primary: usize,
+    /// Who is away, and until when.
+    away: [Option<(Away, Instant)>; SERVERS.len()],
     story: Vec<String>,
     began: Instant,
 }
 
 impl Edited {
     fn start() -> Self {
-        let member = Member::start(&["--ack", "quorum", "--log", "always"]);
-        Self { member, primary: 0, story: Vec::new(), began: Instant::now() }
+        let member = Member::linked(&["--ack", "quorum", "--log", "always"]);
+        Self { member, primary: 0, away: [None; 3], story: Vec::new(), began: Instant::now() }
     }
 
     fn tell(&mut self, what: &str) {
         self.story.push(format!("{:>6} ms: {what}", self.began.elapsed().as_millis()));
+    }
+
+    fn step(&mut self, rng: &mut Rng) {
+        match rng.u8(..14) {
+            0 => self.send_away(Away::Killed, rng),
+            1 | 2 => self.send_away(Away::Stopped, rng),
+            3 | 4 => self.trouble_a_link(rng),
+            5 => self.cut_off(rng),
+            6..9 => self.heal(),
+            9 | 10 => self.hand_over(rng),
+            _ => self.edit(rng),
+        }
     }
 
     fn edit(&mut self, rng: &mut Rng) {
@@ -40,32 +76,75 @@ impl Edited {
         self.member.edit(self.primary);
     }
 
-    /// `kill -9`, and back. Who had led is replaced by an edit, or leads on.
-    fn kill(&mut self, rng: &mut Rng) {
-        let id = one_of(rng, &SERVERS);
-        self.tell(&format!("kill {id}"));
-        self.member.servers[id].process.kill();
+    /// Who had led is replaced by an edit, or leads on.
+    fn send_away(&mut self, why: Away, rng: &mut Rng) {
+        let (id, time) = (one_of(rng, &SERVERS), some_time(rng));
+        let is_free = self.away[id].is_none() && self.away.iter().flatten().count() < AWAY;
+        if is_free {
+            self.tell(&format!("{id} is {why:?} for {time:?}"));
+            match why {
+                Away::Killed => self.member.servers[id].process.kill(),
+                Away::Stopped => self.member.servers[id].process.signal(Signal::Stop),
+            }
+            self.away[id] = Some((why, Instant::now() + time));
+        }
         if rng.bool() {
             self.edit(rng);
         }
-        pause(Duration::from_millis(rng.u64(..1500)));
-        self.tell(&format!("restart {id}"));
-        self.member.servers[id].restart();
     }
 
-    fn stop(&mut self, rng: &mut Rng) {
-        let id = one_of(rng, &SERVERS);
-        self.tell(&format!("stop {id}"));
-        self.member.servers[id].process.signal(Signal::Stop);
-        if rng.bool() {
-            self.edit(rng);
+    /// Brings those back who have been away long enough by now.
+    fn bring_back(&mut self, now: Instant) {
+        for id in SERVERS {
+            let Some((why, _)) = self.away[id].take_if(|(_, until)| *until <= now) else { continue };
+            self.tell(&format!("{id} is back"));
+            match why {
+                Away::Killed => self.member.restart(id),
+                Away::Stopped => self.member.servers[id].process.signal(Signal::Continue),
+            }
         }
-        pause(Duration::from_millis(rng.u64(50..2500)));
-        self.member.servers[id].process.signal(Signal::Continue);
+    }
+
+    fn trouble_a_link(&mut self, rng: &mut Rng) {
+        let one = one_of(rng, &SERVERS);
+        let other = (one + rng.usize(1..SERVERS.len())) % SERVERS.len();
+        let ways = [some_way(rng), some_way(rng)];
+        self.tell(&format!("from {one} to {other} and back: {ways:?}"));
+        self.member.links().set(one, other, ways);
+        if rng.u8(..3) == 0 {
+            self.tell(&format!("cut {one} and {other}"));
+            self.member.links().cut(one, other);
+        }
+    }
+
+    /// One has no link with any other. Its clients reach it.
+    fn cut_off(&mut self, rng: &mut Rng) {
+        let id = one_of(rng, &SERVERS);
+        self.tell(&format!("cut {id} off"));
+        SERVERS.iter().filter(|at| **at != id).for_each(|at| self.member.links().cut(id, *at));
+    }
+
+    fn heal(&mut self) {
+        self.tell("heal");
+        self.member.links().heal();
+    }
+
+    /// FAILOVER to one of them, which whoever leads may refuse, or give up.
+    fn hand_over(&mut self, rng: &mut Rng) {
+        let to = one_of(rng, &SERVERS);
+        let port = self.member.port(to).to_string();
+        let request = ["FAILOVER", "TO", "127.0.0.1", &port, "TIMEOUT", "1000"];
+        for id in SERVERS.iter().filter(|id| **id != to && self.away[**id].is_none()) {
+            let addr = ([127, 0, 0, 1], self.member.servers[*id].endpoint.port).into();
+            let said = Conn::connect_to(addr, PATIENCE).and_then(|mut conn| conn.try_call(&request));
+            self.story.push(format!("{id} is to hand over to {to}: {said:?}"));
+        }
     }
 
     /// All as the file says, and the same everywhere.
     fn settle(&mut self) {
+        self.heal();
+        self.bring_back(Instant::now() + Duration::from_secs(3600));
         self.tell("settle");
         // Who was killed while it was to lead may have to be told once more.
         self.member.edit((self.primary + 1) % SERVERS.len());
@@ -88,20 +167,23 @@ impl Drop for Edited {
     }
 }
 
-fn history(seed: u64) {
+/// How long one is away: as a rule less than others wait for it, else so long that they do without it.
+fn some_time(rng: &mut Rng) -> Duration {
+    let time = if rng.u8(..3) == 0 { 3500..10_000 } else { 0..2500 };
+    Duration::from_millis(rng.u64(time))
+}
+
+fn history(seed: u64, time: Duration) {
     say(&format!("histories, by edits: RINGTAIL_SEED={seed}"));
     let mut edited = Edited::start();
     let ports: Vec<u16> = edited.member.servers.iter().map(|server| server.endpoint.port).collect();
     let board = Arc::new(Board::to_be_searched(&ports));
     let mut noted = watch(&board, seed, || {
         let (mut rng, begun) = (Rng::with_seed(seed), Instant::now());
-        while begun.elapsed() < 2 * TIME {
-            match rng.u8(..6) {
-                0 => edited.kill(&mut rng),
-                1 => edited.stop(&mut rng),
-                _ => edited.edit(&mut rng),
-            }
-            pause(Duration::from_millis(rng.u64(50..1500)));
+        while begun.elapsed() < time {
+            edited.step(&mut rng);
+            pause(Duration::from_millis(rng.u64(50..1000)));
+            edited.bring_back(Instant::now());
         }
     });
     edited.settle();
@@ -113,7 +195,6 @@ fn history(seed: u64) {
 #[test]
 fn by_edits_they_are_linearizable() {
     let first = number("RINGTAIL_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
-    for round in 0..number("RINGTAIL_HISTORIES").unwrap_or(HISTORIES) {
-        history(first + round);
-    }
+    let (histories, time) = number("RINGTAIL_HISTORIES").map_or((HISTORIES, SHORT), |many| (many, LONG));
+    (first..first + histories).for_each(|seed| history(seed, time));
 }
