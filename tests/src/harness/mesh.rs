@@ -41,18 +41,23 @@ impl Mesh {
 
     /// How bytes fare from now on between two: to the second, and to the first.
     pub fn set(&self, one: usize, other: usize, [there, back]: [Way; 2]) {
-        self.shared.wires[one][other].set([there, back]);
-        self.shared.wires[other][one].set([back, there]);
+        let [wire, reverse] = self.between(one, other);
+        wire.set([there, back]);
+        reverse.set([back, there]);
     }
 
     /// Ends all connections of these two with each other, and lets none be made until it is healed.
     pub fn cut(&self, one: usize, other: usize) {
-        [(one, other), (other, one)].iter().for_each(|(from, to)| self.shared.wires[*from][*to].cut());
+        self.between(one, other).iter().for_each(|wire| wire.cut());
     }
 
-    /// All in order again.
-    pub fn heal(&self) {
-        self.shared.wires.iter().flatten().for_each(|wire| wire.heal());
+    /// In order again.
+    pub fn heal(&self, one: usize, other: usize) {
+        self.between(one, other).iter().for_each(|wire| wire.heal());
+    }
+
+    fn between(&self, one: usize, other: usize) -> [&Wire; 2] {
+        [(one, other), (other, one)].map(|(from, to)| &*self.shared.wires[from][to])
     }
 }
 
@@ -115,7 +120,7 @@ mod tests {
         assert_eq!(ask(&mut stream, 2).unwrap(), 3, "another's link");
         mesh.cut(1, 2);
         assert!(answer(&mut stream).is_err() && ask(&mut open(mesh.port(1)), 1).is_err());
-        mesh.heal();
+        mesh.heal(2, 1);
         assert_eq!(ask(&mut open(mesh.port(1)), 1).unwrap(), 2);
     }
 
@@ -128,11 +133,11 @@ mod tests {
             let mut stream = open(mesh.port(1));
             mesh.set(0, 1, ways);
             assert!(ask(&mut stream, 1).is_err());
-            mesh.heal();
+            mesh.heal(0, 1);
             assert_eq!(answer(&mut stream).unwrap(), 2);
             mesh.set(1, 0, [ways[1], ways[0]]);
             assert!(ask(&mut stream, 2).is_err());
-            mesh.heal();
+            mesh.heal(0, 1);
             assert_eq!(answer(&mut stream).unwrap(), 3);
         }
     }

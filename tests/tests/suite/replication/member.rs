@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 /// A member of three servers, the first of them the primary.
 pub(super) struct Member {
     file: PathBuf,
+    /// Where its servers write, unless they are told otherwise.
+    dirs: Vec<PathBuf>,
     pub(super) servers: Vec<Server>,
     /// The links between them, if there can be trouble on these.
     links: Option<Mesh>,
@@ -27,6 +29,13 @@ impl Member {
 
     /// The same with links between them on which there can be trouble.
     pub(super) fn linked(args: &[&str]) -> Self {
+        let member = Self::apart(args);
+        member.lead_by(0);
+        member
+    }
+
+    /// The same before the file has them: each leads by itself.
+    pub(super) fn apart(args: &[&str]) -> Self {
         let links = Mesh::of(3);
         let announced = |at| format!("127.0.0.1:{}", links.port(at));
         let all =
@@ -34,7 +43,6 @@ impl Member {
         let mut member = Self::alone(all);
         member.links = Some(links);
         (0..3).for_each(|at| member.tell_where(at));
-        member.lead_by(0);
         member
     }
 
@@ -44,14 +52,15 @@ impl Member {
         // They are in it once it is known where they are.
         let nobody = r#"[{ "addr": "127.0.0.1:1" }]"#;
         std::fs::write(&file, nobody).expect("a file below target");
+        let dirs: Vec<PathBuf> = (0..3).map(|_| scratch("member")).collect();
         let servers = (0..3).map(|at| {
-            let (file, dir, args) = (text(&file), scratch("member"), args(at));
-            let own = ["--threads", "2", "--servers", file, "--dir", text(&dir)];
+            let (file, args) = (text(&file), args(at));
+            let own = ["--threads", "2", "--servers", file, "--dir", text(&dirs[at])];
             let own = own.iter().take(if args.contains(&"--dir".to_owned()) { 4 } else { 6 });
             let args: Vec<&str> = own.copied().chain(args.iter().map(String::as_str)).collect();
             Server::start(&Options::args(&args))
         });
-        Self { servers: servers.collect(), file, links: None }
+        Self { servers: servers.collect(), file, dirs, links: None }
     }
 
     /// The links between its servers.
@@ -129,6 +138,17 @@ impl Member {
 
     pub(super) fn endpoint(&self, at: usize) -> &Endpoint {
         &self.servers[at].endpoint
+    }
+}
+
+/// Many histories would fill a disk. What is needed to understand a failure stays.
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.servers.iter_mut().for_each(|server| server.process.kill());
+        if !std::thread::panicking() {
+            let own = self.file.parent().into_iter().chain(self.dirs.iter().map(PathBuf::as_path));
+            own.for_each(|dir| _ = std::fs::remove_dir_all(dir));
+        }
     }
 }
 

@@ -19,13 +19,16 @@ const HISTORIES: u64 = 1;
 const SHORT: Duration = TIME.saturating_mul(2);
 
 /// ... and in those of `make histories`.
-const LONG: Duration = TIME.saturating_mul(4);
+const LONG: Duration = TIME.saturating_mul(6);
 
 /// Servers of a member.
 const SERVERS: [usize; 3] = [0, 1, 2];
 
 /// The most that are away at once.
 const AWAY: usize = 2;
+
+/// How often it is looked who is back.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// How long a command may take to be answered.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -44,6 +47,8 @@ struct Edited {
     primary: usize,
     /// Who is away, and until when.
     away: [Option<(Away, Instant)>; SERVERS.len()],
+    /// The two at the ends of links in trouble, and until when.
+    troubled: Vec<([usize; 2], Instant)>,
     story: Vec<String>,
     began: Instant,
 }
@@ -51,7 +56,8 @@ struct Edited {
 impl Edited {
     fn start() -> Self {
         let member = Member::linked(&["--ack", "quorum", "--log", "always"]);
-        Self { member, primary: 0, away: [None; 3], story: Vec::new(), began: Instant::now() }
+        let (away, troubled) = ([None; SERVERS.len()], Vec::new());
+        Self { member, primary: 0, away, troubled, story: Vec::new(), began: Instant::now() }
     }
 
     fn tell(&mut self, what: &str) {
@@ -59,14 +65,22 @@ impl Edited {
     }
 
     fn step(&mut self, rng: &mut Rng) {
-        match rng.u8(..14) {
+        match rng.u8(..10) {
             0 => self.send_away(Away::Killed, rng),
-            1 | 2 => self.send_away(Away::Stopped, rng),
-            3 | 4 => self.trouble_a_link(rng),
-            5 => self.cut_off(rng),
-            6..9 => self.heal(),
-            9 | 10 => self.hand_over(rng),
+            1 => self.send_away(Away::Stopped, rng),
+            2 | 3 => self.trouble_a_link(rng),
+            4 => self.cut_off(rng),
+            5 | 6 => self.hand_over(rng),
             _ => self.edit(rng),
+        }
+    }
+
+    /// Nothing new happens for a while.
+    fn go_on(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            pause(LOOK);
+            self.bring_back(Instant::now());
         }
     }
 
@@ -76,9 +90,24 @@ impl Edited {
         self.member.edit(self.primary);
     }
 
-    /// Who had led is replaced by an edit, or leads on.
+    /// Every other time the one that is to lead: those matter most.
+    fn victim(&self, rng: &mut Rng) -> usize {
+        let any = one_of(rng, &SERVERS);
+        if rng.bool() { self.primary } else { any }
+    }
+
+    /// Who had led is replaced by an edit, or leads on. It may take until another one has given up waiting for it, and has got votes.
+    fn perhaps_replaced(&mut self, id: usize, rng: &mut Rng) {
+        if rng.bool() {
+            self.primary = (id + rng.usize(1..SERVERS.len())) % SERVERS.len();
+            self.tell(&format!("{} is to lead instead", self.primary));
+            self.member.edit(self.primary);
+            self.go_on(Duration::from_millis(rng.u64(..8000)));
+        }
+    }
+
     fn send_away(&mut self, why: Away, rng: &mut Rng) {
-        let (id, time) = (one_of(rng, &SERVERS), some_time(rng));
+        let (id, time) = (self.victim(rng), some_time(rng));
         let is_free = self.away[id].is_none() && self.away.iter().flatten().count() < AWAY;
         if is_free {
             self.tell(&format!("{id} is {why:?} for {time:?}"));
@@ -88,13 +117,16 @@ impl Edited {
             }
             self.away[id] = Some((why, Instant::now() + time));
         }
-        if rng.bool() {
-            self.edit(rng);
-        }
+        self.perhaps_replaced(id, rng);
     }
 
-    /// Brings those back who have been away long enough by now.
+    /// Brings those back who have been away long enough by now, servers and links.
     fn bring_back(&mut self, now: Instant) {
+        let healed: Vec<_> = self.troubled.extract_if(.., |(_, until)| *until <= now).collect();
+        for ([one, other], _) in healed {
+            self.tell(&format!("{one} and {other} are healed"));
+            self.member.links().heal(one, other);
+        }
         for id in SERVERS {
             let Some((why, _)) = self.away[id].take_if(|(_, until)| *until <= now) else { continue };
             self.tell(&format!("{id} is back"));
@@ -105,28 +137,32 @@ impl Edited {
         }
     }
 
+    /// Bytes between two are late, wait, are lost, or there is no connection.
     fn trouble_a_link(&mut self, rng: &mut Rng) {
         let one = one_of(rng, &SERVERS);
         let other = (one + rng.usize(1..SERVERS.len())) % SERVERS.len();
-        let ways = [some_way(rng), some_way(rng)];
-        self.tell(&format!("from {one} to {other} and back: {ways:?}"));
-        self.member.links().set(one, other, ways);
-        if rng.u8(..3) == 0 {
-            self.tell(&format!("cut {one} and {other}"));
-            self.member.links().cut(one, other);
+        let (ways, time) = ([some_way(rng), some_way(rng)], some_time(rng));
+        match rng.u8(..3) == 0 {
+            true => self.cut(one, other, time),
+            false => {
+                self.tell(&format!("from {one} to {other} and back: {ways:?} for {time:?}"));
+                self.member.links().set(one, other, ways);
+                self.troubled.push(([one, other], Instant::now() + time));
+            }
         }
+    }
+
+    fn cut(&mut self, one: usize, other: usize, time: Duration) {
+        self.tell(&format!("cut {one} and {other} for {time:?}"));
+        self.member.links().cut(one, other);
+        self.troubled.push(([one, other], Instant::now() + time));
     }
 
     /// One has no link with any other. Its clients reach it.
     fn cut_off(&mut self, rng: &mut Rng) {
-        let id = one_of(rng, &SERVERS);
-        self.tell(&format!("cut {id} off"));
-        SERVERS.iter().filter(|at| **at != id).for_each(|at| self.member.links().cut(id, *at));
-    }
-
-    fn heal(&mut self) {
-        self.tell("heal");
-        self.member.links().heal();
+        let (id, time) = (self.victim(rng), some_time(rng));
+        SERVERS.into_iter().filter(|at| *at != id).for_each(|at| self.cut(id, at, time));
+        self.perhaps_replaced(id, rng);
     }
 
     /// FAILOVER to one of them, which whoever leads may refuse, or give up.
@@ -143,7 +179,6 @@ impl Edited {
 
     /// All as the file says, and the same everywhere.
     fn settle(&mut self) {
-        self.heal();
         self.bring_back(Instant::now() + Duration::from_secs(3600));
         self.tell("settle");
         // Who was killed while it was to lead may have to be told once more.
@@ -167,9 +202,15 @@ impl Drop for Edited {
     }
 }
 
-/// How long one is away: as a rule less than others wait for it, else so long that they do without it.
+/// How long there is one trouble: less than others wait for whom they miss, or so long that they do without it.
 fn some_time(rng: &mut Rng) -> Duration {
-    let time = if rng.u8(..3) == 0 { 3500..10_000 } else { 0..2500 };
+    let time = if rng.bool() { 3500..10_000 } else { 0..2500 };
+    Duration::from_millis(rng.u64(time))
+}
+
+/// From one step to the next: now and then so long that one takes over meanwhile.
+fn some_quiet(rng: &mut Rng) -> Duration {
+    let time = if rng.u8(..3) == 0 { 2000..7000 } else { 50..1000 };
     Duration::from_millis(rng.u64(time))
 }
 
@@ -182,8 +223,7 @@ fn history(seed: u64, time: Duration) {
         let (mut rng, begun) = (Rng::with_seed(seed), Instant::now());
         while begun.elapsed() < time {
             edited.step(&mut rng);
-            pause(Duration::from_millis(rng.u64(50..1000)));
-            edited.bring_back(Instant::now());
+            edited.go_on(some_quiet(&mut rng));
         }
     });
     edited.settle();
