@@ -51,13 +51,16 @@ struct Edited {
     troubled: Vec<([usize; 2], Instant)>,
     story: Vec<String>,
     began: Instant,
+    /// When the trouble ends.
+    ends: Instant,
 }
 
 impl Edited {
-    fn start() -> Self {
+    fn start(time: Duration) -> Self {
         let member = Member::linked(&["--ack", "quorum", "--log", "always"]);
         let (away, troubled) = ([None; SERVERS.len()], Vec::new());
-        Self { member, primary: 0, away, troubled, story: Vec::new(), began: Instant::now() }
+        let began = Instant::now();
+        Self { member, primary: 0, away, troubled, story: Vec::new(), began, ends: began + time }
     }
 
     fn tell(&mut self, what: &str) {
@@ -75,9 +78,13 @@ impl Edited {
         }
     }
 
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.ends
+    }
+
     /// Nothing new happens for a while.
     fn go_on(&mut self, time: Duration) {
-        let end = Instant::now() + time;
+        let end = self.ends.min(Instant::now() + time);
         while Instant::now() < end {
             pause(LOOK);
             self.bring_back(Instant::now());
@@ -216,12 +223,12 @@ fn some_quiet(rng: &mut Rng) -> Duration {
 
 fn history(seed: u64, time: Duration) {
     say(&format!("histories, by edits: RINGTAIL_SEED={seed}"));
-    let mut edited = Edited::start();
+    let mut edited = Edited::start(time);
     let ports: Vec<u16> = edited.member.servers.iter().map(|server| server.endpoint.port).collect();
     let board = Arc::new(Board::to_be_searched(&ports));
     let mut noted = watch(&board, seed, || {
-        let (mut rng, begun) = (Rng::with_seed(seed), Instant::now());
-        while begun.elapsed() < time {
+        let mut rng = Rng::with_seed(seed);
+        while !edited.is_over() {
             edited.step(&mut rng);
             edited.go_on(some_quiet(&mut rng));
         }
