@@ -14,7 +14,7 @@ use crate::store::frequency::Lfu;
 use crate::store::memory::Policy;
 use ringtail_cluster::Colocation;
 use ringtail_net::logging;
-use ringtail_net::units::ByteSize;
+use ringtail_net::units::{ByteSize, Time};
 use ringtail_protocol::errors::{self, Error, printable};
 use ringtail_protocol::{glob, limits, stats};
 use std::str::FromStr;
@@ -326,8 +326,11 @@ fn set_percentiles(server: &Server, value: &str) -> Result<(), Refusal> {
 }
 
 fn set_default_ttl(server: &Server, value: &str) -> Result<(), Refusal> {
-    let seconds = number(value, 0, i64::from(u32::MAX))?;
-    server.settings.default_ttl.store(seconds as u64 * 1000, Relaxed);
+    let time = Time::from_str(value).map_err(|_| "argument must be a time such as 1800 or 30m")?;
+    if time.0.as_secs() > u64::from(u32::MAX) || time.0.subsec_nanos() != 0 {
+        return Err("argument must be whole seconds, at most 4294967295".to_owned());
+    }
+    server.settings.default_ttl.store(time.0.as_secs() * 1000, Relaxed);
     Ok(())
 }
 

@@ -39,14 +39,21 @@ const NEAR: u64 = 256 << 10;
 /// How long writes may be kept back for a planned switch, and how long they go on at least before the next try.
 const HOLD: Duration = Duration::from_secs(3);
 
-/// Of those that lead, whom a server that is `own`, and has promised this, may follow, and the latest of them.
-fn leader_of<'a>(answers: &'a [(String, Peer)], own: &Peer, promise: Option<&Promise>) -> Option<&'a str> {
+/// Of those that lead, whom a server that is `own`, and has promised this, may follow, and the latest of them. Between equals `primary` decides, whom
+/// the file has: not who happens to answer last.
+fn leader_of<'a>(
+    answers: &'a [(String, Peer)],
+    own: &Peer,
+    promise: Option<&Promise>,
+    primary: Option<&str>,
+) -> Option<&'a str> {
     let may_follow = |address: &str, peer: &Peer| {
         let is_free = promise.is_none_or(|promise| !promise.forbids(address, &peer.history));
         is_free && !peer.is_behind(own)
     };
     let leaders = answers.iter().filter(|(address, peer)| peer.leads && may_follow(address, peer));
-    leaders.max_by_key(|(_, peer)| (!peer.is_new, epoch_of(&peer.history))).map(|(address, _)| &**address)
+    let rank = |address: &str, peer: &Peer| (!peer.is_new, epoch_of(&peer.history), Some(address) == primary);
+    leaders.max_by_key(|(address, peer)| rank(address, peer)).map(|(address, _)| &**address)
 }
 
 /// The thread that looks after it.
@@ -220,7 +227,8 @@ impl Work {
 
     /// The one that leads, of those who have answered.
     fn leader<'a>(&self, answers: &'a [(String, Peer)]) -> Option<&'a str> {
-        leader_of(answers, &Peer::of(&self.server), promise::of(&self.server).as_ref())
+        let promise = promise::of(&self.server);
+        leader_of(answers, &Peer::of(&self.server), promise.as_ref(), self.part.primary())
     }
 
     /// Whether this server leads, and whom it follows, and whether that says anything. As of one moment: whatever is decided by it is done only if
@@ -283,7 +291,7 @@ mod tests {
         .to_vec();
         let of = |own: &str, range| {
             let own = Peer::read_from(&format!("replica {own} - down 0 0 -")).unwrap();
-            leader_of(&answers[range], &own, None)
+            leader_of(&answers[range], &own, None, None)
         };
         let full = format!("{own} 9");
         assert_eq!(of(&full, 0..5), Some("later"));
@@ -292,5 +300,15 @@ mod tests {
         let empty = format!("{own} -");
         assert_eq!((of(&empty, 0..1), of(&empty, 3..5)), (Some("earlier"), Some("empty")));
         assert_eq!(of(&empty, 0..5), Some("later"), "rather than one that has nothing");
+    }
+
+    /// Else those that led before the file had them could wait for each other.
+    #[test]
+    fn among_those_that_have_nothing_yet_the_file_says_who_is_followed() {
+        let new = || Peer::read_from(&format!("primary {} - - down 0 0 -", fresh(1))).unwrap();
+        let answers = ["first", "second", "last"].map(|address| (address.to_owned(), new()));
+        for primary in ["first", "second", "last"] {
+            assert_eq!(leader_of(&answers, &new(), None, Some(primary)), Some(primary));
+        }
     }
 }

@@ -18,6 +18,7 @@ use crate::problem::Problem;
 #[utoipa::path(
     post,
     path = "/v1/commands",
+    operation_id = "runCommands",
     tag = "commands",
     params(EncodingQuery),
     request_body(content = Commands, content_type = "application/json"),

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::http::{Response, StatusCode};
+use axum::http::{Response, StatusCode, header};
 use ringtail_protocol::reply::Resp;
 use ringtail_protocol::value::Value;
 
 use super::change::change_if;
 use super::etag::Conditions;
 use super::schema::{
-    EncodingQuery, FieldPath, Fields, IfMatch, IfNoneMatch, KeyPath, PatchFields, Patched, Refusals,
+    EncodingQuery, FieldPath, Fields, IfMatch, IfNoneMatch, KeyPath, PatchFields, Patched, Raw, Refusals,
 };
 use super::{encoding_of, etag, json, result_field, too_many};
 use crate::call::{Call, first};
@@ -25,6 +25,7 @@ use crate::request::Requests;
 #[utoipa::path(
     get,
     path = "/v1/hashes/{key}",
+    operation_id = "getHash",
     tag = "hashes",
     params(KeyPath, EncodingQuery),
     responses((status = 200, description = "The fields", body = Fields, content_type = "application/json"), Refusals),
@@ -46,6 +47,7 @@ pub(super) async fn get_all(call: Call) -> Result<Response<Body>, Problem> {
 #[utoipa::path(
     patch,
     path = "/v1/hashes/{key}",
+    operation_id = "patchHash",
     tag = "hashes",
     params(KeyPath),
     request_body(content = PatchFields, content_type = "application/json"),
@@ -96,10 +98,11 @@ async fn both(call: &Call, asked: &Requests) -> Result<(Value, Value), Problem> 
 #[utoipa::path(
     get,
     path = "/v1/hashes/{key}/{field}",
+    operation_id = "getField",
     tag = "hashes",
     params(FieldPath, IfNoneMatch, IfMatch),
     responses(
-        (status = 200, description = "The value", content_type = "application/octet-stream", body = Vec<u8>,
+        (status = 200, description = "The value", content_type = "application/octet-stream", body = Raw,
             headers(("ETag" = String, description = "A strong tag of the value"))),
         (status = 304, description = "The value is one of those that are known"),
         Refusals,
@@ -120,12 +123,13 @@ pub(super) async fn get(call: Call) -> Result<Response<Body>, Problem> {
 #[utoipa::path(
     put,
     path = "/v1/hashes/{key}/{field}",
+    operation_id = "putField",
     tag = "hashes",
     params(FieldPath, IfMatch, IfNoneMatch),
-    request_body(content = Option<Vec<u8>>, content_type = "application/octet-stream", description = "The value, as it is"),
+    request_body(content = Option<Raw>, content_type = "application/octet-stream", description = "The value, as it is"),
     responses(
-        (status = 201, description = "It is set, and was not there before"),
-        (status = 204, description = "It is set"),
+        (status = 201, description = "It is set, and was not there before", headers(("ETag" = String, description = "The value's tag"))),
+        (status = 204, description = "It is set", headers(("ETag" = String, description = "The value's tag"))),
         Refusals,
     ),
     security((), ("basic" = []), ("bearer" = [])),
@@ -135,18 +139,22 @@ pub(super) async fn put(mut call: Call) -> Result<Response<Body>, Problem> {
     let (key, field) = (call.segment(2)?, call.segment(3)?);
     let conditions = Conditions::of(call.headers())?;
     let value = call.body().await?;
+    let tag = etag::of(&value);
     let set: [&[u8]; 4] = [b"HSET", &key, &field, &value];
     let created = match conditions.are_some() {
         true => change_if(&call, &conditions, &[b"HGET", &key, &field], &set).await?,
         false => call.ask_one(&set).await?.as_int() == Some(1),
     };
-    Ok(empty(if created { StatusCode::CREATED } else { StatusCode::NO_CONTENT }))
+    let mut answer = empty(if created { StatusCode::CREATED } else { StatusCode::NO_CONTENT });
+    answer.headers_mut().insert(header::ETAG, etag::field(&tag));
+    Ok(answer)
 }
 
 /// Removes a field.
 #[utoipa::path(
     delete,
     path = "/v1/hashes/{key}/{field}",
+    operation_id = "deleteField",
     tag = "hashes",
     params(FieldPath, IfMatch, IfNoneMatch),
     responses((status = 204, description = "It is gone"), Refusals),

@@ -7,7 +7,7 @@ use ringtail_protocol::value::Value;
 
 use super::change::{change_if, not_met};
 use super::etag::{self, Conditions, Tags};
-use super::schema::{IfMatch, IfNoneMatch, KeyPath, PutQuery, Refusals};
+use super::schema::{IfMatch, IfNoneMatch, KeyPath, PutQuery, Raw, Refusals};
 use super::time;
 use crate::call::{Call, first};
 use crate::door::empty;
@@ -22,6 +22,7 @@ pub(crate) const TTL: &str = "ringtail-ttl";
 #[utoipa::path(
     get,
     path = "/v1/keys/{key}",
+    operation_id = "getKey",
     tag = "keys",
     params(
         KeyPath,
@@ -29,7 +30,7 @@ pub(crate) const TTL: &str = "ringtail-ttl";
         IfMatch,
     ),
     responses(
-        (status = 200, description = "The value", content_type = "application/octet-stream", body = Vec<u8>,
+        (status = 200, description = "The value", content_type = "application/octet-stream", body = Raw,
             headers(("ETag" = String, description = "A strong tag of the value"),
                     ("Ringtail-Ttl" = Option<i64>, description = "Milliseconds that it has to live, if it does not live for ever"))),
         (status = 304, description = "The value is one of those that are known"),
@@ -45,6 +46,7 @@ pub(super) async fn get(call: Call) -> Result<Response<Body>, Problem> {
 #[utoipa::path(
     head,
     path = "/v1/keys/{key}",
+    operation_id = "headKey",
     tag = "keys",
     params(
         KeyPath,
@@ -88,6 +90,7 @@ async fn read(call: &Call) -> Result<Response<Body>, Problem> {
 #[utoipa::path(
     put,
     path = "/v1/keys/{key}",
+    operation_id = "putKey",
     tag = "keys",
     params(
         KeyPath,
@@ -95,7 +98,7 @@ async fn read(call: &Call) -> Result<Response<Body>, Problem> {
         IfMatch,
         IfNoneMatch,
     ),
-    request_body(content = Option<Vec<u8>>, content_type = "application/octet-stream", description = "The value, as it is"),
+    request_body(content = Option<Raw>, content_type = "application/octet-stream", description = "The value, as it is"),
     responses(
         (status = 201, description = "It is set, and was not there a moment before", headers(("ETag" = String, description = "The value's tag"))),
         (status = 204, description = "It is set", headers(("ETag" = String, description = "The value's tag"))),
@@ -164,6 +167,7 @@ async fn set_now(
 #[utoipa::path(
     delete,
     path = "/v1/keys/{key}",
+    operation_id = "deleteKey",
     tag = "keys",
     params(
         KeyPath,

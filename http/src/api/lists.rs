@@ -20,6 +20,7 @@ use crate::request::Requests;
 #[utoipa::path(
     get,
     path = "/v1/lists/{key}",
+    operation_id = "getList",
     tag = "lists",
     params(KeyPath, RangeQuery, EncodingQuery),
     responses((status = 200, description = "The elements", body = Values, content_type = "application/json"), Refusals),
@@ -46,6 +47,7 @@ pub(super) async fn get(call: Call) -> Result<Response<Body>, Problem> {
 #[utoipa::path(
     post,
     path = "/v1/lists/{key}",
+    operation_id = "pushToList",
     tag = "lists",
     params(KeyPath),
     request_body(content = Push, content_type = "application/json"),
@@ -76,6 +78,7 @@ pub(super) async fn push(mut call: Call) -> Result<Response<Body>, Problem> {
 #[utoipa::path(
     delete,
     path = "/v1/lists/{key}",
+    operation_id = "popFromList",
     tag = "lists",
     params(KeyPath, PopQuery, EncodingQuery),
     responses((status = 200, description = "What was taken out", body = Values, content_type = "application/json"), Refusals),

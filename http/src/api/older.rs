@@ -13,6 +13,7 @@ use crate::problem::Problem;
 #[utoipa::path(
     get,
     path = "/",
+    operation_id = "olderAbout",
     tag = "older",
     responses(
         (status = 200, description = "It is there", body = Root, content_type = "application/json"),
@@ -31,6 +32,7 @@ pub(super) async fn root(call: Call) -> Response<Body> {
 #[utoipa::path(
     post,
     path = "/set",
+    operation_id = "olderSet",
     tag = "older",
     params(SetQuery),
     responses(
@@ -62,6 +64,7 @@ async fn do_set(call: &Call) -> Done {
 #[utoipa::path(
     get,
     path = "/get",
+    operation_id = "olderGet",
     tag = "older",
     params(GetQuery),
     responses(
@@ -70,7 +73,7 @@ async fn do_set(call: &Call) -> Done {
         (status = 401, description = "Who asks is not known", body = Failed, content_type = "application/json"),
         (status = 403, description = "Who asks may not", body = Failed, content_type = "application/json"),
         (status = 404, description = "There is no such key", body = Failed, content_type = "application/json"),
-        (status = 409, description = "The key holds no string", body = Failed, content_type = "application/json"),
+        (status = 409, description = "The key holds no text", body = Failed, content_type = "application/json"),
         (status = 503, description = "The key's member is down", body = Failed, content_type = "application/json"),
     ),
     security((), ("basic" = []), ("bearer" = [])),
@@ -82,15 +85,17 @@ pub(super) async fn get(call: Call) -> Response<Body> {
 async fn do_get(call: &Call) -> Done {
     let key = only_key(call)?;
     let Value::Bulk(value) = call.ask_one(&[b"GET", &key]).await? else { return Err(not_found()) };
-    let value = text(value)?;
+    let value = text(value).map_err(|detail| Problem::new(StatusCode::CONFLICT, "WRONGTYPE", detail))?;
     let node = call.door.host.owner(&key);
-    Ok((StatusCode::OK, serde_json::json!({ "key": text(key)?, "value": value, "node": node })))
+    let key = text(key).map_err(Problem::bad)?;
+    Ok((StatusCode::OK, serde_json::json!({ "key": key, "value": value, "node": node })))
 }
 
 /// Removes a key.
 #[utoipa::path(
     delete,
     path = "/del",
+    operation_id = "olderDelete",
     tag = "older",
     params(DelQuery),
     responses(
@@ -135,8 +140,9 @@ fn not_found() -> Problem {
     Problem::not_found("Key not found")
 }
 
-fn text(bytes: Vec<u8>) -> Result<String, Problem> {
-    String::from_utf8(bytes).map_err(|_| Problem::bad("not UTF-8: GET /v1/keys/… has it byte for byte"))
+/// As JSON can say it.
+fn text(bytes: Vec<u8>) -> Result<String, &'static str> {
+    String::from_utf8(bytes).map_err(|_| "not UTF-8: GET /v1/keys/… has it byte for byte")
 }
 
 fn answered(done: Done) -> Response<Body> {

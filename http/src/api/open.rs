@@ -83,3 +83,27 @@ async fn page(call: Call) -> Result<Response<Body>, Problem> {
     fields.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     Ok(answer)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// Generators of clients make a function of each, by its name.
+    #[test]
+    fn operations_have_names_of_their_own() {
+        let described = serde_json::to_value(super::super::routes().split_for_parts().1).unwrap();
+        let methods =
+            described["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap());
+        let names: Vec<&str> =
+            methods.filter_map(|(_, operation)| operation["operationId"].as_str()).collect();
+        assert!(names.len() > 20, "{names:?}");
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
+    }
+
+    #[test]
+    fn values_are_bytes() {
+        let described = serde_json::to_value(super::super::routes().split_for_parts().1).unwrap();
+        let raw = &described["components"]["schemas"]["Raw"];
+        assert_eq!((raw["type"].as_str(), raw["format"].as_str()), (Some("string"), Some("binary")), "{raw}");
+    }
+}

@@ -18,6 +18,7 @@ const TYPES: [&[u8]; 6] = [b"string", b"list", b"set", b"zset", b"hash", b"strea
 #[utoipa::path(
     get,
     path = "/v1/keys",
+    operation_id = "scanKeys",
     tag = "keys",
     params(ScanQuery, EncodingQuery),
     responses((status = 200, description = "Some keys", body = KeysFound, content_type = "application/json"), Refusals),

@@ -42,8 +42,8 @@ pub(super) struct IfNoneMatch {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PutQuery {
-    /// How long it is to live: seconds, or with a unit, 10s, 500ms
-    #[param(required = false, pattern = "^[1-9][0-9]{0,5}(ms|s)?$", example = "10s")]
+    /// How long it is to live: seconds, or with a unit, 500ms, 10s, 5m, 1h, 30d
+    #[param(required = false, pattern = "^[1-9][0-9]{0,7}(ms|s|m|h|d)?$", example = "10s")]
     ttl: String,
     /// Only if it is not there
     #[param(required = false)]
@@ -173,6 +173,9 @@ pub(super) enum Refusals {
     /// The user's rate is reached
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(Problem),
+    /// The member was lost while it was asked: whether a retry is safe is in the detail
+    #[response(status = 502, content_type = "application/problem+json")]
+    Lost(Problem),
     /// The member is down, or has no memory left, or the proxy holds as much as it may
     #[response(status = 503, content_type = "application/problem+json")]
     Down(Problem),
@@ -378,8 +381,8 @@ pub(super) struct Got {
 pub(super) struct SetQuery {
     key: String,
     value: String,
-    /// How long it is to live: seconds, or with a unit, 10s, 500ms
-    #[param(required = false, pattern = "^[1-9][0-9]{0,5}(ms|s)?$")]
+    /// How long it is to live: seconds, or with a unit, 500ms, 10s, 5m, 1h, 30d
+    #[param(required = false, pattern = "^[1-9][0-9]{0,7}(ms|s|m|h|d)?$")]
     ttl: String,
 }
 
@@ -394,3 +397,8 @@ pub(super) struct GetQuery {
 pub(super) struct DelQuery {
     key: String,
 }
+
+/// Any bytes, as they are
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub(super) struct Raw(Vec<u8>);

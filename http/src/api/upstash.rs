@@ -18,6 +18,7 @@ use crate::request::Requests;
 #[utoipa::path(
     post,
     path = "/",
+    operation_id = "upstashCommand",
     tag = "upstash",
     request_body(content = Command, content_type = "application/json"),
     responses(
@@ -51,6 +52,7 @@ async fn one(mut call: Call) -> Result<Vec<u8>, Problem> {
 #[utoipa::path(
     post,
     path = "/pipeline",
+    operation_id = "upstashPipeline",
     tag = "upstash",
     request_body(content = Pipeline, content_type = "application/json"),
     responses(
@@ -72,6 +74,7 @@ pub(super) async fn pipeline(call: Call) -> Response<Body> {
 #[utoipa::path(
     post,
     path = "/multi-exec",
+    operation_id = "upstashTransaction",
     tag = "upstash",
     request_body(content = Pipeline, content_type = "application/json"),
     responses(

@@ -4,7 +4,8 @@
 use super::pause;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,16 +26,46 @@ pub enum Way {
     Lossy,
 }
 
-/// One link.
+/// One link that has a port of its own.
 pub struct Link {
-    port: u16,
-    shared: Arc<Shared>,
+    wire: Arc<Wire>,
+    listener: Listener,
 }
 
-struct Shared {
-    target: u16,
+impl Link {
+    /// A link to a port of this machine, in order.
+    pub fn to(target: u16) -> Link {
+        let wire = Arc::new(Wire::default());
+        wire.leads_to(target);
+        let own = Arc::clone(&wire);
+        Link { wire, listener: Listener::start(move |from| pass_on(from, &own)) }
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.listener.port
+    }
+}
+
+impl Deref for Link {
+    type Target = Wire;
+
+    fn deref(&self) -> &Wire {
+        &self.wire
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.cut();
+    }
+}
+
+/// What a link is made of.
+#[derive(Default)]
+pub struct Wire {
+    target: AtomicU16,
     ways: Mutex<State>,
-    over: AtomicBool,
 }
 
 #[derive(Default)]
@@ -47,79 +78,81 @@ struct State {
     cuts: u64,
 }
 
-impl Shared {
+impl Wire {
     fn state(&self) -> MutexGuard<'_, State> {
         self.ways.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Link {
-    /// A link to a port of this machine, in order.
-    pub fn to(target: u16) -> Link {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-        let port = listener.local_addr().expect("its own address").port();
-        listener.set_nonblocking(true).expect("a socket that does not wait");
-        let shared = Arc::new(Shared { target, ways: Mutex::default(), over: AtomicBool::new(false) });
-        let own = Arc::clone(&shared);
-        std::thread::spawn(move || accept(&listener, &own));
-        Link { port, shared }
-    }
-
-    /// Where it listens.
-    pub fn port(&self) -> u16 {
-        self.port
+    /// Goes to this port of this machine.
+    pub(super) fn leads_to(&self, target: u16) {
+        self.target.store(target, Relaxed);
     }
 
     /// How bytes fare from now on: to the target, and from it.
     pub fn set(&self, ways: [Way; 2]) {
-        self.shared.state().ways = ways;
+        self.state().ways = ways;
     }
 
     /// Ends all connections, and lets nobody in until it is healed.
     pub fn cut(&self) {
-        let mut state = self.shared.state();
+        let mut state = self.state();
         state.is_cut = true;
         state.cuts += 1;
     }
 
     /// In order again.
     pub fn heal(&self) {
-        let mut state = self.shared.state();
+        let mut state = self.state();
         state.is_cut = false;
         state.ways = [Way::Open; 2];
     }
 }
 
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.cut();
-        self.shared.over.store(true, Relaxed);
+/// A port at which somebody is let in until this is dropped.
+pub(super) struct Listener {
+    pub(super) port: u16,
+    over: Arc<AtomicBool>,
+}
+
+impl Listener {
+    pub(super) fn start(let_in: impl Fn(TcpStream) + Send + 'static) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("its own address").port();
+        listener.set_nonblocking(true).expect("a socket that does not wait");
+        let over = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&over);
+        std::thread::spawn(move || {
+            while !ends.load(Relaxed) {
+                match listener.accept() {
+                    Ok((from, _)) => let_in(from),
+                    Err(_) => pause(LOOK),
+                }
+            }
+        });
+        Self { port, over }
     }
 }
 
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    while !shared.over.load(Relaxed) {
-        match listener.accept() {
-            Ok((from, _)) => pass_on(from, shared),
-            Err(_) => pause(LOOK),
-        }
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.over.store(true, Relaxed);
     }
 }
 
 /// Connects somebody with the target, unless the link is cut.
-fn pass_on(from: TcpStream, shared: &Arc<Shared>) {
+pub(super) fn pass_on(from: TcpStream, wire: &Arc<Wire>) {
     let cuts = {
-        let state = shared.state();
+        let state = wire.state();
         if state.is_cut {
             return;
         }
         state.cuts
     };
-    let Ok(to) = TcpStream::connect(("127.0.0.1", shared.target)) else { return };
+    let Ok(to) = TcpStream::connect(("127.0.0.1", wire.target.load(Relaxed))) else { return };
     let ends = [(from.try_clone(), to.try_clone()), (Ok(to), Ok(from))];
     for (direction, (from, to)) in ends.into_iter().enumerate() {
         if let (Ok(from), Ok(to)) = (from, to) {
-            let pump = Pump { shared: Arc::clone(shared), direction, cuts, from, to };
+            let pump = Pump { wire: Arc::clone(wire), direction, cuts, from, to };
             std::thread::spawn(move || pump.run());
         }
     }
@@ -127,7 +160,7 @@ fn pass_on(from: TcpStream, shared: &Arc<Shared>) {
 
 /// One direction of one connection.
 struct Pump {
-    shared: Arc<Shared>,
+    wire: Arc<Wire>,
     direction: usize,
     cuts: u64,
     from: TcpStream,
@@ -156,7 +189,7 @@ impl Pump {
 
     /// How bytes fare; `None` when the link was cut.
     fn way(&self) -> Option<Way> {
-        let state = self.shared.state();
+        let state = self.wire.state();
         (state.cuts == self.cuts).then_some(state.ways[self.direction])
     }
 
@@ -183,12 +216,12 @@ impl Pump {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::time::Instant;
 
     /// Answers each byte with the next one.
-    fn target() -> u16 {
+    pub(in super::super) fn target() -> u16 {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         std::thread::spawn(move || {
@@ -202,19 +235,19 @@ mod tests {
         port
     }
 
-    fn open(link: &Link) -> TcpStream {
-        let stream = TcpStream::connect(("127.0.0.1", link.port())).unwrap();
+    pub(in super::super) fn open(port: u16) -> TcpStream {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         stream
     }
 
-    fn answer(stream: &mut TcpStream) -> std::io::Result<u8> {
+    pub(in super::super) fn answer(stream: &mut TcpStream) -> std::io::Result<u8> {
         let mut byte = [0];
         stream.read_exact(&mut byte)?;
         Ok(byte[0])
     }
 
-    fn ask(stream: &mut TcpStream, byte: u8) -> std::io::Result<u8> {
+    pub(in super::super) fn ask(stream: &mut TcpStream, byte: u8) -> std::io::Result<u8> {
         stream.write_all(&[byte])?;
         answer(stream)
     }
@@ -226,7 +259,7 @@ mod tests {
     #[test]
     fn bytes_are_late_or_wait() {
         let link = Link::to(target());
-        let mut stream = open(&link);
+        let mut stream = open(link.port());
         assert_eq!(ask(&mut stream, 1).unwrap(), 2);
         link.set([Way::Open, Way::Slow(Duration::from_millis(60))]);
         let begun = Instant::now();
@@ -243,22 +276,22 @@ mod tests {
     #[test]
     fn what_was_lost_ends_the_connection() {
         let link = Link::to(target());
-        let mut stream = open(&link);
+        let mut stream = open(link.port());
         link.set([Way::Open, Way::Lossy]);
         assert!(is_silent(ask(&mut stream, 1)));
         link.heal();
         assert!(answer(&mut stream).is_err_and(|error| error.kind() == ErrorKind::UnexpectedEof));
-        assert_eq!(ask(&mut open(&link), 1).unwrap(), 2);
+        assert_eq!(ask(&mut open(link.port()), 1).unwrap(), 2);
     }
 
     #[test]
     fn a_cut_ends_all_and_lets_nobody_in() {
         let link = Link::to(target());
-        let mut stream = open(&link);
+        let mut stream = open(link.port());
         assert_eq!(ask(&mut stream, 1).unwrap(), 2);
         link.cut();
-        assert!(answer(&mut stream).is_err() && ask(&mut open(&link), 1).is_err());
+        assert!(answer(&mut stream).is_err() && ask(&mut open(link.port()), 1).is_err());
         link.heal();
-        assert_eq!(ask(&mut open(&link), 1).unwrap(), 2);
+        assert_eq!(ask(&mut open(link.port()), 1).unwrap(), 2);
     }
 }

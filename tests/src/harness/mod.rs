@@ -3,6 +3,7 @@
 
 mod certs;
 mod link;
+mod mesh;
 mod parts;
 mod pool;
 mod process;
@@ -11,7 +12,8 @@ mod stock;
 mod wait;
 
 pub use certs::{Certs, scratch};
-pub use link::{Link, Way};
+pub use link::{Link, Way, Wire};
+pub use mesh::Mesh;
 pub use parts::{missing, ours, real_part, repo_file, say, target_dir};
 pub use pool::{Members, Pool, start_proxy, write_members, write_servers};
 pub use process::{Process, Signal};

@@ -325,6 +325,14 @@ fn default_ttl_is_given_to_what_has_none() {
     assert!(conn.run("TTL own").int() > 490);
     conn.run("PERSIST s");
     assert_eq!(conn.run("TTL s").int(), -1);
+    // Live it is written as it is at the start.
+    assert!(conn.run("CONFIG SET default-ttl 30m").is_ok());
+    assert_eq!(conn.run("CONFIG GET default-ttl").items()[1].text(), "1800");
+    conn.run("SET late v");
+    assert!((1799..=1800).contains(&conn.run("TTL late").int()));
+    for wrong in ["soon", "-1", "1500ms", "4294967296"] {
+        assert!(conn.run(&format!("CONFIG SET default-ttl {wrong}")).error().is_some(), "{wrong}");
+    }
 }
 
 /// What the allocator has given, and what is counted: they differ by what threads have not published yet.

@@ -41,6 +41,14 @@ impl Part {
         }
     }
 
+    /// The member's primary, if that is another one.
+    pub(super) fn primary(&self) -> Option<&str> {
+        match self {
+            Self::Replica(primary, _) => Some(primary),
+            _ => None,
+        }
+    }
+
     /// All other servers of the member.
     pub fn others(&self) -> Vec<String> {
         match self {

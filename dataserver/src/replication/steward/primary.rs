@@ -68,13 +68,13 @@ impl Work {
             return;
         }
         // The file decides between those of one epoch, or of two lines. But nobody gives up what it has for one that has nothing.
-        let is_primary = |address: &str| matches!(part, Part::Replica(primary, _) if primary == address);
+        let is_primary = |address: &str| part.primary() == Some(address);
         let kin = answers.iter().filter(|(_, peer)| is_kin(&peer.history, &own.history));
         let promised = kin.map(|(_, peer)| peer.promised).max().unwrap_or(0);
         if *part == Part::Primary(part.others()) && promised > epoch_of(&own.history) {
             return self.stand_again(promised, epoch_of(&own.history));
         }
-        let leader = leader_of(&answers, &own, None);
+        let leader = leader_of(&answers, &own, None, part.primary());
         if let Some(address) = leader.filter(|it| own.is_new || is_primary(it)) {
             let is_new = answers.iter().any(|(at, peer)| at == address && peer.is_new);
             if !is_new || is_primary(address) {

@@ -1,6 +1,6 @@
 //! Servers that begin with a backup: it is a part of a log, and others have more of that.
 
-use super::switching::Member;
+use super::member::Member;
 use super::{FULL, WITHIN, equal, in_step, info, replica_of, says, server};
 use ringtail_tests::harness::{scratch, wait_for};
 

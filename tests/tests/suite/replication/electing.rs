@@ -1,8 +1,8 @@
 //! Who leads when servers come back, leave the file, or are lost after a FAILOVER: nobody who lacks what was acknowledged.
 
-use super::switching::Member;
+use super::member::Member;
 use super::{FULL, PARTIAL, WITHIN, equal, in_step, info, says};
-use ringtail_tests::harness::{Signal, pause, wait_for};
+use ringtail_tests::harness::{Signal, Way, pause, wait_for};
 use ringtail_tests::resp::Value;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -323,4 +323,13 @@ fn a_primary_asks_for_the_vote_of_one_that_has_voted_for_another() {
     assert!(member.endpoint(0).open().run("SET k 2").is_ok(), "{}", member.tell());
     let later = info(&mut member.endpoint(0).open(), "master_replid");
     assert!(later[..8] > *"00000063", "{later}");
+}
+
+/// What the file says decides among them, not whose answer comes last: those that led before it had them could wait for each other.
+#[test]
+fn who_led_alone_with_nothing_follows_the_one_that_the_file_calls_the_primary() {
+    let member = Member::apart(&[]);
+    // Of the two others the primary is nearer to each.
+    member.links().set(1, 2, [Way::Slow(Duration::from_millis(100)); 2]);
+    member.lead_by(0);
 }

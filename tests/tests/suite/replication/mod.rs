@@ -9,6 +9,7 @@ mod histories;
 mod hostile;
 mod links;
 mod load;
+mod member;
 mod restarts;
 mod switching;
 mod sync;

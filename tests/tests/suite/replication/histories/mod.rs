@@ -146,15 +146,18 @@ fn stop_one(trio: &mut Trio, rng: &mut Rng) {
 
 fn trouble_a_link(trio: &mut Trio, rng: &mut Rng) {
     let id = one_of(rng, &trio.others());
-    let slow = Way::Slow(Duration::from_millis(rng.u64(1..60)));
-    let mut way = || [Way::Open, slow, Way::Still, Way::Lossy][rng.usize(..4)];
-    let ways = [way(), way()];
+    let ways = [some_way(rng), some_way(rng)];
     trio.tell(&format!("link of {id}: {ways:?}"));
     trio.link(id).set(ways);
     if rng.u8(..3) == 0 {
         trio.tell(&format!("cut {id}"));
         trio.link(id).cut();
     }
+}
+
+fn some_way(rng: &mut Rng) -> Way {
+    let slow = Way::Slow(Duration::from_millis(rng.u64(1..60)));
+    [Way::Open, slow, Way::Still, Way::Lossy][rng.usize(..4)]
 }
 
 /// Packets of a link are lost, in one direction or both.

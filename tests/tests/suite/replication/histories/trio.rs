@@ -80,7 +80,7 @@ impl Trio {
 
     pub(super) fn heal(&self) {
         self.rules.iter().for_each(Rules::heal);
-        self.links.iter().flatten().for_each(Link::heal);
+        self.links.iter().flatten().for_each(|link| link.heal());
     }
 
     /// Loses packets of the link by which one follows the leader: those to the leader, those from it, or both.
