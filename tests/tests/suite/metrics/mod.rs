@@ -1,6 +1,7 @@
 //! Metrics and health over HTTP: every series is moved by something that a test does, and what reads them reads them.
 
 mod cost;
+mod http;
 mod monitoring;
 mod pool;
 mod replicas;
