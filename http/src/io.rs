@@ -97,6 +97,8 @@ pub(crate) struct Io {
     pub(crate) stream: Rc<RefCell<Stream>>,
     pub(crate) activity: Rc<Activity>,
     pub(crate) account: Arc<Account>,
+    /// Counts bytes that were read, and written.
+    pub(crate) count: Rc<dyn Fn(usize, usize)>,
 }
 
 /// Tries until it goes, or the stream has to be waited for.
@@ -128,6 +130,7 @@ impl Read for Io {
             let attempt = |stream: &mut RefMut<'_, Stream>| stream.try_read(scratch, room);
             ready!(poll(&self.stream, cx, Stream::poll_read_ready, attempt))?;
             buf.put_slice(scratch);
+            (self.count)(scratch.len(), 0);
             self.activity.note_read();
             Poll::Ready(Ok(()))
         })
@@ -139,6 +142,7 @@ impl Write for Io {
         let attempt = |stream: &mut RefMut<'_, Stream>| stream.try_write(bytes);
         let written = ready!(poll(&self.stream, cx, Stream::poll_write_ready, attempt))?;
         self.activity.note_written();
+        (self.count)(0, written);
         Poll::Ready(Ok(written))
     }
 

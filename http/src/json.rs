@@ -1,5 +1,6 @@
 //! Commands out of JSON, and answers into it.
 
+pub(crate) mod bounded;
 mod commands;
 mod values;
 mod word;

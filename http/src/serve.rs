@@ -72,13 +72,14 @@ fn said(ended: Result<usize, JoinError>) -> Option<usize> {
 
 impl Door {
     /// Serves an HTTP connection until its client leaves, or between two requests once `stopping` is over. `open` runs a session on
-    /// a stream, which the client's requests go to.
+    /// a stream, which the client's requests go to; `count` is told how many bytes the client has sent, and taken.
     pub async fn serve<S: Future<Output = ()> + 'static>(
         &self,
         stream: Stream,
         ends: Ends,
         stopping: impl Future<Output = ()>,
         mut open: impl FnMut(Stream) -> S,
+        count: impl Fn(usize, usize) + 'static,
     ) {
         let (opened, mut to_open) = mpsc::channel(1);
         let account = Account::new(&self.inner.host);
@@ -86,8 +87,12 @@ impl Door {
         let asks: Asks = Arc::new(Mutex::new(caller));
         let stream = Rc::new(RefCell::new(stream));
         let activity = Activity::new();
-        let io =
-            Io { stream: Rc::clone(&stream), activity: Rc::clone(&activity), account: Arc::clone(&account) };
+        let io = Io {
+            stream: Rc::clone(&stream),
+            activity: Rc::clone(&activity),
+            account: Arc::clone(&account),
+            count: Rc::new(count),
+        };
         let last = Rc::new(Cell::new(false));
         let mut sessions = Sessions { running: JoinSet::new(), begun: 0 };
         {

@@ -65,6 +65,11 @@ pub(crate) async fn welcome(
     let local = stream.local_addr().unwrap_or(worker.shared.settings.addr);
     let ends = Ends { peer, local, fd: stream.raw_fd() };
     let open = |stream| session::serve(Rc::clone(&worker), stream, peer);
-    door.serve(stream, ends, shutdown.wait(), open).await;
+    let counting = Rc::clone(&worker);
+    let count = move |read: usize, written: usize| {
+        Counters::add(&counting.counters.bytes_in, read as u64);
+        Counters::add(&counting.counters.bytes_out, written as u64);
+    };
+    door.serve(stream, ends, shutdown.wait(), open, count).await;
     drop(place);
 }

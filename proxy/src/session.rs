@@ -422,7 +422,7 @@ impl State {
     fn try_write(&mut self, worker: &Worker) -> io::Result<()> {
         loop {
             self.take_messages(worker, limits::MESSAGES);
-            self.write_out()?;
+            self.write_out(worker)?;
             if !self.client.outbox.is_pending() || self.sequence.is_amid() || self.joining {
                 return Ok(());
             }
@@ -430,17 +430,20 @@ impl State {
         }
     }
 
-    fn write_out(&mut self) -> io::Result<()> {
+    fn write_out(&mut self, worker: &Worker) -> io::Result<()> {
         let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::NotConnected.into()) };
         while self.sent < self.out.len() {
-            self.sent += stream.try_write(&self.out[self.sent..])?;
+            let written = stream.try_write(&self.out[self.sent..])?;
+            self.sent += written;
+            if !stream.is_in_memory() {
+                Counters::add(&worker.counters.bytes_out, written as u64);
+            }
         }
         if stream.has_pending() { stream.try_flush() } else { Ok(()) }
     }
 
     /// All is written: an idle session holds no buffers.
     fn rest(&mut self, worker: &Worker) {
-        Counters::add(&worker.counters.bytes_out, self.sent as u64);
         self.sent = 0;
         self.stuck_since = None;
         worker.keep_buffer(std::mem::take(&mut self.out));

@@ -16,7 +16,7 @@ use super::{encoding_of, etag, json, result_field, too_many};
 use crate::call::{Call, first};
 use crate::caller::Step;
 use crate::door::empty;
-use crate::json::Word;
+use crate::json::{Word, bounded};
 use crate::limits;
 use crate::problem::Problem;
 use crate::request::Requests;
@@ -179,5 +179,6 @@ fn no_such(what: &str) -> Problem {
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Patch {
+    #[serde(deserialize_with = "bounded::object")]
     fields: BTreeMap<String, Option<Word>>,
 }

@@ -11,7 +11,7 @@ use super::schema::{EncodingQuery, KeyPath, Length, PopQuery, Push, RangeQuery, 
 use super::{encoding_of, json, result_field, too_many};
 use crate::account;
 use crate::call::{Call, first};
-use crate::json::Word;
+use crate::json::{Word, bounded};
 use crate::limits;
 use crate::problem::Problem;
 use crate::request::Requests;
@@ -133,6 +133,7 @@ fn no_such_list() -> Problem {
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Pushed {
+    #[serde(deserialize_with = "bounded::list")]
     values: Vec<Word>,
     #[serde(default)]
     side: Side,

@@ -64,4 +64,18 @@ mod tests {
             assert!(serde_json::from_str::<Word>(bad).is_err(), "{bad}");
         }
     }
+
+    /// serde_json's own default is wrong in the last digit now and then.
+    #[test]
+    fn floats_are_the_nearest_to_what_was_sent() {
+        let mut bits = 1_u64;
+        for _ in 0..10_000 {
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let value = f64::from_bits(bits % (1 << 62));
+            let text = format!("{value:e}");
+            let Ok(word) = serde_json::from_str::<Word>(&text) else { continue };
+            let kept: f64 = String::from_utf8(word.0).unwrap().parse().unwrap();
+            assert_eq!(kept, value, "{text}");
+        }
+    }
 }

@@ -26,8 +26,8 @@ families! {
     SUBSCRIBERS = Gauge "ringtail_proxy_clients_subscribed" []: "Clients with subscriptions.";
     TRACKERS = Gauge "ringtail_proxy_clients_tracking" []: "Clients that keep copies of keys (CLIENT TRACKING).";
     CLOSED = Counter "ringtail_proxy_clients_closed" ["reason"]: "Clients closed because they did not take their replies, or their messages.";
-    RECEIVED = Counter "ringtail_proxy_received_bytes" []: "Bytes read from clients.";
-    SENT = Counter "ringtail_proxy_sent_bytes" []: "Bytes written to clients.";
+    RECEIVED = Counter "ringtail_proxy_received_bytes" []: "Bytes read from clients, of HTTP as it came; TLS is not counted.";
+    SENT = Counter "ringtail_proxy_sent_bytes" []: "Bytes written to clients, of HTTP as it went; TLS is not counted.";
     IN_FLIGHT = Gauge "ringtail_proxy_in_flight_bytes" []: "Bytes of requests and replies that are held for all clients, as workers have told of them.";
     IN_FLIGHT_MOST = Gauge "ringtail_proxy_in_flight_most_bytes" []: "How many may be held (--max-in-flight); 0 is no bound.";
     IN_FLIGHT_WAITS = Counter "ringtail_proxy_in_flight_waits" []: "How often requests began to wait because so many bytes were held.";

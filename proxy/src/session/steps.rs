@@ -73,7 +73,10 @@ impl State {
             }
         };
         self.ended = read == 0;
-        Counters::add(&worker.counters.bytes_in, read as u64);
+        // What an HTTP client sends is counted where it comes in.
+        if !stream.is_in_memory() {
+            Counters::add(&worker.counters.bytes_in, read as u64);
+        }
         self.client.active.store(worker.shared.millis(worker.turn.now()), Relaxed);
         self.since = worker.turn.micros();
         read == limits::READ

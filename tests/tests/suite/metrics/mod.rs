@@ -1,13 +1,16 @@
-//! Metrics and health over HTTP: every family is moved by something that a test does, and what reads them reads them.
+//! Metrics and health over HTTP: every series is moved by something that a test does, and what reads them reads them.
 
 mod cost;
+mod http;
 mod monitoring;
 mod pool;
+mod replicas;
 mod secured;
+mod seen;
 mod server;
 
-use ringtail_tests::harness::{free_port, wait_for};
-use std::collections::{BTreeMap, BTreeSet};
+use ringtail_tests::harness::free_port;
+use seen::{Seen, Still};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -58,69 +61,6 @@ fn value(text: &str, series: &str) -> Option<f64> {
     found.and_then(|value| value.parse().ok())
 }
 
-/// All that scrapes have shown.
-#[derive(Default)]
-struct Seen {
-    /// By family: its type.
-    kinds: BTreeMap<String, String>,
-    /// By series: its values.
-    values: BTreeMap<String, BTreeSet<String>>,
-}
-
-impl Seen {
-    /// Scrapes once, and keeps it.
-    fn scrape(&mut self, admin: &Admin) -> String {
-        let text = admin.metrics();
-        for line in text.lines() {
-            if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
-                self.kinds.insert(name.to_owned(), kind.to_owned());
-            } else if let Some((series, value)) = line.rsplit_once(' ').filter(|_| !line.starts_with('#')) {
-                self.values.entry(series.to_owned()).or_default().insert(value.to_owned());
-            }
-        }
-        text
-    }
-
-    /// Scrapes until a series has a value that is right.
-    fn until(&mut self, admin: &Admin, series: &str, is_right: impl Fn(f64) -> bool) {
-        let mut last = None;
-        let comes = wait_for(SOON, || {
-            last = value(&self.scrape(admin), series);
-            last.is_some_and(&is_right)
-        });
-        assert!(comes, "{series} stays {last:?}");
-    }
-
-    /// Whether anything has moved a family: a gauge had different values, a counter or histogram has counted.
-    fn is_moved(&self, family: &str) -> bool {
-        let counts = self.kinds[family] != "gauge";
-        let name = |series: &str| series.split('{').next().unwrap_or_default().to_owned();
-        let names = [
-            family.to_owned(),
-            format!("{family}_total"),
-            format!("{family}_count"),
-            format!("{family}_info"),
-        ];
-        let own = self.values.iter().filter(|(series, _)| names.contains(&name(series)));
-        own.into_iter().any(|(_, values)| match counts {
-            true => values.iter().any(|value| value.parse::<f64>().is_ok_and(|value| value > 0.0)),
-            false => values.len() > 1,
-        })
-    }
-
-    /// Fails for the families that nothing has moved, but for those of which the value has been looked at.
-    fn assert_all_moved(&self, looked_at: &[&str]) {
-        let still = |family: &&String| !self.is_moved(family) && !looked_at.contains(&family.as_str());
-        let still: Vec<_> = self.kinds.keys().filter(still).collect();
-        assert!(still.is_empty(), "nothing moves {still:#?}");
-    }
-
-    /// The names by which samples are queried.
-    fn names(&self) -> BTreeSet<String> {
-        self.values.keys().filter_map(|series| Some(series.split('{').next()?.to_owned())).collect()
-    }
-}
-
 /// What is so in every process, and does not change.
 fn check_process(text: &str, program: &str) {
     let build =
@@ -133,5 +73,6 @@ fn check_process(text: &str, program: &str) {
     assert!(value(text, "process_max_fds") > value(text, "process_open_fds"));
 }
 
-/// Families of which [`check_process`] has looked at the value.
-const PROCESS: &[&str] = &["process_start_time_seconds", "process_max_fds"];
+/// What of every process stands still.
+const PROCESS: [Still; 1] =
+    [("process_max_fds", "a process is given it at its start; check_process looks at it")];

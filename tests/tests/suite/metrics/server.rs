@@ -1,11 +1,29 @@
 //! What moves each metric of a data server.
 
-use super::{Admin, PROCESS, SOON, Seen, check_process, value};
+use super::pool::denied;
+use super::{Admin, PROCESS, SOON, Seen, Still, check_process, value};
 use crate::durable::disk::{Tmpfs, fill, tamper_with_syncs};
-use ringtail_tests::harness::{Certs, Options, Server, Signal, scratch, wait_for};
+use ringtail_tests::harness::{Certs, Link, Options, Server, Signal, Way, scratch, wait_for};
 use ringtail_tests::resp::{Conn, Endpoint};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+/// What stands still in a server, beside what does in every process.
+const STILL: [Still; 2] = [
+    (
+        "ringtail_server_log_enabled",
+        "--dir says so at the start; keys_and_memory and log_and_backups look at it",
+    ),
+    ("ringtail_server_memory_bytes{use=\"startup\"}", "it is measured once; keys_and_memory looks at it"),
+];
+
+/// What stands still where no bad disk can be had.
+const NO_BAD_DISK: [Still; 3] = [
+    ("ringtail_server_log_failing", "no tmpfs or strace here"),
+    ("ringtail_server_log_late_total", "no tmpfs or strace here"),
+    ("ringtail_server_log_compaction_failing", "no tmpfs or strace here"),
+];
 
 /// A server with `--admin`, and further arguments.
 fn start(args: &[&str]) -> (Server, Admin) {
@@ -44,20 +62,19 @@ fn every_metric_of_a_server_is_moved() {
     handshakes(&mut seen);
     log_and_backups(&mut seen);
     replication(&mut seen);
-    let mut excused = PROCESS.to_vec();
+    let mut still = [&PROCESS[..], &STILL].concat();
     if !disks_that_fail(&mut seen) {
-        excused.extend([
-            "ringtail_server_log_failing",
-            "ringtail_server_log_late",
-            "ringtail_server_log_compaction_failing",
-        ]);
+        still.extend(NO_BAD_DISK);
     }
-    seen.assert_all_moved(&excused);
+    seen.assert_all_moved("ringtail-server", &still);
 }
 
 fn commands_and_clients(seen: &mut Seen) {
     let acl = scratch("metrics").join("users.acl");
-    std::fs::write(&acl, "user reader on nopass ~* &* +get\n").expect("a file below target");
+    let user = |rules: &str| {
+        std::fs::write(&acl, format!("user reader on nopass {rules}\n")).expect("a file below target");
+    };
+    user("~mine &mine +get +publish");
     let (server, admin) = start(&["--acl-file", text(&acl), "--set", "enable-debug-command=yes"]);
     check_process(&seen.scrape(&admin), "ringtail-server");
     let [mut conn, mut waits, mut listens, mut tracks] = [(); 4].map(|()| server.endpoint.open());
@@ -72,20 +89,24 @@ fn commands_and_clients(seen: &mut Seen) {
     for series in ["blocked", "subscribed", "tracking"] {
         seen.until(&admin, &format!("ringtail_server_clients_{series}"), |value| value == 1.0);
     }
+    ok(&mut conn, "LPUSH list x");
+    assert_eq!(waits.read().expect("what it waited for").items().len(), 2);
     // It takes nothing of it.
     assert!(conn.call(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 100kb 50kb 1"]).is_ok());
     let message = "m".repeat(1 << 20);
     (0..20).for_each(|_| _ = conn.call(&["PUBLISH", "news", &message]));
     seen.until(&admin, "ringtail_server_clients_closed_for_output_total", |value| value > 0.0);
-    let mut other = server.endpoint.open();
-    ok(&mut other, "AUTH reader any");
-    assert!(other.run("SET k w").error().is_some_and(|error| error.starts_with("NOPERM")));
+    denied(&mut server.endpoint.open());
+    assert!(server.endpoint.open().run("AUTH nobody wrong").error().is_some());
     let mut bad = server.endpoint.open();
     bad.send(b"DEBUG PANIC\r\n").expect("sent");
     assert!(bad.closes());
-    std::fs::write(&acl, "user reader on nopass ~* &* +get +ping\n").expect("a file below target");
-    server.process.signal(Signal::Hangup);
-    seen.until(&admin, "ringtail_server_file_reloads_total{outcome=\"taken\"}", |value| value > 0.0);
+    for (rules, outcome) in [("~mine +get +ping", "taken"), ("~mine +nosuch", "refused")] {
+        user(rules);
+        server.process.signal(Signal::Hangup);
+        let series = format!("ringtail_server_file_reloads_total{{outcome=\"{outcome}\"}}");
+        seen.until(&admin, &series, |value| value > 0.0);
+    }
     ok(&mut conn, "CONFIG SET maxclients 1");
     let mut refused = server.endpoint.connect_raw().expect("a connection");
     assert!(refused.read().is_ok_and(|reply| reply.error().is_some()));
@@ -99,7 +120,7 @@ fn commands_and_clients(seen: &mut Seen) {
     assert_eq!(value(&text, failed), Some(1.0));
     assert_eq!(value(&text, "ringtail_server_error_replies_total{code=\"WRONGTYPE\"}"), Some(1.0));
     let count = |class: &str| format!("ringtail_server_command_duration_seconds_count{{class=\"{class}\"}}");
-    for class in ["read", "write", "script", "transaction", "other"] {
+    for class in ["read", "write", "blocking", "script", "transaction", "other"] {
         assert!(value(&text, &count(class)) >= Some(1.0), "{class}");
     }
 }
@@ -122,6 +143,8 @@ fn keys_and_memory(seen: &mut Seen) {
     seen.until(&admin, "ringtail_server_keys_expired_total", |value| value == 1.0);
     let text = seen.scrape(&admin);
     let number = |series: &str| value(&text, series);
+    assert_eq!(number("ringtail_server_log_enabled"), Some(0.0));
+    assert!(number("ringtail_server_memory_bytes{use=\"startup\"}") > Some(1e5));
     assert_eq!(number("ringtail_server_keys{db=\"0\"}"), Some(1.0));
     assert_eq!(number("ringtail_server_keys{db=\"3\"}"), Some(1.0));
     assert_eq!(number("ringtail_server_keys_expiring{db=\"0\"}"), Some(1.0));
@@ -161,7 +184,7 @@ fn log_and_backups(seen: &mut Seen) {
     let backup = dir.join("backups").join("keys.rtb");
     std::fs::create_dir_all(dir.join("backups")).expect("a directory");
     let (mut server, admin) = start(&["--dir", text(&dir.join("data")), "--backup", text(&backup)]);
-    seen.scrape(&admin);
+    assert_eq!(value(&seen.scrape(&admin), "ringtail_server_log_enabled"), Some(1.0));
     // Each sync takes half a second after the one before: meanwhile something waits for the disk.
     write_many(&server.endpoint, 1000);
     seen.until(&admin, "ringtail_server_log_unsynced_bytes", |value| value == 0.0);
@@ -223,18 +246,19 @@ fn watch_loading(admin: &Admin) -> Vec<(u16, String)> {
 fn replication(seen: &mut Seen) {
     let (primary, first) = start(&[]);
     let (replica, second) = start(&[]);
-    seen.scrape(&second);
+    [&first, &second].into_iter().for_each(|admin| _ = seen.scrape(admin));
     write_many(&primary.endpoint, 100_000);
     let mut conn = replica.endpoint.open();
-    ok(&mut conn, &format!("REPLICAOF 127.0.0.1 {}", primary.endpoint.port));
-    // All keys come: meanwhile it is loading, and not ready.
-    seen.until(&second, "ringtail_server_loading", |value| value == 1.0);
-    assert!(wait_for(SOON, || second.get("/readyz").0 == 200), "{:?}", second.get("/readyz"));
-    seen.until(&second, "ringtail_server_primary_link_up", |value| value == 1.0);
+    let link = Link::to(primary.endpoint.port);
+    ok(&mut conn, &format!("REPLICAOF 127.0.0.1 {}", link.port()));
+    first_sync(seen, &link, [&first, &second]);
     fall_behind(seen, &primary.endpoint, [&first, &second]);
-    let replicas = "ringtail_server_replicas{state=\"online\"}";
-    seen.until(&first, replicas, |value| value == 1.0);
     seen.until(&second, "ringtail_server_primary", |value| value == 0.0);
+    link.cut();
+    seen.until(&second, "ringtail_server_primary_link_up", |value| value == 0.0);
+    link.heal();
+    seen.until(&first, &syncs("resumed"), |value| value > 0.0);
+    another_log(seen, &primary.endpoint, &first);
     drop(primary);
     seen.until(&second, "ringtail_server_primary_link_up", |value| value == 0.0);
     let (status, why) = second.get("/readyz");
@@ -245,13 +269,35 @@ fn replication(seen: &mut Seen) {
     assert_eq!(second.get("/readyz"), (200, "ready\n".to_owned()));
 }
 
+fn syncs(kind: &str) -> String {
+    format!("ringtail_server_replica_syncs_total{{kind=\"{kind}\"}}")
+}
+
+/// All keys come, over a link that is slow until both were seen at it: meanwhile the replica is loading, and not ready.
+fn first_sync(seen: &mut Seen, link: &Link, [first, second]: [&Admin; 2]) {
+    link.set([Way::Open, Way::Slow(Duration::from_millis(20))]);
+    seen.until(second, "ringtail_server_loading", |value| value == 1.0);
+    seen.until(first, "ringtail_server_replicas{state=\"syncing\"}", |value| value == 1.0);
+    link.heal();
+    assert!(wait_for(SOON, || second.get("/readyz").0 == 200), "{:?}", second.get("/readyz"));
+    seen.until(second, "ringtail_server_primary_link_up", |value| value == 1.0);
+    seen.until(first, "ringtail_server_replicas{state=\"online\"}", |value| value == 1.0);
+    seen.until(first, &syncs("full"), |value| value == 1.0);
+}
+
+/// Who follows and has a log of its own can't go on where it was.
+fn another_log(seen: &mut Seen, primary: &Endpoint, admin: &Admin) {
+    ok(&mut primary.open(), "FLUSHALL");
+    let (other, _) = start(&["--dir", text(&scratch("metrics").join("other"))]);
+    let mut conn = other.endpoint.open();
+    ok(&mut conn, "SET k v");
+    ok(&mut conn, &format!("REPLICAOF 127.0.0.1 {}", primary.port));
+    seen.until(admin, &syncs("too_old"), |value| value > 0.0);
+}
+
 /// Writes so much that now and then both say that the replica has not applied it yet.
 fn fall_behind(seen: &mut Seen, primary: &Endpoint, [first, second]: [&Admin; 2]) {
     let over = AtomicBool::new(false);
-    let behind = |text: &str, family: &str| {
-        let found = text.lines().find(|line| line.starts_with(family));
-        found.and_then(|line| line.rsplit_once(' ')).is_some_and(|(_, bytes)| bytes != "0")
-    };
     let lags = std::thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Relaxed) {
@@ -268,6 +314,15 @@ fn fall_behind(seen: &mut Seen, primary: &Endpoint, [first, second]: [&Admin; 2]
         lags
     });
     assert!(lags, "it is never behind");
+    // Else it may be so far behind that it can't resume.
+    let catches_up = || !behind(&seen.scrape(first), "ringtail_server_replica_lag_bytes{");
+    assert!(wait_for(SOON, catches_up), "it never catches up");
+}
+
+/// Whether a gauge of lag says that there is some.
+fn behind(text: &str, family: &str) -> bool {
+    let found = text.lines().find(|line| line.starts_with(family));
+    found.and_then(|line| line.rsplit_once(' ')).is_some_and(|(_, bytes)| bytes != "0")
 }
 
 /// Whether such disks can be had here.
