@@ -11,7 +11,6 @@ use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use ringtail::ConnectOptions;
 use ringtail_net::Problem;
-use ringtail_net::exit::{RUNTIME, fail};
 use ringtail_net::secret::{Secret, read_secret};
 
 use crate::bench;
@@ -24,6 +23,9 @@ use crate::repl::ask_password;
 
 /// Where `make run` puts the CA of the development certificates.
 const PROJECT_CA: &str = "certs/ca.crt";
+
+/// Prints the reference of all settings, for `make docs`. No flag, for completions would offer it.
+const CONFIGURATION_PAGE: &str = "--configuration-page";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -127,14 +129,11 @@ pub(crate) struct Args {
     /// Print every setting in force and where it came from, and end
     #[arg(long)]
     pub(crate) print_config: bool,
-    /// Print the reference of all settings, as Markdown
-    #[arg(long, hide = true)]
-    pub(crate) configuration_page: bool,
     /// Print the completions for a shell, and end
     #[arg(long, value_name = "SHELL")]
     pub(crate) completions: Option<Shell>,
     /// Write the manual's pages to a directory, and end
-    #[arg(long, value_name = "DIRECTORY", hide = true)]
+    #[arg(long, value_name = "DIRECTORY")]
     pub(crate) man: Option<PathBuf>,
     /// The command and its arguments; without one the REPL starts, or commands are read from the pipe
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
@@ -160,28 +159,31 @@ impl Args {
     pub(crate) fn from_command_line() -> Self {
         let args = Self::parse();
         // What follows the command's name belongs to it; before it, a dash begins a flag.
-        if let Some(flag) = args.command.first().filter(|word| word.as_bytes().starts_with(b"-")) {
+        let flag = args.command.first().filter(|word| word.as_bytes().starts_with(b"-"));
+        if let Some(flag) = flag.filter(|flag| *flag != CONFIGURATION_PAGE) {
             let text = format!("unexpected argument '{}' found", flag.to_string_lossy());
             Self::command().error(clap::error::ErrorKind::UnknownArgument, text).exit();
         }
         args
     }
 
-    /// What `--print-config` and `--configuration-page` show.
+    /// What `--print-config` and CONFIGURATION_PAGE show.
     pub(crate) fn about_settings(&self) -> Option<String> {
-        let command = Self::command();
-        match (self.print_config, self.configuration_page) {
+        // Like --completions it does something, and sets nothing.
+        let command = Self::command().mut_arg("man", |man| man.hide(true));
+        let page = self.command.first().is_some_and(|word| word == CONFIGURATION_PAGE);
+        match (self.print_config, page) {
             (true, _) => Some(config::shown(&command, &command.clone().get_matches())),
             (_, true) => Some(config::reference(&command)),
             _ => None,
         }
     }
 
-    /// The page that `ringtail help ...` asks for: the server knows no such command.
-    pub(crate) fn help_page(&self) -> Option<String> {
+    /// The page that `ringtail help ...` asks for: the server knows no such command. The error says that there is none.
+    pub(crate) fn help_page(&self) -> Option<Result<String, Problem>> {
         let (name, words) = self.command.split_first()?;
         let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
-        name.eq_ignore_ascii_case("help").then(|| help(&words) + "\n")
+        name.eq_ignore_ascii_case("help").then(|| help(&words, own_commands()))
     }
 
     /// What `ringtail bench` is asked for, if that is the command. Ends the program on a `--help` or a wrong usage of it.
@@ -225,6 +227,11 @@ impl Args {
             settings.options = settings.options.ca_file(ca);
         }
         settings
+    }
+
+    /// Whether the program's flags ask for JSON.
+    pub(crate) fn wants_json(&self) -> bool {
+        self.json
     }
 
     fn ca(&self) -> Option<PathBuf> {
@@ -321,24 +328,15 @@ pub(crate) fn print_completions(shell: Shell) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Tasks and tools are found among the command's words, so they are subcommands for completions and pages alone.
-fn whole_command() -> clap::Command {
-    let (tasks, tools, bench) = (Task::command(), Tool::command(), bench::command());
-    let own = tasks.get_subcommands().chain(tools.get_subcommands()).chain(bench.get_subcommands());
-    Args::command().subcommands(own.cloned())
+/// The program's own commands, as the subcommands of one.
+fn own_commands() -> clap::Command {
+    let (tools, bench) = (Tool::command(), bench::command());
+    Task::command().subcommands(tools.get_subcommands().chain(bench.get_subcommands()).cloned())
 }
 
-/// Writes ringtail.1 and a page for each subcommand.
-pub(crate) fn write_man(directory: &Path) -> ExitCode {
-    let written = std::fs::create_dir_all(directory)
-        .and_then(|()| clap_mangen::generate_to(whole_command().disable_help_subcommand(true), directory));
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let message = format!("{} can't be written: {error}", directory.display());
-            fail(crate::PROGRAM, RUNTIME, &Problem::new(message, "name a directory that may be written"))
-        }
-    }
+/// Tasks and tools are found among the command's words, so they are subcommands for completions and pages alone.
+pub(crate) fn whole_command() -> clap::Command {
+    Args::command().subcommands(own_commands().get_subcommands().cloned())
 }
 
 #[cfg(test)]

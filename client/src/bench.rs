@@ -28,11 +28,11 @@ mod worker;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Command, CommandFactory, Parser};
+use clap::{Command, CommandFactory};
 use ringtail_net::Problem;
 
-use crate::PROGRAM;
 use crate::args::Args;
+use crate::own;
 pub(crate) use flags::Flags;
 use flags::Program;
 
@@ -43,7 +43,7 @@ pub(crate) fn is_bench(words: &[OsString]) -> bool {
 
 /// The flags among these words. Ends the program on `--help` and wrong usage.
 pub(crate) fn of_words(words: &[OsString]) -> Box<Flags> {
-    let Program::Bench(flags) = Program::parse_from([OsString::from(PROGRAM)].iter().chain(words));
+    let Program::Bench(flags) = own::parsed(words).unwrap_or_else(|error| error.exit());
     flags
 }
 

@@ -4,7 +4,7 @@ mod bigkeys;
 mod info;
 mod latency;
 mod look;
-mod members;
+pub(crate) mod members;
 mod monitor;
 mod plan;
 mod sample;
@@ -20,16 +20,18 @@ use std::ffi::OsString;
 use std::io::{Write, stdout};
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use ringtail::{Client, Error};
 use ringtail_net::Problem;
 use ringtail_net::exit::{INTERRUPTED, RUNTIME, fail};
+use ringtail_net::units::Time;
 
 use crate::args::Settings;
 use crate::files::text::printable;
 use crate::format::Format;
-use crate::{PROGRAM, explain};
+use crate::{PROGRAM, explain, own};
 
 /// Looks into servers and pools.
 #[derive(Debug, Parser)]
@@ -72,6 +74,9 @@ pub(crate) enum Tool {
     #[command(after_help = look::EXPLAIN_EXAMPLES)]
     Explain(look::ExplainTool),
 }
+
+/// The shortest interval between two looks.
+const SHORTEST: Duration = Duration::from_millis(100);
 
 /// Names that no server has a command for; in lower case.
 const NAMES: [&[u8]; 10] = [
@@ -147,11 +152,20 @@ impl<'s> Context<'s> {
     }
 }
 
+/// An interval between two looks: each costs the server, and all members of a pool, some commands.
+fn interval_of(text: &str) -> Result<Time, String> {
+    let time: Time = text.parse()?;
+    if time.0 < SHORTEST { Err("it is 100ms at least".into()) } else { Ok(time) }
+}
+
 fn refused(addr: &str, text: &str) -> Problem {
     let hint = match text.split(' ').next() {
         Some("NOPERM") => "log in as a user that may run it",
         Some("NOAUTH") => "give --user and --password-file",
-        _ => "look whether the server knows the command",
+        Some("MEMBERDOWN" | "TIMEOUT" | "LOADING") => "`ringtail topology` shows how the members are",
+        Some("ERR") if text.starts_with("ERR unknown ") => "look whether the server knows the command",
+        // It says itself what is wrong.
+        _ => return Problem::new(format!("{addr} refuses"), printable(text)),
     };
     Problem::new(format!("{addr} refuses: {}", printable(text)), hint)
 }
@@ -159,14 +173,27 @@ fn refused(addr: &str, text: &str) -> Problem {
 impl Tool {
     /// The tool of these words. Ends the program on `--help` and wrong usage.
     pub(crate) fn of_words(words: &[OsString]) -> Self {
-        Self::parse_from([OsString::from(PROGRAM)].iter().chain(words))
+        own::parsed(words).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Whether it can print what the program's flags ask for.
+    pub(crate) fn check(&self, format: Format) -> Result<(), Problem> {
+        match (self, format) {
+            (Self::Top(_), Format::Json) => {
+                Err(Problem::new("top has no JSON", "take `ringtail --json` with stat, topology or hotkeys"))
+            }
+            (Self::Scan(_), _) => Ok(()),
+            (_, Format::Csv) => {
+                Err(Problem::new("--csv is for commands of the server and for scan", "give --json"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The same in the REPL; the error is the page that explains.
     pub(crate) fn parsed(words: &[Vec<u8>]) -> Result<Self, String> {
-        let words = words.iter().map(|word| OsString::from_vec(word.clone()));
-        Self::try_parse_from([OsString::from(PROGRAM)].into_iter().chain(words))
-            .map_err(|error| error.to_string())
+        let words: Vec<_> = words.iter().map(|word| OsString::from_vec(word.clone())).collect();
+        own::parsed(&words).map_err(|error| error.to_string())
     }
 
     /// Does it for the command line.
@@ -233,13 +260,6 @@ pub(crate) fn flags(words: &[Vec<u8>]) -> Option<Vec<String>> {
     Some(flags)
 }
 
-/// What `help` says of a tool; `None` if it is none.
-pub(crate) fn page(words: &[Vec<u8>]) -> Option<String> {
-    let name = words.first().filter(|_| is_tool(words))?;
-    let mut command = Tool::command();
-    Some(command.find_subcommand_mut(std::str::from_utf8(name).ok()?)?.render_long_help().to_string())
-}
-
 /// Prints text, all of it or none that anybody can rely on.
 fn print(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     let mut out = stdout().lock();
@@ -255,6 +275,26 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Tool::command().debug_assert();
+    }
+
+    #[test]
+    fn a_refusal_has_the_remedy_that_fits() {
+        for (text, hint) in [
+            ("ERR unknown command 'scan'", "knows the command"),
+            ("MEMBERDOWN member=b is not asked", "ringtail topology"),
+            ("NOPERM no", "a user that may"),
+        ] {
+            assert!(refused("h:1", text).hint.contains(hint), "{text}");
+        }
+        assert_eq!(refused("h:1", "ERR invalid cursor").to_string(), "h:1 refuses: ERR invalid cursor");
+    }
+
+    #[test]
+    fn an_interval_is_no_load() {
+        for text in ["0", "0s", "99ms", "soon"] {
+            assert!(interval_of(text).is_err(), "{text}");
+        }
+        assert_eq!(interval_of("100ms"), Ok(Time(SHORTEST)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use clap::{ArgMatches, Command};
 use ringtail_net::config::{Live, in_force, page};
 
 /// Variables that no flag stands for, with what they are, and whether their values may be seen.
-const VARIABLES: [(&str, &str, bool); 4] = [
+pub(crate) const VARIABLES: [(&str, &str, bool); 4] = [
     (
         "RINGTAIL_PASSWORD",
         "The password, where neither `--password-file` nor `--ask-password` is given",

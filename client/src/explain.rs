@@ -33,7 +33,7 @@ pub(crate) fn problem(error: &Error, settings: &Settings) -> Problem {
         Error::Lost { .. } => Problem::new(format!("{addr}: {error}"), "look at the server's log"),
         Error::Options { text, hint } => Problem::new(text, hint),
         Error::Reply(_) | Error::Unsupported(_) => {
-            Problem::new(error.to_string(), "use another client for it")
+            Problem::new(error.to_string(), "use another client for it, such as redis-cli")
         }
     }
 }

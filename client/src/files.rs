@@ -17,19 +17,21 @@ use clap::{Args as Flags, Parser, ValueEnum};
 use ringtail_net::Problem;
 use ringtail_net::exit::{RUNTIME, fail};
 
-use crate::PROGRAM;
 use crate::args::Args;
+use crate::cockpit::members::MemberFlags;
+use crate::{PROGRAM, own};
 
 const BACKUP_EXAMPLES: &str = "\
 Examples:
   ringtail --addr 127.0.0.1:3000 backup all.backup    a data server's keys
   ringtail backup --each backups/today                those of each member of the pool behind the proxy at --addr
+  ringtail --password-file proxy.pw backup --each backups/today --member-password-file servers.pw
   ringtail --addr cache:3000 --cacert ca.crt --user admin --password-file pw backup /backups/cache.backup
 
 A file appears under its name when all of it was received, checked and written to disk. It is for its owner alone to read.
 
 A proxy has no keys of its own. With --each it is asked for its members and which of their servers lead; these are then asked as \
-it was, with the same CA and password, and each file is of a moment of its own.
+it was, with the same CA and password unless --member-password-file and its like say otherwise, and each file is of a moment of its own.
 
 Exit codes: 0 the files are there, 1 one is not, 2 wrong usage.";
 
@@ -92,6 +94,8 @@ pub(crate) struct BackupTask {
     /// Replace a file that is there
     #[arg(long)]
     overwrite: bool,
+    #[command(flatten)]
+    members: MemberFlags,
 }
 
 #[derive(Debug, Flags)]
@@ -168,16 +172,19 @@ pub(crate) fn is_task(words: &[OsString]) -> bool {
 impl Task {
     /// The task of these words. Ends the program on `--help` and wrong usage.
     pub(crate) fn of_words(words: &[OsString]) -> Self {
-        Self::parse_from([OsString::from(PROGRAM)].iter().chain(words))
+        own::parsed(words).unwrap_or_else(|error| error.exit())
     }
 }
 
 /// Does the task. The error is one of usage: nothing was tried yet.
 pub(crate) async fn run(task: Task, args: &Args) -> Result<ExitCode, Problem> {
     let done = match task {
-        Task::Backup(task) => backup::run(&task, args.settings()?).await,
+        Task::Backup(task) => {
+            backup::check(&task)?;
+            backup::run(&task, args.settings()?).await
+        }
         Task::Restore(task) => restore::run(&task, &args.settings()?).await,
-        Task::Inspect(task) => inspect::run(&task),
+        Task::Inspect(task) => inspect::run(&task, task.json || args.wants_json()),
         Task::Convert(task) => convert::run(&task, convert::kind(&task)?),
     };
     Ok(done.unwrap_or_else(|problem| fail(PROGRAM, RUNTIME, &problem)))

@@ -8,7 +8,9 @@ mod explain;
 mod files;
 mod format;
 mod help;
+mod man;
 mod oneshot;
+mod own;
 mod pipe;
 mod repl;
 mod words;
@@ -35,7 +37,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if let Some(directory) = &args.man {
-        return args::write_man(directory);
+        return man::write(directory);
     }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -48,10 +50,14 @@ fn main() -> ExitCode {
 
 /// The error is one of usage: nothing was tried yet.
 async fn run(args: &Args) -> Result<ExitCode, Problem> {
-    if let Some(page) = args.help_page() {
-        // Whoever asked may have closed the pipe.
-        let _ = stdout().write_all(page.as_bytes());
-        return Ok(ExitCode::SUCCESS);
+    match args.help_page() {
+        Some(Ok(page)) => {
+            // Whoever asked may have closed the pipe.
+            let _ = writeln!(stdout(), "{page}");
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(Err(problem)) => return Ok(fail(PROGRAM, RUNTIME, &problem)),
+        None => {}
     }
     if let Some(flags) = args.bench() {
         return bench::run(&flags, args).await;
@@ -60,7 +66,9 @@ async fn run(args: &Args) -> Result<ExitCode, Problem> {
         return files::run(task, args).await;
     }
     if let Some(tool) = args.tool() {
-        return Ok(tool.run(&Context::new(&args.settings()?)).await);
+        let settings = args.settings()?;
+        tool.check(settings.style.format)?;
+        return Ok(tool.run(&Context::new(&settings)).await);
     }
     let settings = args.settings()?;
     if !settings.command.is_empty() {

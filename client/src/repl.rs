@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
+use clap::CommandFactory;
 use ringtail::{Client, Error, Value};
 use ringtail_net::Problem;
 use tokio::signal::unix::{SignalKind, signal};
@@ -272,7 +273,7 @@ fn ends_transaction(line: &[u8]) -> bool {
 
 /// A command's page, or one of ours.
 fn help_page(words: &[Vec<u8>]) -> String {
-    cockpit::page(words).unwrap_or_else(|| help(words))
+    help(words, Tool::command()).unwrap_or_else(|problem| problem.to_string())
 }
 
 fn say(text: &str) {

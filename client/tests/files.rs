@@ -257,6 +257,25 @@ fn in_pieces(file: &[u8]) -> Vec<u8> {
     [pieces.collect::<Vec<_>>().concat(), b"$0\r\n\r\n".to_vec()].concat()
 }
 
+/// Where damage is such that nothing follows it, --recover is no advice.
+#[test]
+fn what_recover_can_t_read_is_said() {
+    let dir = scratch("unreadable");
+    let good = small_backup(&dir);
+    std::fs::write(dir.join("cut.backup"), &good[..20]).unwrap();
+    std::fs::write(dir.join("cut.rdb"), "REDIS00").unwrap();
+    for file in ["cut.backup", "cut.rdb"] {
+        let first = errors(&ringtail(&dir, &["inspect", file]));
+        assert!(first.contains("--recover") || first.contains("neither"), "{file}: {first}");
+        let output = ringtail(&dir, &["inspect", "--recover", file]);
+        let text = errors(&output);
+        assert_eq!(output.status.code(), Some(1), "{file}: {text}");
+        assert!(!text.contains("give --recover"), "{file}: {text}");
+    }
+    let text = errors(&ringtail(&dir, &["convert", "--recover", "cut.backup", "rest.rdb"]));
+    assert!(text.contains("take another backup"), "{text}");
+}
+
 #[test]
 fn a_backup_is_received_and_checked() {
     let dir = scratch("backup");

@@ -242,6 +242,21 @@ fn help_and_completions_are_printed() {
     let home = scratch("help");
     let help = ringtail(&home, &["--help"], b"");
     assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("ringtail set greeting"));
+    for (args, said) in [
+        (&["help", "plan"][..], "servers.json"),
+        (&["help", "backup"], "--each"),
+        (&["help", "bench"], "--mix"),
+        (&["help", "BACKUP"], "summary: "),
+        (&["help"], "restore"),
+    ] {
+        let page = ringtail(&home, args, b"");
+        assert!(
+            page.status.success() && String::from_utf8_lossy(&page.stdout).contains(said),
+            "{args:?}: {page:?}"
+        );
+    }
+    let nothing = ringtail(&home, &["help", "nosuch"], b"");
+    assert_eq!((nothing.status.code(), nothing.stdout.len()), (Some(1), 0), "{nothing:?}");
     let page = ringtail(&home, &["help", "get"], b"");
     assert!(page.status.success() && String::from_utf8_lossy(&page.stdout).contains("GET key\n"));
     for shell in ["bash", "zsh", "fish"] {

@@ -278,7 +278,7 @@ fn load_backup(server: &Server, file: &Path, recover: bool, leads: bool) -> Resu
     };
     let (begun, how) = (Instant::now(), How { recover, without_expired: leads, threads: threads(server) });
     let loaded = load::load(server, server.loading.counted(input), how, &Progress::default())
-        .map_err(|error| format!("--backup {}: {}", file.display(), with_help(&error)))?;
+        .map_err(|error| format!("--backup {}: {}", file.display(), with_help(&error, recover)))?;
     if !loaded.damage.is_empty() {
         set_aside(file)?;
     }
@@ -289,8 +289,11 @@ fn load_backup(server: &Server, file: &Path, recover: bool, leads: bool) -> Resu
 }
 
 /// What is wrong with a backup, and what can be done about it.
-fn with_help(error: &Error) -> String {
+fn with_help(error: &Error, recover: bool) -> String {
     match error {
+        Error::Damaged(_) if recover => {
+            format!("{error}; --recover can read nothing of it either: take another backup")
+        }
         Error::Damaged(_) => format!("{error}; copy the file first, then --recover loads what can be read"),
         Error::NoBackup => format!("{error}; `ringtail convert` makes one of a Redis RDB file"),
         _ => error.to_string(),
@@ -329,7 +332,7 @@ fn replay(server: &Arc<Server>, mut recovery: Recovery<RealDisk>, recover: bool)
         let how = How { recover, without_expired: false, threads: threads(server) };
         server.compaction.base.store(bytes_of(&path), Relaxed);
         let loaded = load::load(server, server.loading.counted(input), how, &Progress::default())
-            .map_err(|error| format!("{}: {}", path.display(), with_help(&error)))?;
+            .map_err(|error| format!("{}: {}", path.display(), with_help(&error, recover)))?;
         if loaded.offset != offset && loaded.damage.is_empty() {
             return Err(format!("{} is of offset {} and not of {offset}", path.display(), loaded.offset));
         }

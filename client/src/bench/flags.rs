@@ -31,7 +31,11 @@ seconds, and what was not sent by then is an error. Without a duration a round i
 A trace is CSV with the columns time,key,size,op,ttl, of which the last ones may be left out, or as its header names them. time and ttl are in \
 seconds; op is get, set, del, incr, exists or expire.
 
-Exit codes: 0 every request was answered, 1 no connection, or some were not or with an error, 2 wrong usage.";
+It writes into the server that it measures, and removes nothing: with --ttl 10m strings go by themselves; of other types, and without \
+--ttl, keys stay until they are deleted (all begin with --key-prefix), and where --maxmemory is set they evict others.
+
+Exit codes: 0 every request was answered, 1 no connection, or some were not or with an error, 2 wrong usage, 130 stopped by Ctrl-C \
+(what was measured until then is printed).";
 
 /// `ringtail bench`, as a program of its own.
 #[derive(Debug, Parser)]

@@ -50,6 +50,8 @@ pub(super) async fn run(plan: Plan) -> ExitCode {
     match (outcome, printed) {
         (Err((target, Fault::Target(error))), _) => explain::end(&error, &plan.targets[target].settings),
         (Err((_, Fault::Other(problem))), _) => fail(PROGRAM, RUNTIME, &problem),
+        // Who asks by the exit code must not take half a measurement for a good one.
+        (Ok(()), Ok(())) if *stop.borrow() => ExitCode::from(u8::try_from(INTERRUPTED).unwrap_or(RUNTIME)),
         (Ok(()), Ok(())) if results.is_clean() => ExitCode::SUCCESS,
         _ => ExitCode::from(RUNTIME),
     }

@@ -10,7 +10,7 @@ use ringtail_cluster::SLOTS;
 use ringtail_net::Problem;
 use ringtail_net::exit::RUNTIME;
 
-use super::members::Pool;
+use super::members::{Member, Pool};
 use super::table::Table;
 use super::value::{decimal, field, items, number, text};
 use super::walk::Walk;
@@ -23,6 +23,9 @@ pub(super) const TOPOLOGY_EXAMPLES: &str = "\
 Examples:
   ringtail topology           members, weights, shares, replicas, who is up
   ringtail --json topology
+
+A member is up, down (no connection), or silent: it is connected, but does not answer, so its keys are refused until it answers a \
+probe.
 
 Exit codes: 0 all members are up, 1 one is not, or an error, 2 wrong usage.";
 
@@ -116,7 +119,7 @@ pub(super) async fn topology(context: &Context<'_>) -> Result<ExitCode, Problem>
     let client = context.client().await?;
     let pool = Pool::ask(&client).await.map_err(|error| context.problem(&error))?;
     let pool = pool.ok_or_else(|| no_proxy(context))?;
-    let all_up = pool.members.iter().all(|member| member.state == "up");
+    let all_up = pool.members.iter().all(Member::is_up);
     if context.wants_json(false) {
         print(format!("{}\n", pool.json()))?;
     } else {
@@ -140,7 +143,7 @@ fn pool_text(pool: &Pool) -> String {
             printable(&member.last_error),
         ]);
     }
-    let up = pool.members.iter().filter(|member| member.state == "up").count();
+    let up = pool.members.iter().filter(|member| member.is_up()).count();
     format!("{table}\nepoch {}, {up} of {} members up\n", pool.epoch, pool.members.len())
 }
 

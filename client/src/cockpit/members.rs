@@ -14,10 +14,13 @@ use super::value::{decimal, items, number, text};
 /// The longest wait for a member's connection: one that is down must not hold up what is said of the others.
 const CONNECT: Duration = Duration::from_secs(1);
 
+/// The state of a member that is connected and answers.
+const UP: &str = "up";
+
 /// How the members are spoken to, where that differs from how the proxy is.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "How members of a pool are asked (as the proxy, unless said)")]
-pub(super) struct MemberFlags {
+pub(crate) struct MemberFlags {
     /// Whether members speak TLS
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     member_tls: Option<bool>,
@@ -35,7 +38,22 @@ pub(super) struct MemberFlags {
 impl MemberFlags {
     /// How to connect to members; the address is still to be given.
     pub(super) fn options(&self, context: &Context<'_>) -> Result<ConnectOptions, Problem> {
-        let mut options = context.settings.options.clone().connect_timeout(CONNECT).database(0);
+        self.apply(context.settings.options.clone().connect_timeout(CONNECT).database(0))
+    }
+
+    /// Whether anything was said.
+    pub(crate) fn are_given(&self) -> bool {
+        let Self { member_tls, member_cacert, member_user: _, member_password_file } = self;
+        member_tls.is_some() || member_cacert.is_some() || member_password_file.is_some()
+    }
+
+    /// Whether members speak TLS, where the proxy does or not; a CA of their own means that they do.
+    pub(crate) fn tls(&self, proxy: bool) -> bool {
+        self.member_cacert.is_some() || self.member_tls.unwrap_or(proxy)
+    }
+
+    /// What was said, over how the proxy is spoken to.
+    pub(crate) fn apply(&self, mut options: ConnectOptions) -> Result<ConnectOptions, Problem> {
         options = match self.member_tls {
             Some(true) => options.tls(true),
             Some(false) => options.plaintext(),
@@ -63,7 +81,10 @@ pub(super) struct Member {
     pub(super) weight: u32,
     pub(super) slots: u64,
     pub(super) replicas: Vec<String>,
+    /// `up`, `down`, or `silent`: connected, but its keys are refused until it answers a probe.
     pub(super) state: String,
+    /// Where the proxy's breaker for it stands.
+    pub(super) breaker: String,
     pub(super) requests: u64,
     pub(super) faults: u64,
     pub(super) p50: Option<f64>,
@@ -119,6 +140,11 @@ impl Pool {
 }
 
 impl Member {
+    /// Whether its keys are served.
+    pub(super) fn is_up(&self) -> bool {
+        self.state == UP
+    }
+
     fn of(value: &Value) -> Self {
         let replicas = items(value, "replicas").iter();
         Self {
@@ -133,10 +159,10 @@ impl Member {
     }
 
     fn json(&self) -> serde_json::Value {
-        let Self { name, addr, weight, slots, replicas, state, last_error, .. } = self;
+        let Self { name, addr, weight, slots, replicas, state, breaker, last_error, .. } = self;
         json!({
             "name": name, "addr": addr, "weight": weight, "slots": slots, "replicas": replicas,
-            "state": state, "last-error": last_error,
+            "state": state, "breaker": breaker, "last-error": last_error,
         })
     }
 
@@ -154,13 +180,20 @@ impl Member {
 
     fn learn(&mut self, known: &Value) {
         self.follow(text(known, "addr"));
-        self.state = text(known, "state");
+        self.breaker = text(known, "breaker");
+        self.state = state(text(known, "state"), &self.breaker);
         self.requests = number(known, "requests");
         self.faults = number(known, "faults") + number(known, "timeouts") + number(known, "refused");
         self.p50 = decimal(known, "p50-usec");
         self.p99 = decimal(known, "p99-usec");
         self.last_error = text(known, "last-error");
     }
+}
+
+/// A connection alone makes no member up: one whose breaker is not closed has its requests refused.
+fn state(connected: String, breaker: &str) -> String {
+    let refused = !matches!(breaker, "" | "closed");
+    if connected == UP && refused { "silent".into() } else { connected }
 }
 
 #[cfg(test)]
@@ -180,6 +213,20 @@ mod tests {
         assert_eq!((member.addr.as_str(), member.replicas.join(" ")), ("h:3", "h:2 h:1".into()));
         member.learn(&decoded("%1\r\n$4\r\naddr\r\n$3\r\nh:3\r\n"));
         assert_eq!((member.addr.as_str(), member.replicas.join(" ")), ("h:3", "h:2 h:1".into()));
+    }
+
+    #[test]
+    fn a_member_whose_requests_are_refused_is_not_up() {
+        for (connected, breaker, is) in [
+            ("up", "closed", "up"),
+            ("up", "open", "silent"),
+            ("up", "probation", "silent"),
+            ("down", "open", "down"),
+            // An older proxy says nothing of it.
+            ("up", "", "up"),
+        ] {
+            assert_eq!(state(connected.into(), breaker), is, "{connected}, {breaker}");
+        }
     }
 
     #[test]

@@ -6,16 +6,19 @@ use anstyle::{AnsiColor, Style};
 use clap::{Args, ValueEnum};
 use ringtail::{ConnectOptions, Error, Feed};
 use ringtail_net::Problem;
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::members::{MemberFlags, Pool};
 use super::{Context, print};
+use crate::words::split;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   ringtail monitor                         until Ctrl-C
   ringtail monitor --color always | less -R
   ringtail monitor --times 100 > commands.txt
+  ringtail --json monitor | jq -c .command      a line: member (of a pool), time, database, client, command
 
 A proxy has no MONITOR: its members are asked, and each line begins with the member's name. Keys and values are shown, and each \
 command costs the server more while somebody looks.
@@ -58,6 +61,7 @@ pub(super) async fn run(tool: &MonitorTool, context: &Context<'_>) -> Result<Exi
         Colour::Always => true,
         Colour::Never => false,
     };
+    let json = context.wants_json(false);
     let mut lines = start(tool, context).await?;
     let (mut last, mut left) = (None, tool.times.unwrap_or(u64::MAX));
     while left > 0 {
@@ -67,7 +71,12 @@ pub(super) async fn run(tool: &MonitorTool, context: &Context<'_>) -> Result<Exi
         };
         match line {
             Some(Ok(line)) => {
-                print(format!("{}\n", if colour { coloured(&line) } else { line }))?;
+                let shown = match (json, colour) {
+                    (true, _) => as_json(&line).to_string(),
+                    (false, true) => coloured(&line),
+                    (false, false) => line,
+                };
+                print(shown + "\n")?;
                 left -= 1;
             }
             Some(Err((addr, error))) => {
@@ -151,9 +160,41 @@ fn coloured(line: &str) -> String {
     parts().unwrap_or_else(|| line.to_owned())
 }
 
+/// What a line says. Bytes that are not UTF-8 become U+FFFD, as they do in replies.
+fn as_json(line: &str) -> serde_json::Value {
+    let parts = || {
+        let (when, rest) = line.split_once(" [")?;
+        let (who, rest) = rest.split_once("] ")?;
+        let (database, client) = who.split_once(' ')?;
+        let (member, time) = when.rsplit_once(' ').map_or((None, when), |(name, time)| (Some(name), time));
+        let command = split(rest.as_bytes()).ok()?;
+        let command: Vec<_> = command.iter().map(|word| String::from_utf8_lossy(word)).collect();
+        let (time, database) = (time.parse::<f64>().ok()?, database.parse::<u32>().ok()?);
+        let mut shown = json!({ "time": time, "database": database, "client": client, "command": command });
+        if let Some(member) = member {
+            shown["member"] = json!(member);
+        }
+        Some(shown)
+    };
+    parts().unwrap_or_else(|| json!({ "line": line }))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::coloured;
+    use super::{as_json, coloured};
+    use serde_json::json;
+
+    #[test]
+    fn json_has_the_words_as_they_were() {
+        let line = r#"a 1700000000.5 [3 127.0.0.1:5] "set" "k\n" "] [v\"""#;
+        let wanted = json!({
+            "member": "a", "time": 1_700_000_000.5, "database": 3, "client": "127.0.0.1:5",
+            "command": ["set", "k\n", "] [v\""],
+        });
+        assert_eq!(as_json(line), wanted);
+        assert_eq!(as_json("1.5 [0 lua] \"get\"")["client"], "lua");
+        assert_eq!(as_json("odd"), json!({ "line": "odd" }));
+    }
 
     #[test]
     fn colours_change_no_text() {

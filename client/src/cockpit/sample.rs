@@ -1,6 +1,6 @@
 //! What a server, or a pool, has done so far, and what it did between two looks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use ringtail::{Client, ConnectOptions, Error};
@@ -35,6 +35,28 @@ pub(super) struct Sample {
     pub(super) pool: Option<Pool>,
     /// What members say of themselves, by name; those that can't be asked are missing.
     pub(super) members: HashMap<String, Counts>,
+    /// Why they are missing, by name.
+    pub(super) silent: BTreeMap<String, String>,
+}
+
+/// How much of a sum over members is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    All,
+    /// Without the members that are silent.
+    Part,
+    Nothing,
+}
+
+impl Known {
+    /// A sum as it is shown.
+    pub(super) fn mark(self, sum: String) -> String {
+        match self {
+            Self::All => sum,
+            Self::Part => format!("≥{sum}"),
+            Self::Nothing => "?".into(),
+        }
+    }
 }
 
 /// What INFO counts.
@@ -89,18 +111,23 @@ impl Watcher {
         let at = Instant::now();
         let latencies = if self.with_latencies { Latencies::ask(&self.client).await } else { None };
         let pool = Pool::ask(&self.client).await?;
-        let members = match &pool {
+        let (members, silent) = match &pool {
             Some(pool) => self.ask_members(&pool.members).await,
-            None => HashMap::new(),
+            None => Default::default(),
         };
         let commands = commands(&info);
         let mut own = Counts::of(&info);
         own.errors = commands.values().map(|calls| calls.failed).sum();
         let uptime = info.number("uptime_in_seconds").unwrap_or(0);
-        Ok(Sample { at, own, commands, latencies, uptime, pool, members })
+        Ok(Sample { at, own, commands, latencies, uptime, pool, members, silent })
     }
 
-    async fn ask_members(&mut self, members: &[Member]) -> HashMap<String, Counts> {
+    /// What they say, and why others say nothing.
+    async fn ask_members(
+        &mut self,
+        members: &[Member],
+    ) -> (HashMap<String, Counts>, BTreeMap<String, String>) {
+        let mut silent = BTreeMap::new();
         let mut tasks = Vec::new();
         let mut known = std::mem::take(&mut self.members);
         for member in members {
@@ -108,7 +135,10 @@ impl Watcher {
                 Some(client) => client,
                 None => match Client::disconnected(self.options.clone().at(&member.addr)) {
                     Ok(client) => client,
-                    Err(_) => continue,
+                    Err(error) => {
+                        silent.insert(member.name.clone(), why(&error));
+                        continue;
+                    }
                 },
             };
             self.members.insert(member.addr.clone(), client.clone());
@@ -116,16 +146,27 @@ impl Watcher {
         }
         let mut counts = HashMap::new();
         for (name, task) in tasks {
-            if let Ok(Some(found)) = task.await {
-                counts.insert(name, found);
+            match task.await {
+                Ok(Ok(found)) => drop(counts.insert(name, found)),
+                Ok(Err(error)) => drop(silent.insert(name, why(&error))),
+                Err(panic) => drop(silent.insert(name, panic.to_string())),
             }
         }
-        counts
+        (counts, silent)
     }
 }
 
-async fn ask_member(client: Client) -> Option<Counts> {
-    Some(Counts::of(&Info::ask(&client, &["stats", "clients", "memory", "keyspace"]).await.ok()?))
+async fn ask_member(client: Client) -> Result<Counts, Error> {
+    Ok(Counts::of(&Info::ask(&client, &["stats", "clients", "memory", "keyspace"]).await?))
+}
+
+/// Whether to ask again is no question here.
+fn why(error: &Error) -> String {
+    match error {
+        Error::Timeout { .. } => format!("no answer within {} ms", WAIT.as_millis()),
+        Error::Lost { why, .. } => format!("connection lost: {why}"),
+        other => other.to_string(),
+    }
 }
 
 impl Counts {
@@ -199,9 +240,19 @@ impl Sample {
         }
     }
 
-    /// Members that say nothing of themselves.
-    pub(super) fn silent(&self) -> usize {
-        self.pool.as_ref().map_or(0, |pool| pool.members.len().saturating_sub(self.members.len()))
+    /// How much is known of what members say themselves.
+    pub(super) fn known(&self) -> Known {
+        match (self.silent.is_empty(), self.members.is_empty()) {
+            (true, _) => Known::All,
+            (false, false) => Known::Part,
+            (false, true) => Known::Nothing,
+        }
+    }
+
+    /// How much is known of their keys, which the proxy asks them for.
+    pub(super) fn known_keys(&self) -> Known {
+        let all = self.pool.iter().flat_map(|pool| &pool.members).all(Member::is_up);
+        if all { Known::All } else { Known::Part }
     }
 }
 
@@ -259,6 +310,7 @@ mod tests {
             uptime: 0,
             pool: Some(Pool::default()),
             members: members.iter().map(|&(name, hits)| (name.to_owned(), counts(hits))).collect(),
+            silent: BTreeMap::new(),
         };
         let both = sample(&[("a", 1000), ("b", 1000)]);
         let (gone, back) = (sample(&[("a", 1007)]), sample(&[("a", 1010), ("b", 1000)]));
@@ -266,6 +318,12 @@ mod tests {
         assert_eq!(grown(&gone, &back).hits, 3);
         // A restart counts from 0 again, and only for itself.
         assert_eq!(grown(&back, &sample(&[("a", 2), ("b", 1005)])).hits, 7);
+    }
+
+    #[test]
+    fn a_sum_says_what_it_lacks() {
+        let marks = [Known::All, Known::Part, Known::Nothing].map(|known| known.mark("7".into()));
+        assert_eq!(marks, ["7", "≥7", "?"]);
     }
 
     #[test]

@@ -20,7 +20,8 @@ Examples:
   ringtail scan --limit 10               some ten keys
   ringtail --json scan | jq length       each a string of JSON
 
-Keys that are there throughout come once at least. On a terminal, and in JSON, a key is quoted. (With a number, as in \
+Keys that are there throughout come once at least. What is stopped, by Ctrl-C or --limit, says on stderr the --cursor to go on \
+from, which may show some keys again. On a terminal, and in JSON, a key is quoted. (With a number, as in \
 `ringtail scan 0`, it is the server's SCAN.)
 
 Exit codes: 0 all is well, 1 an error, 2 wrong usage.";
@@ -51,9 +52,9 @@ pub(super) async fn run(tool: &ScanTool, context: &Context<'_>) -> Result<ExitCo
     let total = client.cmd(["DBSIZE"]).await.ok().and_then(|n| u64::try_from(n.as_int()?).ok());
     let progress = Progress::of_keys("scanning", total);
     let mut walk = Walk::new(client, tool.pattern.as_deref(), tool.kind.as_deref())
-        .by(tool.count)
+        .by(tool.page())
         .from(tool.cursor.as_deref());
-    let mut found = 0;
+    let (mut found, mut whole) = (0, true);
     let most = tool.limit.unwrap_or(u64::MAX);
     while found < most {
         let page = tokio::select! {
@@ -64,6 +65,7 @@ pub(super) async fn run(tool: &ScanTool, context: &Context<'_>) -> Result<ExitCo
         let left = usize::try_from(most - found).unwrap_or(usize::MAX);
         let shown = &page.keys[..page.keys.len().min(left)];
         found += shown.len() as u64;
+        whole = shown.len() == page.keys.len();
         progress.set(walk.visited.min(total.unwrap_or(u64::MAX)));
         if !tool.total {
             progress.hidden(|| print(lines(shown, context.settings.style.format)))?;
@@ -73,7 +75,19 @@ pub(super) async fn run(tool: &ScanTool, context: &Context<'_>) -> Result<ExitCo
     if tool.total {
         print(format!("{found}\n"))?;
     }
+    if let Some(cursor) = walk.resume(whole) {
+        eprintln!("--cursor {cursor} goes on");
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+impl ScanTool {
+    /// Keys to look at in one go: where each is shown no more than are wanted, so that little is shown again by who goes on.
+    fn page(&self) -> u32 {
+        let all = self.pattern.is_none() && self.kind.is_none();
+        let most = self.limit.filter(|_| all).and_then(|most| u32::try_from(most).ok());
+        most.map_or(self.count, |most| most.clamp(1, self.count))
+    }
 }
 
 fn lines(keys: &[Vec<u8>], format: Format) -> Vec<u8> {

@@ -19,7 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::members::MemberFlags;
 use super::sample::{Sample, Watcher};
 use super::value::{field, number};
-use super::{Context, print};
+use super::{Context, interval_of, print};
 use frame::{HotKey, Order, Size, View};
 use terminal::Terminal;
 
@@ -47,8 +47,8 @@ const PLAIN: Size = Size { width: 120, height: 60 };
 
 #[derive(Debug, Args)]
 pub(crate) struct TopTool {
-    /// How long to wait between two pictures: 1s, 500ms
-    #[arg(long, value_name = "TIME", default_value = "1s")]
+    /// How long to wait between two pictures, 100ms at least: 1s, 500ms
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval_of)]
     interval: Time,
     #[command(flatten)]
     members: MemberFlags,
@@ -61,7 +61,7 @@ pub(super) async fn run(tool: &TopTool, context: &Context<'_>) -> Result<ExitCod
     let watcher = Watcher::new(client.clone(), tool.members.options(context)?).with_latencies();
     let mut looker = Looker { client, watcher };
     let mut top = Top { context, order: Order::Name, held: false, silent: None, shown: None };
-    let wait = tool.interval.0.max(Duration::from_millis(100));
+    let wait = tool.interval.0;
     let before = looker.look().await.map_err(|error| context.problem(&error))?;
     if live {
         top.live(looker, before, wait).await?

@@ -23,12 +23,13 @@ pub(super) const EXPORT_EXAMPLES: &str = "\
 Examples:
   ringtail export all.jsonl                      every key of the database, through a proxy too
   ringtail export --match 'user:*' users.jsonl   some keys
-  ringtail export sessions.csv                   strings alone: key,value,ttl
+  ringtail export sessions.csv --type string     CSV has strings alone: key,value,ttl
   ringtail export - | jq .key                    to stdout
   ringtail export --resume all.jsonl             goes on where the last one was stopped
 
 A line of JSON: {\"key\":\"k\",\"type\":\"string\",\"ttl\":59.5,\"value\":\"v\"}. Bytes that are no UTF-8 are {\"base64\":\"…\"}; ttl is in \
-seconds from now. In CSV values stand as they are, in quotes where they need them. The file is FILE.partial until it is whole; \
+seconds from now. In CSV values stand as they are, in quotes where they need them; keys \
+of other types are left out and counted, unless --type string says that only strings are wanted. The file is FILE.partial until it is whole; \
 with FILE.state beside it an export that was stopped goes on. Keys that change meanwhile may be there as they were or as they \
 are; for the state of one moment take a backup.
 

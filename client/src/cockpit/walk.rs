@@ -44,11 +44,18 @@ impl Walk {
         self
     }
 
-    /// Begins at a cursor that an earlier walk came to.
+    /// Begins at a cursor that an earlier walk came to; 0 is the beginning, as it is for SCAN.
     pub(super) fn from(mut self, cursor: Option<&str>) -> Self {
-        self.cursor = cursor.unwrap_or_default().to_owned();
+        self.cursor = cursor.filter(|cursor| *cursor != "0").unwrap_or_default().to_owned();
         self.begun.clone_from(&self.cursor);
         self
+    }
+
+    /// The `--cursor` that goes on from here; `None` if that is the end, or the beginning. Who has not taken all of the last page
+    /// goes on with that one.
+    pub(super) fn resume(&self, whole: bool) -> Option<&str> {
+        let cursor = if whole { &self.cursor } else { &self.begun };
+        Some(cursor.as_str()).filter(|cursor| !matches!(*cursor, "" | "0"))
     }
 
     /// The next page; `None` behind the last.

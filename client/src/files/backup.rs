@@ -16,17 +16,34 @@ use super::{BackupTask, text};
 use crate::args::Settings;
 use crate::{PROGRAM, explain};
 
+/// What clap can't say of flags that several commands share.
+pub(super) fn check(task: &BackupTask) -> Result<(), Problem> {
+    match task.members.are_given() && !task.each {
+        true => Err(Problem::new(
+            "--member-tls and its like are for --each",
+            "leave them away, and give --tls and its like before `backup`",
+        )),
+        false => Ok(()),
+    }
+}
+
 pub(super) async fn run(task: &BackupTask, settings: Settings) -> Result<ExitCode, Problem> {
     if task.each {
         return each(task, settings).await;
     }
-    one(&task.file, task.overwrite, &settings).await?;
+    one(&task.file, task.overwrite, &settings, None).await?;
     Ok(ExitCode::SUCCESS)
 }
+
+/// Members may have another password than their proxy.
+const MEMBER_LOGIN: &str = "give --member-password-file, and --member-user if it is not the default user's";
 
 /// A file for each member. One that fails keeps the others from nothing.
 async fn each(task: &BackupTask, mut settings: Settings) -> Result<ExitCode, Problem> {
     let members = members(&settings).await?;
+    let tls = task.members.tls(settings.trust.is_some());
+    settings.options = task.members.apply(settings.options)?;
+    settings.trust = tls.then(|| settings.trust.unwrap_or_else(|| "--member-cacert".into()));
     fs::create_dir_all(&task.file).map_err(|error| {
         let message = format!("{} can't be made: {error}", task.file.display());
         Problem::new(message, "name a directory that may be written")
@@ -35,7 +52,7 @@ async fn each(task: &BackupTask, mut settings: Settings) -> Result<ExitCode, Pro
     for member in members {
         settings.options = settings.options.at(member.addr);
         let file = task.file.join(file_name(&member.name));
-        if let Err(mut problem) = one(&file, task.overwrite, &settings).await {
+        if let Err(mut problem) = one(&file, task.overwrite, &settings, Some(MEMBER_LOGIN)).await {
             problem.message = format!("member {}: {}", member.name, problem.message);
             code = fail(PROGRAM, RUNTIME, &problem);
         }
@@ -92,10 +109,11 @@ fn text_of<'v>(map: &'v Value, name: &str) -> Option<&'v str> {
     field(map, name)?.as_str()
 }
 
-async fn one(file: &Path, overwrite: bool, settings: &Settings) -> Result<(), Problem> {
+/// `login` is what to do if the login is refused, where that is not the program's own.
+async fn one(file: &Path, overwrite: bool, settings: &Settings, login: Option<&str>) -> Result<(), Problem> {
     let mut output = Output::create(file, overwrite)?;
     let progress = Progress::new("receiving", None);
-    let received = receive(settings, &mut output, &progress).await;
+    let received = receive(settings, &mut output, &progress, login).await;
     progress.end();
     received?;
     output.sync()?;
@@ -105,9 +123,18 @@ async fn one(file: &Path, overwrite: bool, settings: &Settings) -> Result<(), Pr
     Ok(())
 }
 
-async fn receive(settings: &Settings, output: &mut Output, progress: &Progress) -> Result<(), Problem> {
+async fn receive(
+    settings: &Settings,
+    output: &mut Output,
+    progress: &Progress,
+    login: Option<&str>,
+) -> Result<(), Problem> {
     let failed = |error: Error| match &error {
         Error::Reply(text) => refused(text, settings.options.addr()),
+        Error::Auth(_) => {
+            let problem = explain::problem(&error, settings);
+            Problem { hint: login.map_or(problem.hint, str::to_owned), ..problem }
+        }
         _ => explain::problem(&error, settings),
     };
     let mut download = Download::start(&settings.options, &["RINGTAIL", "SNAPSHOT"]).await.map_err(failed)?;

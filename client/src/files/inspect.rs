@@ -36,7 +36,8 @@ struct Big {
     key: Vec<u8>,
 }
 
-pub(super) fn run(task: &InspectTask) -> Result<ExitCode, Problem> {
+/// `json`: by the task's own flag or the program's.
+pub(super) fn run(task: &InspectTask, json: bool) -> Result<ExitCode, Problem> {
     let reading = Reading { path: &task.file, recover: task.recover, what: "reading" };
     let (mut counted, now) = (Counted::default(), now());
     let mut out = BufWriter::new(stdout().lock());
@@ -44,12 +45,12 @@ pub(super) fn run(task: &InspectTask) -> Result<ExitCode, Problem> {
     let seen = reading.each(|item| {
         match item {
             Item::Library(_) => counted.libraries += 1,
-            Item::Entry(entry) if task.keys && listed.is_ok() => listed = list(&entry, task.json, &mut out),
+            Item::Entry(entry) if task.keys && listed.is_ok() => listed = list(&entry, json, &mut out),
             Item::Entry(entry) => counted.add(&entry, now, task.biggest),
         }
         Ok(())
     })?;
-    let printed = match (task.keys, task.json) {
+    let printed = match (task.keys, json) {
         (true, _) => Ok(()),
         (false, true) => writeln!(out, "{}", counted.json(&seen)),
         (false, false) => counted.print(&seen, &mut out),

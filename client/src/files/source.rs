@@ -12,6 +12,9 @@ use ringtail_net::Problem;
 
 use super::progress::Progress;
 
+/// What to do about damage that --recover can't go on behind.
+const NOTHING_LEFT: &str = "--recover can read nothing of it either: take another backup";
+
 /// What a file has, one after another.
 pub(super) enum Item<'f> {
     Entry(Entry<'f>),
@@ -175,6 +178,7 @@ impl Reading<'_> {
 
     fn bad_backup(&self, error: &Error) -> Problem {
         let hint = match error {
+            Error::Damaged(_) if self.recover => NOTHING_LEFT,
             Error::Damaged(_) => "give --recover to leave that out, or take another backup",
             Error::TooNew { .. } => "use the ringtail of the version that wrote it",
             Error::Io(_) | Error::NoBackup => "check the file and its disk",
@@ -188,6 +192,7 @@ impl Reading<'_> {
             FileError::Version(_) => "write it with another version of the server",
             FileError::Module { .. } => "give --recover to leave such keys out",
             FileError::Io(_) => "check the file and its disk",
+            _ if self.recover => NOTHING_LEFT,
             _ => "give --recover to take the keys before that, or take another backup",
         };
         let error = match error {

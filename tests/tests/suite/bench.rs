@@ -314,7 +314,7 @@ fn ctrl_c_ends_it_with_what_was_measured() {
     let done = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(done.is_ok_and(|status| status.success()));
     let (code, report) = ended(child);
-    assert_eq!((code, &report["interrupted"]), (Some(0), &Value::Bool(true)), "{report}");
+    assert_eq!((code, &report["interrupted"]), (Some(130), &Value::Bool(true)), "{report}");
     assert_eq!(report["targets"][0]["rounds"].as_array().map(Vec::len), Some(1));
     assert_eq!(count(&report, "/targets/0/total/ops"), calls(&mut conn, &["get", "set"]));
 }

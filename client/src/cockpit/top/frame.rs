@@ -84,12 +84,13 @@ impl View<'_> {
         let now = self.now.whole();
         let kind = match &self.now.pool {
             Some(pool) => {
-                let up = pool.members.iter().filter(|member| member.state == "up").count();
+                let up = pool.members.iter().filter(|member| member.is_up()).count();
                 format!("pool of {}, {up} up, epoch {}", pool.members.len(), pool.epoch)
             }
             None => "server".into(),
         };
-        let memory = if now.maxmemory > 0 { format!(" of {}", size(now.maxmemory)) } else { String::new() };
+        let limit = if now.maxmemory > 0 { format!(" of {}", size(now.maxmemory)) } else { String::new() };
+        let sum = |text| self.now.known().mark(text);
         let hits =
             hit_percent(&grown(self.before, self.now)).map_or("-".into(), |hits| format!("{hits:.1} %"));
         vec![
@@ -106,12 +107,12 @@ impl View<'_> {
             ),
             Line(
                 format!(
-                    "clients {}  keys {}  memory {}{memory}  evicted {}/s  expired {}/s",
+                    "clients {}  keys {}  memory {}  evicted {}/s  expired {}/s",
                     count(now.clients),
-                    count(now.keys),
-                    size(now.memory),
-                    whole(self.rate(|counts| counts.evicted)),
-                    whole(self.rate(|counts| counts.expired)),
+                    self.now.known_keys().mark(count(now.keys)),
+                    sum(size(now.memory) + &limit),
+                    sum(whole(self.rate(|counts| counts.evicted))),
+                    sum(whole(self.rate(|counts| counts.expired))),
                 ),
                 Style::new(),
             ),
@@ -120,13 +121,20 @@ impl View<'_> {
 
     fn footer(&self) -> String {
         let old = self.silent.map_or(String::new(), |why| format!("OLD: {}  ", printable(why)));
-        let silent = match self.now.silent() {
-            0 => String::new(),
-            n => format!("  {n} members can't be asked (--help)"),
-        };
+        let silent = self.silent_members();
         let held = if self.held { "HELD  " } else { "" };
         let orders = "n name c commands l latency m memory e evictions";
-        format!("{old}{held}q quits, space holds{silent}  sort: {orders}")
+        format!("{old}{silent}{held}q quits, space holds  sort: {orders}")
+    }
+
+    /// The first that can't be asked, and how many others.
+    fn silent_members(&self) -> String {
+        let Some((name, why)) = self.now.silent.first_key_value() else { return String::new() };
+        let others = match self.now.silent.len() {
+            1 => String::new(),
+            n => format!(", nor {} others", n - 1),
+        };
+        format!("{name} can't be asked{others}: {}  ", printable(why))
     }
 
     fn members(&self) -> Vec<Line> {
@@ -150,7 +158,7 @@ impl View<'_> {
             "<member", "<state", "cmds/s", "hits", "p50", "p99", "memory", "used", "evict/s", "keys", "<addr",
         ]);
         rows.iter().for_each(|row| table.row(row.cells()));
-        let bad = std::iter::once(false).chain(rows.iter().map(|row| row.member.state != "up"));
+        let bad = std::iter::once(false).chain(rows.iter().map(|row| !row.member.is_up()));
         styled(&table, bad)
     }
 

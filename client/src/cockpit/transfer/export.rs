@@ -44,6 +44,9 @@ struct State {
     bytes: u64,
     keys: u64,
     left_out: u64,
+    /// Keys that CSV can't have.
+    #[serde(default)]
+    others: u64,
 }
 
 pub(in crate::cockpit) async fn run(tool: &ExportTool, context: &Context<'_>) -> Result<ExitCode, Problem> {
@@ -53,11 +56,11 @@ pub(in crate::cockpit) async fn run(tool: &ExportTool, context: &Context<'_>) ->
         runs: Runs::default(),
         database: context.database,
         pattern: tool.pattern.clone(),
-        kind: tool.kind.clone().or_else(|| (format == FileFormat::Csv).then(|| "string".into())),
+        kind: tool.kind.clone(),
         csv: format == FileFormat::Csv,
         ..State::default()
     };
-    if begun.csv && begun.kind.as_deref() != Some("string") {
+    if begun.csv && begun.kind.as_deref().is_some_and(|kind| kind != "string") {
         return Err(Problem::new("CSV has strings alone", "leave --type away, or export JSON lines"));
     }
     let client = context.client().await?;
@@ -107,14 +110,39 @@ impl Export<'_> {
         // SCAN may name a key twice; within a page that is plain to see.
         let mut seen = HashSet::new();
         let names: Vec<Vec<u8>> = page.keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
+        let names =
+            if self.state.csv && self.state.kind.is_none() { self.strings(names).await? } else { names };
         let mut rest = &names[..];
         while !rest.is_empty() {
             let (names, more) = rest.split_at(self.batch.min(rest.len()));
             rest = more;
             self.batch(names).await?;
-            progress.set(self.state.keys);
+            progress.set(self.state.keys + self.state.others);
         }
         Ok(())
+    }
+
+    /// Those that CSV can have; the others are counted, so that nobody takes the file for all of the database.
+    async fn strings(&mut self, names: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Problem> {
+        let mut pipeline = self.client.pipeline();
+        for name in &names {
+            pipeline.try_cmd([&b"TYPE"[..], name]).map_err(|error| self.context.problem(&error))?;
+        }
+        let replies = pipeline.run().await.map_err(|error| self.context.problem(&error))?;
+        let mut strings = Vec::new();
+        for (name, reply) in names.into_iter().zip(&replies) {
+            if let Some(text) = reply.error() {
+                let error = ringtail::Error::Reply(String::from_utf8_lossy(text).into_owned());
+                return Err(self.context.problem(&error));
+            }
+            match reply.as_str() {
+                Some("string") => strings.push(name),
+                // It has gone since SCAN named it.
+                Some("none") => {}
+                _ => self.state.others += 1,
+            }
+        }
+        Ok(strings)
     }
 
     async fn batch(&mut self, names: &[Vec<u8>]) -> Result<(), Problem> {
@@ -173,7 +201,13 @@ impl Export<'_> {
         if self.state.left_out > 0 {
             eprintln!("ringtail: {} left out", keys(self.state.left_out));
         }
-        Ok(ExitCode::from(if self.state.left_out > 0 { RUNTIME } else { 0 }))
+        if self.state.others > 0 {
+            eprintln!(
+                "ringtail: {} of other types not in it: CSV has strings alone; --type string if only they are wanted",
+                keys(self.state.others)
+            );
+        }
+        Ok(ExitCode::from(if self.state.left_out + self.state.others > 0 { RUNTIME } else { 0 }))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A file's keys into a server: a RESTORE for each, so that a key is there whole or not at all.
 
+use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 
 use ringtail::{Client, Value};
@@ -237,7 +238,8 @@ impl Import<'_> {
             Some(_) if there && again => self.done.imported += 1,
             Some(_) if there => {
                 self.done.stayed += 1;
-                if self.done.stayed <= SHOWN {
+                // A file or another program takes all names; on a terminal they would push away what matters.
+                if self.done.stayed <= SHOWN || !stderr().is_terminal() {
                     eprintln!("ringtail: line {}: {} is there already", step.line, key(&step.key));
                 }
             }

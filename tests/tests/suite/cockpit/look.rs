@@ -2,7 +2,7 @@
 
 use super::{command, fronts, run};
 use crate::front::Front;
-use ringtail_tests::harness::{Options, Pool, Redis, Server, ours, pause, scratch, wait_for};
+use ringtail_tests::harness::{Options, Pool, Redis, Server, Signal, ours, pause, scratch, wait_for};
 use ringtail_tests::resp::Endpoint;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -96,7 +96,7 @@ fn stat_counts_what_goes_on() {
         assert!(number("errors-per-second") > 1.0, "{}: {text}", front.name);
         assert!((number("hit-percent") - 75.0).abs() < 15.0, "{}: {text}", front.name);
         assert!(number("received-bytes-per-second") > 100.0, "{}: {text}", front.name);
-        let plain = run(front.endpoint(), &["stat", "--interval", "50ms", "--times", "2"]).good();
+        let plain = run(front.endpoint(), &["stat", "--interval", "100ms", "--times", "2"]).good();
         let lines: Vec<_> = plain.lines().collect();
         assert!(lines.len() == 3 && lines[0].contains("cmds/s"), "{}: {plain}", front.name);
         assert!(lines[0].len() == lines[1].len(), "{}: {plain}", front.name);
@@ -225,11 +225,16 @@ fn pages_and_completions_are_made() {
     let made = Command::new(ours("ringtail")).arg("--man").arg(&dir).status().expect("it runs");
     assert!(made.success());
     let page = std::fs::read_to_string(dir.join("ringtail-plan.1")).expect("a page");
-    assert!(page.contains(".TH") && page.contains("maxmemory"), "{page}");
-    assert!(dir.join("ringtail.1").exists());
+    assert!(
+        page.contains(".TH") && page.contains("maxmemory") && page.contains(".SH EXAMPLES\n.nf\n"),
+        "{page}"
+    );
+    let page = std::fs::read_to_string(dir.join("ringtail.1")).expect("a page");
+    assert!(page.contains(".SH ENVIRONMENT") && page.contains("RINGTAIL_PASSWORD"), "{page}");
     let shell = Command::new(ours("ringtail")).args(["--completions", "bash"]).output().expect("it runs");
     let text = String::from_utf8_lossy(&shell.stdout);
     assert!(shell.status.success() && text.contains("bigkeys") && text.contains("--resume"));
+    assert!(!text.contains("--configuration-page"), "what --help does not show is not offered");
 }
 
 #[test]
@@ -242,6 +247,69 @@ fn bigkeys_that_failed_goes_on_with_the_page_that_was_not_measured() {
     assert!(
         ended.code == Some(1) && ended.errors.contains("(after 0 keys; --cursor 0 goes on)"),
         "{ended:?}"
+    );
+    // And so it does.
+    assert!(conn.call(&["ACL", "SETUSER", "default", "+memory"]).is_ok());
+    assert_eq!(run(&server.endpoint, &["bigkeys", "--json", "--cursor", "0"]).json()["keys"], 2000);
+}
+
+#[test]
+fn a_scan_that_was_limited_goes_on() {
+    let server = Server::start(&Options::default());
+    let mut conn = server.endpoint.open();
+    (0..500).for_each(|number| drop(conn.call(&["SET", &format!("k{number}"), "v"])));
+    let mut seen = BTreeSet::new();
+    let mut cursor = "0".to_owned();
+    for _ in 0..100 {
+        let ended = run(&server.endpoint, &["scan", "--limit", "100", "--cursor", &cursor]);
+        assert!(ended.code == Some(0) && ended.out.lines().count() <= 100, "{ended:?}");
+        seen.extend(ended.out.lines().map(str::to_owned));
+        match ended.errors.strip_prefix("--cursor ").and_then(|rest| rest.split_once(' ')) {
+            Some((next, "goes on\n")) => cursor = next.to_owned(),
+            _ => break,
+        }
+    }
+    assert_eq!(seen.len(), 500);
+}
+
+/// A member that hangs: its connections stay, and its keys are refused.
+#[test]
+fn a_member_that_hangs_is_not_up() {
+    let mut pool = Pool::start(&Options::default());
+    pool.members.process(1).signal(Signal::Stop);
+    let mut conn = pool.endpoint.open();
+    let mut text = String::new();
+    let told = wait_for(Duration::from_secs(30), || {
+        (0..20).for_each(|number| drop(conn.call(&["GET", &format!("key:{number}")])));
+        let ended = run(&pool.endpoint, &["topology"]);
+        text = ended.out;
+        ended.code == Some(1)
+    });
+    assert!(told && text.contains("silent") && text.contains("2 of 3 members up"), "{text}");
+    let top = run(&pool.endpoint, &["top", "--interval", "100ms"]).good();
+    assert!(top.contains("2 up") && top.contains("memory ≥") && top.contains("m1 can't be asked: "), "{top}");
+    let ended = run(&pool.endpoint, &["stat", "--interval", "100ms", "--times", "2"]);
+    let said = ended.errors.contains("member m1 can't be asked: no answer within 800 ms");
+    assert!(said && !ended.errors.contains("--member-tls") && ended.out.contains('≥'), "{ended:?}");
+    assert_eq!(ended.errors.lines().count(), 1, "each member once: {ended:?}");
+    // A command that needs it has the remedy that fits.
+    let ended = run(&pool.endpoint, &["scan"]);
+    assert!(ended.code == Some(1) && ended.errors.contains("`ringtail topology`"), "{ended:?}");
+}
+
+#[test]
+fn what_json_is_not_there_for_is_refused() {
+    let server = Server::start(&Options::default());
+    for args in [&["--json", "top"][..], &["--csv", "topology"], &["stat", "--interval", "0"]] {
+        assert_eq!(run(&server.endpoint, args).code, Some(2), "{args:?}");
+    }
+    let ended = run(&server.endpoint, &["topology", "--json"]);
+    assert!(ended.code == Some(2) && ended.errors.contains("ringtail --json topology"), "{ended:?}");
+    let file = scratch("json").join("all.backup");
+    run(&server.endpoint, &["backup", "--overwrite", file.to_str().expect("UTF-8")]).good();
+    assert_eq!(
+        run(&server.endpoint, &["--json", "inspect", file.to_str().expect("UTF-8")]).json()["keys"],
+        0
     );
 }
 

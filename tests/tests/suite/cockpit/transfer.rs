@@ -105,9 +105,15 @@ fn keys_go_from_a_pool_to_redis_and_back() {
 fn strings_go_by_csv_through_pipes() {
     let pool = Front::pool(&Options::default());
     fill(&pool);
-    let out = command(pool.endpoint(), &["export", "--format", "csv", "-"]).output().expect("it runs");
+    let out = command(pool.endpoint(), &["export", "--format", "csv", "--type", "string", "-"])
+        .output()
+        .expect("it runs");
     assert!(out.status.success(), "{out:?}");
     assert!(out.stdout.starts_with(b"key,value,ttl\n"));
+    // Who does not say that only strings are wanted is told of the others.
+    let part = run(pool.endpoint(), &["export", "--match", "[bl]*", "--format", "csv", "-"]);
+    assert!(part.code == Some(1) && part.errors.contains("of other types not in it"), "{part:?}");
+    assert!(part.out.starts_with("key,value,ttl\nbytes"), "{part:?}");
     let mut conn = pool.endpoint().open();
     let before = conn.call(&[&b"GET"[..], b"bytes\xff\x00"]);
     assert!(conn.call(&["FLUSHALL"]).is_ok());
@@ -171,6 +177,43 @@ fn keys_that_are_there_stay_unless_they_are_to_be_replaced() {
     assert_eq!(conn.call(&["GET", "b"]), Value::Bulk(b"new".to_vec()));
     run(front.endpoint(), &["import", "--replace", path(&file)]).good();
     assert_eq!(conn.call(&["GET", "a"]), Value::Bulk(b"new".to_vec()));
+}
+
+#[test]
+fn members_with_another_password_are_backed_up() {
+    let dir = scratch("each-password");
+    let secret = |name: &str, text: &str| {
+        std::fs::write(dir.join(name), text).expect("a file");
+        path(&dir.join(name)).to_owned()
+    };
+    let (own, theirs) = (secret("own", "the pool's"), secret("theirs", "the servers'"));
+    let proxy = Options {
+        password: Some("the pool's".into()),
+        args: vec!["--server-password-file".into(), theirs.clone()],
+        ..Options::default()
+    };
+    let servers = Options { password: Some("the servers'".into()), ..Options::default() };
+    let pool = Pool::start_with(&proxy, &servers);
+    let files = dir.join("files");
+    let args = ["--password-file", &own, "backup", "--each", path(&files)];
+    let refused = run(&pool.endpoint, &args);
+    assert!(refused.code == Some(1) && refused.errors.contains("give --member-password-file"), "{refused:?}");
+    run(&pool.endpoint, &[&args[..], &["--member-password-file", &theirs]].concat()).good();
+    assert_eq!(std::fs::read_dir(&files).expect("a directory").count(), 3);
+    let file = dir.join("x");
+    let single = ["backup", path(&file), "--member-password-file", &theirs];
+    assert_eq!(run(&pool.endpoint, &single).code, Some(2));
+}
+
+#[test]
+fn all_that_stayed_are_named_to_a_file() {
+    let front = Front::server(&Options::default());
+    let file = scratch("transfer").join("twenty.csv");
+    let rows: String = (0..20).map(|number| format!("k{number},v,\n")).collect();
+    std::fs::write(&file, format!("key,value,ttl\n{rows}")).expect("a file");
+    run(front.endpoint(), &["import", path(&file)]).good();
+    let ended = run(front.endpoint(), &["import", path(&file)]);
+    assert_eq!(ended.errors.matches("is there already").count(), 20, "{ended:?}");
 }
 
 #[test]

@@ -177,6 +177,11 @@ fn a_damaged_backup_is_kept_when_the_rest_is_recovered() {
         assert_ne!(std::fs::read(&backup).expect("the next backup"), damaged);
         std::fs::write(&backup, &damaged).expect("damaged again");
     }
+    // Cut off where all begins: what there is to recover is nothing, and that is said.
+    std::fs::write(&backup, &damaged[..20]).expect("a short file");
+    refused(&["--backup", text(&backup)], &["--recover loads"]);
+    let said = refused(&["--backup", text(&backup), "--recover"], &["take another backup"]);
+    assert!(!said.contains("--recover loads"), "{said}");
     let garbage = scratch("garbage").join("dump.rdb");
     std::fs::write(&garbage, "REDIS0011 and more, but no backup").expect("a file");
     let said = refused(&["--backup", text(&garbage), "--recover"], &["ringtail convert"]);

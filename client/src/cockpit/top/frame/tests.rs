@@ -28,6 +28,7 @@ fn sample(at: Instant, done: u64, members: usize) -> Sample {
         uptime: 90_061,
         pool: (members > 0).then(|| Pool { epoch: 3, members: (0..members).map(member).collect() }),
         members: (1..members).map(|number| (name(number), counts(number))).collect(),
+        silent: (0..members.min(1)).map(|number| (name(number), "no answer".to_owned())).collect(),
     }
 }
 
@@ -76,7 +77,9 @@ fn a_small_screen_has_something_of_each() {
     }
     assert!(!text.contains("idle"), "{text}");
     assert!(text.contains("7 us"), "{text}");
-    assert!(text.contains("1 members can't be asked"), "{text}");
+    assert!(text.contains("m00 can't be asked: no answer"), "{text}");
+    // Sums lack it.
+    assert!(text.contains("memory ≥") && text.contains("evicted ≥0/s"), "{text}");
 }
 
 #[test]
