@@ -90,6 +90,8 @@ pub struct Backups {
     running: AtomicBool,
     /// How far the one that runs has come.
     pub progress: Progress,
+    /// Keys at the beginning of that.
+    pub keys: AtomicU64,
     /// When that began, in milliseconds since 1970.
     pub began: AtomicU64,
     last: Mutex<Last>,
@@ -217,6 +219,8 @@ pub fn save_here(server: &Server, path: &Path) -> io::Result<Saved> {
 fn save_now(server: &Server, path: &Path) -> io::Result<Saved> {
     let (begun, keep) = (Instant::now(), server.backups.place.get().map_or(0, |place| place.keep));
     let writes = writes(server);
+    // Here, and not by who asks: a walk over all groups holds up a worker for milliseconds.
+    server.backups.keys.store(server.store.len(), Relaxed);
     let saved = write(server, path, keep);
     let took = begun.elapsed();
     told(path, &saved, took);

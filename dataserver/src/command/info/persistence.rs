@@ -42,7 +42,7 @@ fn backups(text: &mut Text, server: &Server, now: u64) {
     let percent = if running { slots as f64 * 100.0 / ringtail_cluster::SLOTS as f64 } else { 0.0 };
     text.put("current_fork_perc", format_args!("{percent:.2}"));
     text.put("current_save_keys_processed", 0);
-    text.put("current_save_keys_total", if running { server.store.len() } else { 0 });
+    text.put("current_save_keys_total", if running { backups.keys.load(Relaxed) } else { 0 });
     text.put("rdb_changes_since_last_save", backups.changes_since(server));
     text.put("rdb_bgsave_in_progress", u8::from(running));
     text.put("rdb_last_save_time", if last.time > 0 { last.time } else { server.started / 1000 });
