@@ -47,16 +47,20 @@ pub fn report() -> String {
 
 /// Gives unused pages of all arenas back to the system.
 pub fn purge() {
-    tell(c"arena.4096.purge");
+    tell(PURGE);
 }
 
 /// Gives those back that have been unused for long enough, as allocations do now and then: done often, it leaves little to these.
 pub(crate) fn decay() {
-    tell(c"arena.4096.decay");
+    tell(DECAY);
 }
 
-/// Tells the allocator to do something, most likely with all arenas, which are number 4096 (`MALLCTL_ARENAS_ALL`).
-fn tell(what: &std::ffi::CStr) {
+/// All arenas are number 4096 (`MALLCTL_ARENAS_ALL`).
+const PURGE: &std::ffi::CStr = c"arena.4096.purge";
+const DECAY: &std::ffi::CStr = c"arena.4096.decay";
+
+/// Tells the allocator to do something; whether it does.
+fn tell(what: &std::ffi::CStr) -> bool {
     #![expect(unsafe_code, reason = "a control that takes and gives nothing has no safe form")]
     // SAFETY: The name ends in a zero byte; these controls read and write nothing through the other arguments, which are null.
     let refused = unsafe {
@@ -72,11 +76,17 @@ fn tell(what: &std::ffi::CStr) {
         static TOLD: Once = Once::new();
         TOLD.call_once(|| tracing::warn!(code = refused, "the allocator does not do {what:?}"));
     }
+    refused == 0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_gives_back_when_it_is_told_to() {
+        assert!(tell(PURGE) && tell(DECAY) && !tell(c"arena.4096.nothing"));
+    }
 
     #[test]
     fn it_says_which_it_is() {

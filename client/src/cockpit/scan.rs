@@ -54,7 +54,7 @@ pub(super) async fn run(tool: &ScanTool, context: &Context<'_>) -> Result<ExitCo
     let mut walk = Walk::new(client, tool.pattern.as_deref(), tool.kind.as_deref())
         .by(tool.page())
         .from(tool.cursor.as_deref());
-    let (mut found, mut whole) = (0, true);
+    let (mut found, mut pages, mut whole) = (0, 0, true);
     let most = tool.limit.unwrap_or(u64::MAX);
     while found < most {
         let page = tokio::select! {
@@ -64,7 +64,7 @@ pub(super) async fn run(tool: &ScanTool, context: &Context<'_>) -> Result<ExitCo
         let Some(page) = page else { break };
         let left = usize::try_from(most - found).unwrap_or(usize::MAX);
         let shown = &page.keys[..page.keys.len().min(left)];
-        found += shown.len() as u64;
+        (found, pages) = (found + shown.len() as u64, pages + 1);
         whole = shown.len() == page.keys.len();
         progress.set(walk.visited.min(total.unwrap_or(u64::MAX)));
         if !tool.total {
@@ -75,8 +75,15 @@ pub(super) async fn run(tool: &ScanTool, context: &Context<'_>) -> Result<ExitCo
     if tool.total {
         print(format!("{found}\n"))?;
     }
-    if let Some(cursor) = walk.resume(whole) {
-        eprintln!("--cursor {cursor} goes on");
+    match walk.resume(whole) {
+        // Its own cursor would show the same keys again.
+        _ if !whole && pages == 1 => {
+            eprintln!(
+                "there are more keys than --limit before the next cursor: a smaller --count, or a larger --limit, gets on"
+            );
+        }
+        Some(cursor) => eprintln!("--cursor {cursor} goes on"),
+        None => {}
     }
     Ok(ExitCode::SUCCESS)
 }

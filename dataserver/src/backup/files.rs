@@ -90,7 +90,7 @@ pub struct Backups {
     running: AtomicBool,
     /// How far the one that runs has come.
     pub progress: Progress,
-    /// Keys at the beginning of that.
+    /// Keys at the beginning of that; 0 until they are counted.
     pub keys: AtomicU64,
     /// When that began, in milliseconds since 1970.
     pub began: AtomicU64,
@@ -163,6 +163,7 @@ impl Backups {
         }
         self.progress.slots.store(0, Relaxed);
         self.progress.bytes.store(0, Relaxed);
+        self.keys.store(0, Relaxed);
         self.began.store(unix_millis(), Relaxed);
         Ok(Turn(self))
     }

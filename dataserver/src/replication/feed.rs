@@ -113,16 +113,19 @@ async fn snapshot(stream: &mut Stream, server: &Arc<Server>, client: &Client) ->
 }
 
 async fn written(stream: &mut Stream, bytes: &[u8], client: &Client) -> io::Result<()> {
-    for (turn, piece) in bytes.chunks(TURN).enumerate() {
-        if turn > 0 {
-            yield_now().await;
+    let all = async {
+        for piece in bytes.chunks(TURN) {
+            stream.write_all(piece).await?;
+            if bytes.len() >= TURN {
+                yield_now().await;
+            }
         }
-        tokio::select! {
-            written = timeout(PATIENCE, stream.write_all(piece)) => written.unwrap_or_else(|_| Err(silent())),
-            error = given_up(client) => Err(error),
-        }?;
+        Ok(())
+    };
+    tokio::select! {
+        written = timeout(PATIENCE, all) => written.unwrap_or_else(|_| Err(silent())),
+        error = given_up(client) => Err(error),
     }
-    Ok(())
 }
 
 /// Comes when the connection is killed, or some time after the server has begun to end: nobody waits longer for a replica that takes nothing.

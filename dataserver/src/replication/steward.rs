@@ -52,7 +52,11 @@ fn leader_of<'a>(
         is_free && !peer.is_behind(own)
     };
     let leaders = answers.iter().filter(|(address, peer)| peer.leads && may_follow(address, peer));
-    let rank = |address: &str, peer: &Peer| (!peer.is_new, epoch_of(&peer.history), Some(address) == primary);
+    // Epochs of logs that have nothing say nothing.
+    let rank = |address: &str, peer: &Peer| {
+        let is_primary = Some(address) == primary;
+        (!peer.is_new, peer.is_new && is_primary, epoch_of(&peer.history), is_primary)
+    };
     leaders.max_by_key(|(address, peer)| rank(address, peer)).map(|(address, _)| &**address)
 }
 
@@ -305,10 +309,21 @@ mod tests {
     /// Else those that led before the file had them could wait for each other.
     #[test]
     fn among_those_that_have_nothing_yet_the_file_says_who_is_followed() {
-        let new = || Peer::read_from(&format!("primary {} - - down 0 0 -", fresh(1))).unwrap();
-        let answers = ["first", "second", "last"].map(|address| (address.to_owned(), new()));
-        for primary in ["first", "second", "last"] {
-            assert_eq!(leader_of(&answers, &new(), None, Some(primary)), Some(primary));
+        let new = |epoch| Peer::read_from(&format!("primary {} - - down 0 0 -", fresh(epoch))).unwrap();
+        for epochs in [[1, 1, 1], [1, 2, 3], [3, 1, 2]] {
+            let addresses = ["first", "second", "last"];
+            let answers: Vec<_> = addresses
+                .iter()
+                .zip(epochs)
+                .map(|(address, epoch)| ((*address).to_owned(), new(epoch)))
+                .collect();
+            for (primary, own) in addresses.iter().flat_map(|primary| epochs.map(|own| (primary, own))) {
+                assert_eq!(
+                    leader_of(&answers, &new(own), None, Some(primary)),
+                    Some(*primary),
+                    "{epochs:?} {own}"
+                );
+            }
         }
     }
 }

@@ -1,43 +1,66 @@
 //! One string of bytes out of JSON.
 
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::commands::float;
 
+/// What a value may be.
+const FORMS: &str = "a string, a number, or {\"base64\":\"…\"}";
+
 /// A string, a number as its digits, or `{"base64":"…"}`.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "Form")]
+#[derive(Debug)]
 pub(crate) struct Word(pub(crate) Vec<u8>);
 
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "a value is a string, a number, or {\"base64\":\"…\"}")]
-enum Form {
-    Text(String),
-    Int(i64),
-    Natural(u64),
-    Number(f64),
-    Bytes(Bytes),
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_any(Form)
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Bytes {
-    base64: String,
-}
+/// By hand: serde's own way with several forms takes in whatever comes, however much that is, before it looks which it is.
+struct Form;
 
-impl TryFrom<Form> for Word {
-    type Error = &'static str;
+impl<'de> Visitor<'de> for Form {
+    type Value = Word;
 
-    fn try_from(form: Form) -> Result<Self, Self::Error> {
-        Ok(Self(match form {
-            Form::Text(text) => text.into_bytes(),
-            Form::Int(n) => n.to_string().into_bytes(),
-            Form::Natural(n) => n.to_string().into_bytes(),
-            Form::Number(n) => float(n)?,
-            Form::Bytes(Bytes { base64 }) => STANDARD.decode(base64).map_err(|_| "a value is no base64")?,
-        }))
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(FORMS)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Word, E> {
+        Ok(Word(text.as_bytes().to_vec()))
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> Result<Word, E> {
+        Ok(Word(text.into_bytes()))
+    }
+
+    fn visit_i64<E: Error>(self, n: i64) -> Result<Word, E> {
+        Ok(Word(n.to_string().into_bytes()))
+    }
+
+    fn visit_u64<E: Error>(self, n: u64) -> Result<Word, E> {
+        Ok(Word(n.to_string().into_bytes()))
+    }
+
+    fn visit_f64<E: Error>(self, n: f64) -> Result<Word, E> {
+        float(n).map(Word).map_err(E::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut json: A) -> Result<Word, A::Error> {
+        let wrong = || A::Error::custom(format_args!("a value is {FORMS}"));
+        if json.next_key::<String>()?.as_deref() != Some("base64") {
+            return Err(wrong());
+        }
+        let text: String = json.next_value()?;
+        if json.next_key::<IgnoredAny>()?.is_some() {
+            return Err(wrong());
+        }
+        STANDARD.decode(text).map(Word).map_err(|_| A::Error::custom("a value is no base64"))
     }
 }
 
@@ -65,6 +88,15 @@ mod tests {
         }
     }
 
+    /// What comes behind it is not looked at, and not kept.
+    #[test]
+    fn what_is_no_value_is_refused_where_it_begins() {
+        for bad in ["[1,1,x", r#"{"x":[1,1,x"#] {
+            let error = serde_json::from_str::<Word>(bad).unwrap_err();
+            assert!(error.is_data() && error.column() < 6, "{error}");
+        }
+    }
+
     /// serde_json's own default is wrong in the last digit now and then.
     #[test]
     fn floats_are_the_nearest_to_what_was_sent() {
@@ -73,7 +105,7 @@ mod tests {
             bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let value = f64::from_bits(bits % (1 << 62));
             let text = format!("{value:e}");
-            let Ok(word) = serde_json::from_str::<Word>(&text) else { continue };
+            let word: Word = serde_json::from_str(&text).unwrap();
             let kept: f64 = String::from_utf8(word.0).unwrap().parse().unwrap();
             assert_eq!(kept, value, "{text}");
         }
